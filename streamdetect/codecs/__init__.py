@@ -1,0 +1,1 @@
+"""Topics and payloads to samples: pure functions, one file per payload format."""

@@ -1,0 +1,1 @@
+"""Autoencoders: how they are built, trained, kept in a bundle and run."""
