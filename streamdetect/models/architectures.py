@@ -1,0 +1,194 @@
+"""Autoencoders by name: what each is made of, and how Keras builds it.
+
+Every architecture maps a window (T, F) onto its reconstruction (T, F), with no activation on the output.
+The layer whose output is the compressed window is named `latent`, so that the encoder alone can be cut out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .tensorflow import load_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Model = Any  # keras carries no types: these three say what is meant
+Layers = Any
+Tensor = Any
+
+Name = Literal["lstm", "bidirectional", "stacked", "dropout", "conv", "dense"]
+Activation = Literal["tanh", "relu", "elu", "selu", "gelu", "sigmoid", "linear"]
+
+NAMES: tuple[Name, ...] = get_args(Name)
+_ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+_LARGEST = 4096  # units of one layer; a typing error should not become a 100 GB weight matrix
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    units: tuple[int, ...]
+    activation: Activation
+    dropout: float = 0.0
+
+
+_RECIPES: dict[Name, _Recipe] = {
+    "lstm": _Recipe((64,), "tanh"),
+    "bidirectional": _Recipe((64,), "tanh"),
+    "stacked": _Recipe((64, 32), "tanh"),
+    "dropout": _Recipe((64,), "tanh", dropout=0.2),
+    "conv": _Recipe((32, 16), "relu"),
+    "dense": _Recipe((64, 16), "relu"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """An autoencoder's shape; every option left at its default means the recipe of that name.
+
+    Attributes:
+        name: which recipe.
+        units: layer sizes of the encoder from the outside in (LSTM units, convolution filters, neurons);
+            the decoder mirrors them.
+        activation: of the hidden layers; None means tanh for LSTMs and relu for the others.
+        latent: size of the compressed window, as a linear layer of that many neurons after the encoder;
+            0 means that the encoder's own output is the compressed window.
+        dropout: share of each hidden layer's output that is dropped while training, in [0, 1).
+        kernel: readings seen by one convolution, `conv` only.
+
+    Raises:
+        ValueError: an option is out of its range.
+    """
+
+    name: Name = "stacked"
+    units: tuple[int, ...] = ()
+    activation: Activation | None = None
+    latent: int = 0
+    dropout: float | None = None
+    kernel: int = 7
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise ValueError(f"name: must be one of {', '.join(NAMES)}, got {self.name!r}")
+        if self.activation is not None and self.activation not in _ACTIVATIONS:
+            raise ValueError(f"activation: must be one of {', '.join(_ACTIVATIONS)}, got {self.activation!r}")
+        if not all(1 <= size <= _LARGEST for size in self.units):
+            raise ValueError(f"units: each must be from 1 to {_LARGEST}, got {list(self.units)}")
+        if not 0 <= self.latent <= _LARGEST:
+            raise ValueError(f"latent: must be from 0 to {_LARGEST}, got {self.latent}")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout: must be in [0, 1), got {self.dropout}")
+        if not 1 <= self.kernel <= _LARGEST:
+            raise ValueError(f"kernel: must be from 1 to {_LARGEST}, got {self.kernel}")
+
+    def resolved(self) -> Architecture:
+        """The same architecture with the recipe's values written out."""
+        recipe = _RECIPES[self.name]
+        return Architecture(
+            name=self.name,
+            units=self.units or recipe.units,
+            activation=self.activation or recipe.activation,
+            latent=self.latent,
+            dropout=recipe.dropout if self.dropout is None else self.dropout,
+            kernel=self.kernel,
+        )
+
+
+def build(architecture: Architecture, time_steps: int, features: int) -> Model:
+    """Build the Keras model, (B, T, F) float32 -> (B, T, F) float32, with fresh weights.
+
+    Raises:
+        StreamdetectError: TensorFlow is not installed.
+    """
+    keras = load_keras()
+    resolved = architecture.resolved()
+    window = keras.layers.Input((time_steps, features), name="window")
+    body = {"conv": _convolutional, "dense": _dense}.get(resolved.name, _recurrent)
+    return keras.Model(window, body(keras.layers, resolved, window), name=resolved.name)
+
+
+def _recurrent(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
+    """LSTMs down to one vector, that vector repeated T times, LSTMs back up, one Dense per step."""
+    time_steps, features = window.shape[1:]
+    *outer, innermost = architecture.units
+    x = window
+    for units in outer:
+        x = _dropped(layers, architecture, _lstm(layers, architecture, units, sequences=True)(x))
+    own_latent = not architecture.latent
+    x = _lstm(layers, architecture, innermost, sequences=False, name="latent" if own_latent else None)(x)
+    x = _dropped(layers, architecture, x)
+    if not own_latent:
+        x = layers.Dense(architecture.latent, name="latent")(x)
+    x = layers.RepeatVector(time_steps)(x)
+    for units in (innermost, *reversed(outer)):
+        x = _dropped(layers, architecture, _lstm(layers, architecture, units, sequences=True)(x))
+    return layers.TimeDistributed(layers.Dense(features), name="reconstruction")(x)
+
+
+def _lstm(
+    layers: Layers,
+    architecture: Architecture,
+    units: int,
+    *,
+    sequences: bool,
+    name: str | None = None,
+) -> Callable[[Tensor], Tensor]:
+    bidirectional = architecture.name == "bidirectional"
+    lstm = layers.LSTM(
+        units,
+        activation=architecture.activation,
+        return_sequences=sequences,
+        name=None if bidirectional else name,
+    )
+    return layers.Bidirectional(lstm, name=name) if bidirectional else lstm  # type: ignore[no-any-return]
+
+
+def _convolutional(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
+    """Strided convolutions that halve the time axis, transposed ones that double it again.
+
+    Doubling n times gives the next multiple of 2**n at or above T; what is over is cropped off the end.
+    """
+    time_steps, features = window.shape[1:]
+    options = {"strides": 2, "padding": "same", "activation": architecture.activation}
+    *outer, innermost = architecture.units
+    x = window
+    for filters in outer:
+        x = layers.Conv1D(filters, architecture.kernel, **options)(x)
+        x = _dropped(layers, architecture, x)
+    own_latent = not architecture.latent
+    x = layers.Conv1D(innermost, architecture.kernel, name="latent" if own_latent else None, **options)(x)
+    if not own_latent:
+        shape = x.shape[1:]
+        x = layers.Dense(architecture.latent, name="latent")(layers.Flatten()(x))
+        x = layers.Dense(shape[0] * shape[1], activation=architecture.activation)(x)
+        x = layers.Reshape(shape)(x)
+    for filters in (innermost, *reversed(outer)):
+        x = layers.Conv1DTranspose(filters, architecture.kernel, **options)(x)
+        x = _dropped(layers, architecture, x)
+    if x.shape[1] != time_steps:
+        x = layers.Cropping1D((0, x.shape[1] - time_steps))(x)
+    return layers.Conv1D(features, architecture.kernel, padding="same", name="reconstruction")(x)
+
+
+def _dense(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
+    """The flattened window through ever smaller layers and back."""
+    time_steps, features = window.shape[1:]
+    activation = architecture.activation
+    *outer, innermost = architecture.units
+    x = layers.Flatten()(window)
+    for units in outer:
+        x = _dropped(layers, architecture, layers.Dense(units, activation=activation)(x))
+    own_latent = not architecture.latent
+    x = layers.Dense(innermost, activation=activation, name="latent" if own_latent else None)(x)
+    if not own_latent:
+        x = layers.Dense(architecture.latent, name="latent")(x)
+        x = layers.Dense(innermost, activation=activation)(x)
+    for units in reversed(outer):
+        x = _dropped(layers, architecture, layers.Dense(units, activation=activation)(x))
+    x = layers.Dense(time_steps * features)(x)
+    return layers.Reshape((time_steps, features), name="reconstruction")(x)
+
+
+def _dropped(layers: Layers, architecture: Architecture, x: Tensor) -> Tensor:
+    return layers.Dropout(architecture.dropout)(x) if architecture.dropout else x
