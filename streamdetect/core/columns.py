@@ -1,0 +1,76 @@
+"""Columns: named arrays with one row per sensor that grow, clear and travel together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Rows = NDArray[np.intp]
+
+
+class Columns:
+    """A tree of named arrays whose first axis is the sensor's row.
+
+    A subclass annotates each array as an attribute and declares it with `column`; an attribute that is
+    itself Columns is a branch, and takes part in everything.
+    """
+
+    def __init__(self) -> None:
+        self._fills: dict[str, Any] = {}
+
+    def column(self, name: str, dtype: object, fill: object = 0, shape: tuple[int, ...] = ()) -> None:
+        """Declare an array of shape (rows, *shape) whose rows start as `fill`."""
+        self._fills[name] = fill
+        setattr(self, name, np.empty((0, *shape), dtype=np.dtype(dtype)))  # type: ignore[call-overload]
+
+    def _branches(self) -> dict[str, Columns]:
+        return {name: part for name, part in vars(self).items() if isinstance(part, Columns)}
+
+    def resize(self, size: int) -> None:
+        """Make room for `size` rows; rows that are new start as declared."""
+        for name, fill in self._fills.items():
+            old: Array = getattr(self, name)
+            new = np.empty((size, *old.shape[1:]), dtype=old.dtype)
+            new[: len(old)] = old
+            new[len(old) :] = fill
+            setattr(self, name, new)
+        for part in self._branches().values():
+            part.resize(size)
+
+    def clear(self, rows: Rows) -> None:
+        """Give these rows back their declared start."""
+        for name, fill in self._fills.items():
+            getattr(self, name)[rows] = fill
+        for part in self._branches().values():
+            part.clear(rows)
+
+    def snapshot(self, rows: Rows) -> dict[str, Array]:
+        """A copy of these rows, by dotted column name."""
+        saved = {name: getattr(self, name)[rows] for name in self._fills}
+        for branch, part in self._branches().items():
+            saved |= {f"{branch}.{name}": array for name, array in part.snapshot(rows).items()}
+        return saved
+
+    def restore(self, rows: Rows, saved: dict[str, Array]) -> None:
+        """Put a snapshot's rows at `rows`.
+
+        Raises:
+            ValueError: a column is missing, or has another shape or type than this one's.
+        """
+        for name in self._fills:
+            mine: Array = getattr(self, name)
+            theirs = saved.get(name)
+            if theirs is None:
+                raise ValueError(f"column {name}: must be there, got none")
+            if theirs.shape != (len(rows), *mine.shape[1:]) or theirs.dtype != mine.dtype:
+                raise ValueError(
+                    f"column {name}: must be {mine.dtype} {(len(rows), *mine.shape[1:])}, "
+                    f"got {theirs.dtype} {theirs.shape}"
+                )
+            mine[rows] = theirs
+        for branch, part in self._branches().items():
+            under = f"{branch}."
+            part.restore(rows, {n.removeprefix(under): a for n, a in saved.items() if n.startswith(under)})

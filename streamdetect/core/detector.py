@@ -1,0 +1,292 @@
+"""One group of sensors that share a bundle and settings: readings in, verdicts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .columns import Columns
+from .grid import Grid
+from .incidents import Incidents, IncidentSettings, Judged, Transition
+from .judging import Judge
+from .readings import Outcome, Readings
+from .reconstruction import reconstruction_errors
+from .scaling import Scaling, SensorScale, scaled, window_scale
+from .sensors import Sensors
+from .thresholds import ThresholdSettings, TrainingError
+from .verdicts import Pushed, SensorColumns, Verdicts
+from .windows import Windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+    from .judging import Ruling
+    from .moments import Floats
+    from .reconstruction import ErrorMetric, Reconstruct
+
+SCORE_AT_ONCE = 1024
+"""Windows per call of the model: throughput is flat from here on, and memory is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """What a detector is: the facts of its bundle, and the choices of its user."""
+
+    time_steps: int
+    features: int
+    scaling: Scaling
+    training_error: TrainingError
+    error: ErrorMetric = "mae"
+    stride: int = 1  # a full window is judged at every stride-th reading
+    max_gap: float = inf  # s; a longer pause restarts the sensor's window
+    max_sensors: int = 100_000
+    idle_after: float = inf  # s; a sensor silent for longer makes room for a new one
+    threshold: ThresholdSettings = field(default_factory=ThresholdSettings)
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
+
+
+class SensorState(Columns):
+    """All that is kept of the sensors, one row each."""
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        super().__init__()
+        steps, features, scaling = settings.time_steps, settings.features, settings.scaling
+        self.windows = Windows(steps, features, settings.stride, settings.max_gap)
+        self.scale = SensorScale(steps, features, scaling.history) if scaling.kind == "sensor" else None
+        self.judge = Judge(settings.threshold, settings.training_error, settings.incidents.close_after)
+        self.incidents = Incidents(settings.incidents)
+
+
+class Detector:
+    """Ring buffers, thresholds and incidents of all sensors, and the model they share.
+
+    `process` is `push`, `score` and `judge` in turn. Only `score` is expensive, and it has no state, so a
+    journal of readings and errors rebuilds a detector without it.
+    """
+
+    def __init__(self, settings: DetectorSettings, reconstruct: Reconstruct) -> None:
+        self.settings = settings
+        self.sensors = Sensors(settings.max_sensors)
+        self.state = SensorState(settings)
+        self._reconstruct = reconstruct
+        self._size = 0  # rows that the columns have
+        zeros, ones = (0.0,) * settings.features, (1.0,) * settings.features
+        self._offset = np.array([settings.scaling.offset or zeros])
+        self._scale = np.array([settings.scaling.scale or ones])
+
+    def __len__(self) -> int:
+        return len(self.sensors)
+
+    def process(self, readings: Readings) -> Verdicts:
+        """Take in a batch of readings and judge every window that it completes."""
+        pushed = self.push(readings)
+        return self.judge(pushed, *self.score(pushed))
+
+    def push(self, readings: Readings) -> Pushed:
+        """Take readings into the windows of their sensors."""
+        rows = self.sensors.find(readings.sensors)
+        evicted = self._admit(readings, rows) if (rows < 0).any() else []
+        outcomes = np.full(len(rows), Outcome.CARDINALITY, dtype=np.uint8)
+        index = np.flatnonzero(rows >= 0)
+        grid = Grid(rows[index])
+        accepted = self.state.windows.accept(grid, readings.times[index])
+        outcomes[index] = accepted.outcomes
+        kept = accepted.outcomes == Outcome.ACCEPTED
+        gaps = accepted.gaps
+        if not kept.all():
+            index, gaps = index[kept], gaps[kept]
+            grid = Grid(rows[index])
+        values = readings.values[index]
+        raw, due = self.state.windows.push(grid, values, gaps)
+        windows = self._scaled(grid, values, raw, due)
+        index = index[due]
+        return Pushed(readings, outcomes, index, rows[index], windows, evicted)
+
+    def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
+        """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
+        windows = pushed.windows
+        errors = np.empty(len(windows))
+        feature_errors = np.empty((len(windows), self.settings.features))
+        for start in range(0, len(windows), SCORE_AT_ONCE):
+            part = slice(start, start + SCORE_AT_ONCE)
+            errors[part], feature_errors[part] = reconstruction_errors(
+                windows[part], self._reconstruct(windows[part]), self.settings.error
+            )
+        return errors, feature_errors
+
+    def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
+        """Hold the errors (M,) against their sensors' thresholds, then remember them."""
+        grid = Grid(pushed.rows)
+        ruling = self.state.judge.judge(grid, errors)
+        ids = self.sensors.ids
+        verdicts = Verdicts(
+            index=pushed.index,
+            sensors=[ids[row] or "" for row in pushed.rows.tolist()],
+            times=pushed.readings.times[pushed.index],
+            values=pushed.readings.values[pushed.index],
+            errors=grid.read(ruling.errors),
+            feature_errors=feature_errors,
+            means=grid.read(ruling.means),
+            sigmas=grid.read(ruling.sigmas),
+            thresholds=grid.read(ruling.thresholds),
+            anomalous=grid.read(ruling.anomalous),
+            transitions=pushed.evicted,
+            outcomes=pushed.outcomes,
+        )
+        verdicts.transitions.extend(self._transitions(grid, ruling, verdicts))
+        return verdicts
+
+    def evict(self, idle_before: float) -> list[Transition]:
+        """Free the rows of sensors whose last reading is older than this, closing what they have open."""
+        return self._free(self._idle(idle_before))
+
+    def columns(self) -> SensorColumns:
+        """What is known of each sensor now.
+
+        Safe from another thread: a sensor that comes or goes meanwhile may be missed or be a batch behind.
+        """
+        rows, state = self.sensors.rows(), self.state
+        remembered = state.judge.threshold.remembered(rows)
+        return SensorColumns(
+            ids=[self.sensors.ids[row] or "" for row in rows.tolist()],
+            last_time=state.windows.last_time[rows],
+            value=state.windows.buffer[rows, -1],
+            error=state.judge.error[rows],
+            threshold=state.judge.limit[rows],
+            anomalous=state.judge.anomalous[rows],
+            incident_open=state.incidents.open(rows),
+            warming_up=remembered < self.settings.threshold.min_count,
+        )
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """A copy of the state: arrays by name, one row per sensor; `sensors` holds the ids as UTF-8."""
+        rows = self.sensors.rows()
+        ids = [(self.sensors.ids[row] or "").encode() for row in rows.tolist()]
+        return {"sensors": np.array(ids, dtype=np.bytes_), **self.state.snapshot(rows)}
+
+    def restore(self, saved: dict[str, NDArray[Any]]) -> None:
+        """Take in the sensors of a snapshot, beside those already here.
+
+        Raises:
+            ValueError: the snapshot is of a detector with other settings, or has a sensor that is here.
+        """
+        ids = [sensor.decode() for sensor in saved["sensors"].tolist()]
+        if (self.sensors.find(ids) >= 0).any() or len(self) + len(ids) > self.settings.max_sensors:
+            raise ValueError("sensors: must be new and fit max_sensors")
+        self._reserve(len(ids))
+        rows = np.array([self.sensors.admit(sensor) for sensor in ids], dtype=np.intp)
+        self.state.restore(rows, saved)
+
+    def _admit(self, readings: Readings, rows: Rows) -> list[Transition]:
+        """Give new sensors a row, in place; where there is none left, make room from idle ones, once."""
+        unknown = np.flatnonzero(rows < 0).tolist()
+        self._reserve(len({readings.sensors[at] for at in unknown}))
+        evicted: list[Transition] = []
+        tried = self.settings.idle_after == inf
+        for at in unknown:
+            sensor = readings.sensors[at]
+            if self.sensors.full and not tried and sensor not in self.sensors:
+                tried = True
+                idle_before = float(readings.times[at]) - self.settings.idle_after
+                evicted = self._free(np.setdiff1d(self._idle(idle_before), rows))
+            if sensor in self.sensors or not self.sensors.full:
+                rows[at] = self.sensors.admit(sensor)
+        return evicted
+
+    def _reserve(self, more: int) -> None:
+        """Make the columns long enough before a row is handed out."""
+        rows = min(len(self.sensors.ids) + more, self.settings.max_sensors)
+        if rows > self._size:
+            self._size = max(rows, min(2 * self._size, self.settings.max_sensors))
+            self.state.resize(self._size)
+
+    def _idle(self, before: float) -> Rows:
+        last = self.state.windows.last_time
+        return np.flatnonzero((last < before) & (last > -inf))
+
+    def _free(self, rows: Rows) -> list[Transition]:
+        open_rows = rows[self.state.incidents.open(rows)].tolist()
+        closed = [self.state.incidents.evict(row, self._last(row)) for row in open_rows]
+        self.sensors.release(rows.tolist())
+        self.state.clear(rows)
+        return closed
+
+    def _last(self, row: int) -> Judged:
+        """The last verdict of a row."""
+        judge, windows = self.state.judge, self.state.windows
+        return Judged(
+            sensor=self.sensors.ids[row] or "",
+            time=float(windows.last_time[row]),
+            value=tuple(windows.buffer[row, -1].tolist()),
+            error=float(judge.error[row]),
+            threshold=float(judge.limit[row]),
+            mean=float(judge.mean[row]),
+            sigma=float(judge.sigma[row]),
+            anomalous=bool(judge.anomalous[row]),
+            feature_errors=(),
+            regime_changed=False,
+        )
+
+    def _scaled(self, grid: Grid, values: Floats, raw: Floats, due: Rows) -> NDArray[np.float32]:
+        """The due windows as the model wants them, (M, T, F)."""
+        if self.state.scale:
+            laid = self.state.scale.advance(grid.rows, grid.lay(values), grid.counts)
+            return scaled(raw, *(grid.read(part)[due] for part in laid))
+        if self.settings.scaling.kind == "window":
+            return scaled(raw, *window_scale(raw))
+        return scaled(raw, self._offset, self._scale)
+
+    def _transitions(self, grid: Grid, ruling: Ruling, verdicts: Verdicts) -> list[Transition]:
+        """Take the incidents of every row in which something goes on through the batch."""
+        busy = ruling.anomalous.any(axis=1) | self.state.incidents.busy(grid.rows)
+        lines = np.flatnonzero(busy).tolist()
+        if not lines:
+            return []
+        order = grid.lay(np.arange(len(verdicts)))
+        changed = grid.read(ruling.regime_changed)
+        found: list[tuple[int, list[Transition]]] = []
+        for line in lines:
+            places = order[line, : grid.counts[line]].tolist()
+            windows = [verdicts.judged(at, regime_changed=bool(changed[at])) for at in places]
+            steps = self.state.incidents.step(int(grid.rows[line]), windows)
+            found.extend((at, done) for at, done in zip(places, steps, strict=True) if done)
+        found.sort(key=lambda item: item[0])
+        return [transition for _, done in found for transition in done]
+
+
+def windows_of(
+    values: Floats,
+    time_steps: int,
+    scaling: Scaling,
+    *,
+    times: Floats | None = None,
+    max_gap: float = inf,
+    stride: int = 1,
+) -> NDArray[np.float32]:
+    """The windows of one sensor's recording as a detector would score them.
+
+    Args:
+        values: (N, F), oldest first.
+        time_steps: T.
+        scaling: how raw values become the model's input.
+        times: (N,) Unix seconds; by default 0, 1, 2, …
+        max_gap: in seconds; a longer pause restarts the window.
+        stride: every stride-th full window.
+
+    Returns:
+        (M, T, F) scaled.
+    """
+    settings = DetectorSettings(
+        time_steps, values.shape[1], scaling, TrainingError(0.0, 1.0), stride=stride, max_gap=max_gap
+    )
+    detector = Detector(settings, lambda windows: windows)
+    times = np.arange(len(values), dtype=np.float64) if times is None else times
+    parts = [
+        detector.push(Readings([""] * len(part), times[part], values[part])).windows
+        for part in np.array_split(np.arange(len(values)), len(values) // SCORE_AT_ONCE + 1)
+    ]
+    return np.concatenate(parts)

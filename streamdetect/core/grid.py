@@ -1,0 +1,61 @@
+"""A batch laid out by sensor, so that one numpy call serves all sensors whatever the batch holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+
+
+class Grid:
+    """N items of U sensors as U lines of at most L places, each filled from the left in arrival order.
+
+    A batch in which no sensor occurs twice, the usual case live, is one column in arrival order.
+    """
+
+    __slots__ = ("_line", "_place", "counts", "rows", "width")
+
+    def __init__(self, rows: Rows) -> None:
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        first = np.empty(len(rows), dtype=bool)
+        first[:1] = True
+        np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+        if first.all():
+            self.rows, self.counts = rows, np.ones(len(rows), dtype=np.intp)
+            self.width, self._line, self._place = 1, None, None
+            return
+        starts = np.flatnonzero(first)
+        self.rows = ordered[starts]  # (U,)
+        self.counts = np.diff(starts, append=len(rows))  # (U,)
+        self.width = int(self.counts.max())
+        line = np.cumsum(first) - 1
+        self._line = np.empty(len(rows), dtype=np.intp)
+        self._line[order] = line
+        self._place = np.empty(len(rows), dtype=np.intp)
+        self._place[order] = np.arange(len(rows)) - starts[line]
+
+    def lay(self, items: NDArray[Any], fill: object = 0) -> NDArray[Any]:
+        """(N, ...) in arrival order → (U, L, ...); places past a line's end hold `fill`."""
+        if self._line is None:
+            return items[:, None]
+        laid = np.full((len(self.rows), self.width, *items.shape[1:]), fill, dtype=items.dtype)
+        laid[self._line, self._place] = items
+        return laid
+
+    def read(self, laid: NDArray[Any]) -> NDArray[Any]:
+        """(U, L, ...) → (N, ...) in arrival order."""
+        if self._line is None:
+            return laid[:, 0]
+        return laid[self._line, self._place]
+
+    def where(self) -> tuple[Rows, Rows]:
+        """The line and the place of each item, (N,) each."""
+        if self._line is None or self._place is None:
+            return np.arange(len(self.rows)), np.zeros(len(self.rows), dtype=np.intp)
+        return self._line, self._place

@@ -1,0 +1,158 @@
+"""Errors to verdicts: smooth, judge against the past, then remember what is normal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .columns import Columns
+from .moments import Accumulator
+from .thresholds import Limits, RollingThreshold
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+    from .grid import Grid
+    from .moments import Floats
+    from .thresholds import ThresholdSettings, TrainingError
+
+
+class Ruling(NamedTuple):
+    """What was found of each error of a batch, (U, L) each."""
+
+    errors: Floats  # smoothed, what was judged
+    means: Floats
+    sigmas: Floats
+    thresholds: Floats  # NaN = not known yet
+    anomalous: NDArray[np.bool_]
+    regime_changed: NDArray[np.bool_]
+
+
+class Judge(Columns):
+    """Holds each sensor's errors against its threshold.
+
+    An anomalous error is not remembered, or it would raise the threshold that has to catch the next one.
+    The escape: a sensor that stays anomalous for `regime_change_after` windows has a new normal, and its
+    history restarts from those windows. `calm_after` normal windows in a row end such a streak.
+
+    A batch is taken in rounds. Each round looks ahead over as many errors of every sensor as are known not
+    to change the rule on the way: normal ones up to the end of a block of history, then anomalous ones,
+    for which the limit stands still. Live, one round does it; so does it mostly for a long recording.
+    """
+
+    error: Floats  # (S,) of the last verdict; NaN before the first
+    mean: Floats
+    sigma: Floats
+    limit: Floats
+    anomalous: NDArray[np.bool_]
+    raw: Floats  # (S, smoothing - 1) errors as scored, newest last
+    scored: NDArray[np.int64]  # (S,)
+    calm: NDArray[np.int64]  # (S,) normal errors in a row
+
+    def __init__(self, settings: ThresholdSettings, training: TrainingError, calm_after: int) -> None:
+        super().__init__()
+        self.smoothing, self.calm_after = settings.smoothing, calm_after
+        self.regime_after = settings.regime_change_after or np.iinfo(np.int64).max
+        for name in ("error", "mean", "sigma", "limit"):
+            self.column(name, np.float64, np.nan)
+        self.column("anomalous", np.bool_)
+        self.column("raw", np.float64, shape=(settings.smoothing - 1,))
+        self.column("scored", np.int64)
+        self.column("calm", np.int64)
+        self.threshold = RollingThreshold(settings, training)
+        self.streak = Accumulator()
+
+    def judge(self, grid: Grid, errors: Floats) -> Ruling:
+        """Judge the errors (M,) of a batch laid out by `grid`, and remember them."""
+        smooth = self._smooth(grid, errors)
+        blank = np.full(smooth.shape, np.nan)
+        no = np.zeros(smooth.shape, dtype=bool)
+        ruling = Ruling(smooth, blank, blank.copy(), blank.copy(), no, no.copy())
+        done = np.zeros_like(grid.counts)
+        while len(lines := np.flatnonzero(done < grid.counts)):
+            done[lines] = self._round(grid, ruling, lines, done[lines])
+        last = np.arange(len(done)), grid.counts - 1
+        rows = grid.rows
+        self.error[rows], self.mean[rows] = smooth[last], ruling.means[last]
+        self.sigma[rows], self.limit[rows] = ruling.sigmas[last], ruling.thresholds[last]
+        self.anomalous[rows] = ruling.anomalous[last]
+        return ruling
+
+    def _smooth(self, grid: Grid, errors: Floats) -> Floats:
+        """The mean of the last n errors at each error, or of as many as there are, (U, L)."""
+        laid: Floats = grid.lay(errors, np.nan)
+        rows, most = grid.rows, self.smoothing
+        seen = self.scored[rows][:, None] + np.arange(1, grid.width + 1)
+        self.scored[rows] += grid.counts
+        if most == 1:
+            return laid
+        joined = np.concatenate([self.raw[rows], laid], axis=1)
+        # Added up one by one, oldest first: a window's sum does not depend on how the batch is cut.
+        total: Floats = np.zeros_like(laid)
+        for back in range(most):
+            total += joined[:, back : back + grid.width]
+        newest = grid.counts[:, None] + np.arange(most - 1)
+        self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
+        total /= np.minimum(seen, most)
+        return total
+
+    def _round(self, grid: Grid, ruling: Ruling, lines: Rows, start: Rows) -> Rows:
+        """One look ahead from `start` on these lines; returns how far each has come."""
+        rows = grid.rows[lines]
+        take = np.minimum(grid.counts[lines] - start, self.threshold.room(rows))
+        ahead = np.arange(take.max())
+        places = np.minimum(start[:, None] + ahead, grid.width - 1)
+        errors = ruling.errors[lines[:, None], places]
+        limits, sums = self.threshold.ahead(rows, errors)
+        above = (errors > limits.threshold) & (ahead < take[:, None])
+        normal = _first(above, take)
+        self.threshold.remember(rows, normal, sums)
+        self._calm(rows, normal)
+        end = take
+        if (normal < take).any():
+            limits, end = _stand_still(limits, errors, normal, take)
+            end = np.minimum(end, normal + self.regime_after - self.streak.count[rows].astype(np.int64))
+            changed = self._streaks(rows, errors, normal, end)
+            ruling.regime_changed[lines[changed], (start + end - 1)[changed]] = True
+        written = ahead < end[:, None]
+        at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
+        ruling.means[at], ruling.sigmas[at], ruling.thresholds[at] = (part[written] for part in limits)
+        ruling.anomalous[at] = (ahead >= normal[:, None])[written]
+        reached: Rows = start + end
+        return reached
+
+    def _calm(self, rows: Rows, normal: Rows) -> None:
+        """Count normal errors in a row, and end the streaks that they end."""
+        self.calm[rows] += normal
+        over = rows[(self.calm[rows] >= self.calm_after) & (self.streak.count[rows] > 0)]
+        if len(over):
+            self.streak.clear(over)
+
+    def _streaks(self, rows: Rows, errors: Floats, first: Rows, end: Rows) -> NDArray[np.bool_]:
+        """Add the anomalous errors [first, end) to the streaks; returns whose regime that changed, (U,)."""
+        hit = np.flatnonzero(end > first)
+        count = (end - first)[hit]
+        self.calm[rows[hit]] = 0
+        places = np.minimum(first[hit][:, None] + np.arange(count.max()), errors.shape[1] - 1)
+        self.streak.add(rows[hit], np.take_along_axis(errors[hit], places, axis=1), count)
+        changed: NDArray[np.bool_] = self.streak.count[rows] >= self.regime_after
+        if changed.any():
+            self.threshold.restart(rows[changed], self.streak)
+            self.streak.clear(rows[changed])
+        return changed
+
+
+def _first(which: NDArray[np.bool_], otherwise: Rows) -> Rows:
+    """The first True of each line of (U, R), or `otherwise` (U,) where there is none."""
+    return np.where(which.any(axis=1), which.argmax(axis=1), otherwise)
+
+
+def _stand_still(limits: Limits, errors: Floats, first: Rows, take: Rows) -> tuple[Limits, Rows]:
+    """The limits (U, R) held from the first anomalous error on, and where errors stop exceeding them (U,)."""
+    ahead = np.arange(errors.shape[1])
+    stop = np.minimum(first, errors.shape[1] - 1)[:, None]
+    still = Limits(*(np.where(ahead < stop, part, np.take_along_axis(part, stop, axis=1)) for part in limits))
+    run = (errors > still.threshold) & (ahead < take[:, None])
+    return still, _first((ahead >= first[:, None]) & ~run, take)

@@ -1,0 +1,31 @@
+"""Readings as columns, and what becomes of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Outcome(IntEnum):
+    """What became of one reading."""
+
+    ACCEPTED = 0
+    DUPLICATE = 1  # same time as the sensor's last accepted reading
+    LATE = 2  # older than the sensor's last accepted reading
+    CARDINALITY = 3  # a new sensor past `max_sensors`, with none idle to make room
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """N readings in arrival order, of any number of sensors; several of one sensor are legal."""
+
+    sensors: Sequence[str]  # N ids
+    times: NDArray[np.float64]  # (N,) Unix seconds; float64 resolves about 0.3 µs today
+    values: NDArray[np.float64]  # (N, F) finite

@@ -1,0 +1,38 @@
+"""How badly the autoencoder rebuilt a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reconstruct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""(M, T, F) scaled windows → (M, T, F) reconstructions; pure, any M ≥ 1, rows independent of one another."""
+
+ErrorMetric = Literal["mae", "mse"]
+
+MAX_ERROR = 1e30
+"""The error of a window that the model answered with something that is no number."""
+
+
+def reconstruction_errors(
+    windows: NDArray[np.float32], reconstructions: NDArray[np.float32], metric: ErrorMetric
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean absolute ("mae") or mean squared ("mse") error.
+
+    Args:
+        windows: (M, T, F) scaled.
+        reconstructions: (M, T, F), what the model made of them.
+        metric: "mae" or "mse".
+
+    Returns:
+        One error per window, (M,), and one per window and feature, (M, F); always finite.
+    """
+    # Steps innermost and contiguous: the order of summation, and so the last bit, is one window's own.
+    difference = np.subtract(windows, reconstructions, dtype=np.float64).transpose(0, 2, 1)
+    size = np.square(difference) if metric == "mse" else np.abs(difference)
+    by_feature = np.ascontiguousarray(size).mean(axis=2)
+    np.nan_to_num(by_feature, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)
+    return by_feature.mean(axis=1), by_feature

@@ -1,0 +1,136 @@
+"""Raw values to the model's input: as trained, or from each sensor's own past, or from the window alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from .columns import Columns, Rows
+from .moments import Accumulator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .moments import Floats
+
+SCALED_LIMIT = 1e6
+"""Scaled values are clipped here, so that no reading can make the model or the error overflow."""
+
+RELATIVE_FLOOR = 1e-3
+ABSOLUTE_FLOOR = 1e-9
+BLOCKS = 16
+MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What a bundle says of scaling; a value x of feature f becomes (x - offset[f]) / scale[f].
+
+    kind "none": as it is. "affine": with the offset and scale given here, fitted on the training data.
+    "sensor": with a robust centre and spread of that sensor's own past readings.
+    "window": with the mean and standard deviation of the window itself.
+    """
+
+    kind: Literal["none", "affine", "sensor", "window"] = "none"
+    offset: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    history: int = 2048  # "sensor": readings
+
+
+def spread_floor(centre: Floats) -> Floats:
+    """The least spread that a series around `centre` is scaled by: a constant must not divide by 0."""
+    return np.maximum(np.abs(centre) * RELATIVE_FLOOR, ABSOLUTE_FLOOR)
+
+
+def scaled(windows: Floats, offset: Floats, scale: Floats) -> NDArray[np.float32]:
+    """(M, T, F) raw → (M, T, F) float32; offset and scale are (M or 1, F)."""
+    moved = (windows - offset[:, None, :]) / scale[:, None, :]
+    return np.clip(moved, -SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
+
+
+def window_scale(windows: Floats) -> tuple[Floats, Floats]:
+    """Mean and floored standard deviation of each window, (M, F) each, from (M, T, F)."""
+    steps = np.ascontiguousarray(windows.transpose(0, 2, 1))
+    centre = steps.mean(axis=2)
+    return centre, np.maximum(steps.std(axis=2), spread_floor(centre))
+
+
+class SensorScale(Columns):
+    """Offset and scale of each sensor and feature from its own past, robust against a spike or a shift.
+
+    The past is kept as `BLOCKS` blocks of readings. The offset is the median of the block means; the scale
+    combines the median of the block variances (spread within a block) with the MAD of the block means
+    (spread between blocks). So what happens in a few blocks, however large, moves neither. Both change only
+    when a block is full; before the first one is, they are those of the sensor's first `time_steps` readings.
+    """
+
+    offset: Floats  # (S, F) in force; NaN until known
+    scale: Floats
+    means: Floats  # (S, BLOCKS, F); NaN where not yet
+    variances: Floats
+    turn: NDArray[np.int64]  # (S,) blocks sealed so far
+
+    def __init__(self, time_steps: int, features: int, history: int) -> None:
+        super().__init__()
+        self.time_steps = time_steps
+        self.block = max(history // BLOCKS, time_steps)
+        for name in ("offset", "scale"):
+            self.column(name, np.float64, np.nan, (features,))
+        for name in ("means", "variances"):
+            self.column(name, np.float64, np.nan, (BLOCKS, features))
+        self.column("turn", np.int64)
+        self.open = Accumulator((features,))
+
+    def advance(self, rows: Rows, values: Floats, counts: Rows) -> tuple[Floats, Floats]:
+        """Take in the first counts[u] readings of values (U, L, F).
+
+        Returns:
+            Offset and scale (U, L, F) in force at each reading; NaN before there are any. An estimate is
+            in force from the reading that completes its block.
+        """
+        offset, scale = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+        done = np.zeros_like(counts)
+        while len(lines := np.flatnonzero(done < counts)):
+            here, start = rows[lines], done[lines]
+            take = np.minimum(counts[lines] - start, self._room(here))
+            places = start[:, None] + np.arange(take.max())
+            within = places < (start + take)[:, None]
+            places = np.minimum(places, values.shape[1] - 1)
+            self.open.add(here, values[lines[:, None], places], take)
+            line, place = np.broadcast_to(lines[:, None], places.shape)[within], places[within]
+            offset[line, place], scale[line, place] = self.offset[rows[line]], self.scale[rows[line]]
+            self._estimate(here)
+            last = start + take - 1
+            offset[lines, last], scale[lines, last] = self.offset[here], self.scale[here]
+            done[lines] += take
+        return offset, scale
+
+    def _room(self, rows: Rows) -> Rows:
+        """Readings until the next estimate: the first full window, then each full block."""
+        count = self.open.count[rows, 0]
+        first = (self.turn[rows] == 0) & (count < self.time_steps)
+        room: Rows = (np.where(first, self.time_steps, self.block) - count).astype(np.intp)
+        return room
+
+    def _estimate(self, rows: Rows) -> None:
+        """Estimate anew where a block (or the first window) is complete, and seal full blocks."""
+        count = self.open.count[rows, 0]
+        first = rows[(count == self.time_steps) & (self.turn[rows] == 0)]
+        if len(first):
+            held = self.open.moments(first)
+            self.offset[first] = held.mean
+            self.scale[first] = np.maximum(held.sigma(), spread_floor(held.mean))
+        full = rows[count >= self.block]
+        if len(full):
+            held = self.open.moments(full)
+            at = self.turn[full] % BLOCKS
+            self.means[full, at], self.variances[full, at] = held.mean, held.sigma() ** 2
+            self.turn[full] += 1
+            self.open.clear(full)
+            centre = np.nanmedian(self.means[full], axis=1)
+            between = MAD_TO_SIGMA * np.nanmedian(np.abs(self.means[full] - centre[:, None]), axis=1)
+            within = np.nanmedian(self.variances[full], axis=1)
+            self.offset[full] = centre
+            self.scale[full] = np.maximum(np.sqrt(within + between**2), spread_floor(centre))

@@ -1,0 +1,81 @@
+"""The latest readings of every sensor, and the windows that each new reading completes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .columns import Columns
+from .readings import Outcome
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+    from .grid import Grid
+    from .moments import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the times of a batch say, in its own order."""
+
+    outcomes: NDArray[np.uint8]  # (N,)
+    gaps: NDArray[np.bool_]  # (N,) accepted, and more than max_gap after the one before
+
+
+class Windows(Columns):
+    """A ring buffer of the latest T readings for each of S sensors.
+
+    It is kept oldest first, (S, T, F): a batch is joined to the buffers of its sensors, every window is then
+    a contiguous slice, and the last T readings go back. That moves T readings per sensor and batch where a
+    circular buffer writes one, but the window has to be copied out anyway, and several readings of one
+    sensor in a batch need no rounds.
+    """
+
+    buffer: Floats  # (S, T, F)
+    last_time: Floats  # (S,) of the last accepted reading; -inf before the first
+    filled: NDArray[np.int64]  # (S,) readings since the window last restarted
+
+    def __init__(self, time_steps: int, features: int, stride: int, max_gap: float) -> None:
+        super().__init__()
+        self.time_steps, self.stride, self.max_gap = time_steps, stride, max_gap
+        self.column("buffer", np.float64, shape=(time_steps, features))
+        self.column("last_time", np.float64, -np.inf)
+        self.column("filled", np.int64)
+
+    def accept(self, grid: Grid, times: Floats) -> Accepted:
+        """Judge the times (N,) of a batch and move the clocks of its sensors on."""
+        laid = grid.lay(times, -np.inf)
+        before = np.concatenate([self.last_time[grid.rows][:, None], laid], axis=1)
+        np.maximum.accumulate(before, axis=1, out=before)
+        self.last_time[grid.rows] = before[:, -1]
+        before = before[:, :-1]
+        outcomes = np.where(laid > before, Outcome.ACCEPTED, Outcome.LATE).astype(np.uint8)
+        outcomes[laid == before] = Outcome.DUPLICATE
+        # A first reading follows -inf, which is a gap only where gaps count at all.
+        gaps = (laid > before) & (laid - before > self.max_gap)
+        return Accepted(grid.read(outcomes), grid.read(gaps))
+
+    def push(self, grid: Grid, values: Floats, gaps: NDArray[np.bool_]) -> tuple[Floats, Rows]:
+        """Take in accepted readings; values (N, F), gaps (N,).
+
+        Returns:
+            The windows that are due, (M, T, F) raw, and the readings that completed them, (M,), both in
+            arrival order.
+        """
+        steps, places = self.time_steps, np.arange(grid.width)
+        joined = np.concatenate([self.buffer[grid.rows], grid.lay(values)], axis=1)
+        slices = sliding_window_view(joined, steps, axis=1).transpose(0, 1, 3, 2)  # (U, L + 1, T, F)
+        restart = np.maximum.accumulate(np.where(grid.lay(gaps, fill=False), places, -1), axis=1)
+        filled = np.where(restart >= 0, places - restart, self.filled[grid.rows][:, None] + places) + 1
+        lines = np.arange(len(grid.rows))
+        self.filled[grid.rows] = filled[lines, grid.counts - 1]
+        self.buffer[grid.rows] = slices[lines, grid.counts]
+        over = grid.read(filled) - steps
+        due = np.flatnonzero((over >= 0) & (over % self.stride == 0))
+        line, place = grid.where()
+        return slices[line[due], place[due] + 1], due
