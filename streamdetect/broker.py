@@ -1,0 +1,141 @@
+"""What a connection to the broker is made of: client, TLS, will, properties, subscriptions, topics.
+
+Nothing here holds state or talks to a socket; `streamdetect.mqtt` runs what this module makes.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING
+
+from paho.mqtt.client import Client, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from streamdetect.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamdetect.config import MqttConfig, TlsConfig
+
+ONLINE, OFFLINE = b"online", b"offline"
+
+LONGEST_TOPIC = 65_535  # bytes, as UTF-8 (MQTT 5, 1.5.4)
+# Maximum Packet Size counts topic and properties too, and a payload within the limit must always fit.
+_PACKET_HEADROOM = LONGEST_TOPIC + 1024
+_UNUSED_PORT = 1883  # paho insists on a port for a unix socket too
+
+# Wildcards, control characters, and the non-characters for which Mosquitto closes the connection.
+_FORBIDDEN = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def make_client(
+    settings: MqttConfig,
+    password: str | None,
+    status_topic: str,
+    factory: Callable[..., Client] = Client,
+) -> Client:
+    """Return a client ready for `reconnect()`: addressed, authenticated, with its will.
+
+    Raises:
+        ConfigError: a TLS file cannot be read or does not fit.
+    """
+    version5 = settings.protocol == "5"
+    clean = {} if version5 else {"clean_session": not settings.persistent_session}
+    client = factory(
+        callback_api_version=CallbackAPIVersion.VERSION2,
+        client_id=settings.client_id,
+        protocol=MQTTv5 if version5 else MQTTv311,
+        transport=settings.transport,
+        manual_ack=True,
+        **clean,
+    )
+    # The edge bounds what is in flight, by its own limit and the broker's; paho must never queue.
+    client.max_inflight_messages_set(0)
+    client.will_set(status_topic, OFFLINE, qos=1, retain=True)
+    if settings.username is not None:
+        client.username_pw_set(settings.username, password)
+    if settings.transport == "websockets":
+        client.ws_set_options(path=settings.path)
+    if settings.tls.enabled:
+        client.tls_set_context(tls_context(settings.tls))
+    host, port = settings.host, settings.port
+    if settings.transport == "unix":
+        host, port = settings.path, _UNUSED_PORT
+    if not version5:
+        client.connect_async(host, port, settings.keepalive)
+        return client
+    client.connect_async(
+        host,
+        port,
+        settings.keepalive,
+        # Every time, not only the first: paho's default wipes the session at each process start.
+        clean_start=not settings.persistent_session,
+        properties=_connect_properties(settings),
+    )
+    return client
+
+
+def _connect_properties(settings: MqttConfig) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own gap
+    properties.SessionExpiryInterval = settings.session_expiry if settings.persistent_session else 0
+    # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements.
+    properties.ReceiveMaximum = settings.max_undelivered_messages
+    properties.MaximumPacketSize = settings.max_payload + _PACKET_HEADROOM
+    return properties
+
+
+def tls_context(tls: TlsConfig) -> ssl.SSLContext:
+    """Return a context that verifies the broker's certificate and its host name.
+
+    Raises:
+        ConfigError: a file cannot be read or does not fit.
+    """
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError([Problem("mqtt.tls.ca_file", _why(error), repr(str(tls.ca_file)))]) from error
+    if tls.cert_file is not None:
+        try:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+        except (OSError, ssl.SSLError) as error:
+            problem = Problem("mqtt.tls.cert_file", _why(error), repr(str(tls.cert_file)))
+            raise ConfigError([problem]) from error
+    return context
+
+
+def _why(error: OSError) -> str:
+    return f"must be a readable PEM file ({error.strerror or error})"
+
+
+def subscription_options(settings: MqttConfig) -> SubscribeOptions | int:
+    """Return what `Client.subscribe` wants beside a filter.
+
+    With MQTT 5 a resubscription does not replay retained messages, and what we publish does not come back.
+    """
+    if settings.protocol != "5":
+        return settings.qos
+    retained = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+    return SubscribeOptions(qos=settings.qos, noLocal=True, retainHandling=retained)
+
+
+def topic_problem(topic: str) -> str:
+    """Say why a message must not be published to `topic`; empty if it may.
+
+    A broker answers a bad topic by closing the connection, and would do so again at every new attempt.
+    """
+    if not topic:
+        return "empty topic"
+    if topic.startswith("$"):
+        return "topic is reserved for the broker"
+    if _FORBIDDEN.search(topic):
+        return "forbidden character in topic"
+    try:
+        length = len(topic.encode())
+    except UnicodeEncodeError:
+        return "topic is not valid Unicode"
+    return "topic is too long" if length > LONGEST_TOPIC else ""

@@ -1,0 +1,199 @@
+"""The network thread: one broker connection, kept up.
+
+This thread owns the paho client and is the only one that ever calls it. It drives paho's functions for
+external loops rather than `loop_start`, which gives jitter between attempts, a stop that interrupts every
+wait, a sign of life for the watchdog, a thread that outlives a fault inside paho, acknowledgements that
+cannot slip into the next connection, none of paho's locks between two threads, and a third more messages a
+second (paho's own loop selects after every packet).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import select
+import socket
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+    from streamdetect.inbox import Inbox
+    from streamdetect.publications import Publications
+    from streamdetect.session import Session
+
+log = logging.getLogger(__name__)
+
+_TICK = 1.0  # s; longest sleep, so also the grain of keepalive and of `last_sign`
+_CONNACK_WAIT = 10.0  # s; a frozen broker's kernel still accepts connections
+_READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
+_FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
+
+
+class Connection:
+    """Connects, reads, writes and reconnects until told to stop; `run` is the thread's body.
+
+    The main thread sets `filters` and `stop_by`, appends to `acks`, and calls `wake`. It may read the rest.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        session: Session,
+        inbox: Inbox,
+        publications: Publications,
+        filters: tuple[str, ...],
+        longest_delay: float,
+    ) -> None:
+        self.filters = filters
+        self.stop_by: float | None = None  # monotonic seconds
+        self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
+        self.connect_failures = 0
+        self.faults = 0  # exceptions inside paho, each of which cost a connection
+        self.last_sign = time.monotonic()
+        self._client = client
+        self._session = session
+        self._inbox = inbox
+        self._publications = publications
+        self._longest_delay = longest_delay
+        self._random = random.SystemRandom()
+        self._ear, self._bell = socket.socketpair()
+        self._ear.setblocking(False)  # noqa: FBT003 - the socket API
+        self._bell.setblocking(False)  # noqa: FBT003
+
+    def wake(self) -> None:
+        """End the thread's sleep; may be called from any thread."""
+        with suppress(OSError):  # full: it has many reasons to wake already; closed: it has ended
+            self._bell.send(b"\0")
+
+    def run(self) -> None:
+        """Keep the connection up until `stop_by` is set."""
+        failed_attempts = 0
+        try:
+            while self.stop_by is None:
+                failed_attempts = 0 if self._attempt() else failed_attempts + 1
+                self._pause(failed_attempts)
+        except BaseException as bug:  # noqa: BLE001 - the main thread raises it
+            self._session.bug = self._session.bug or bug
+        finally:
+            self._session.closing = True
+            self._session.lost("stopped")
+            self._ear.close()
+            self._bell.close()
+
+    def _attempt(self) -> bool:
+        """Connect and serve the connection until it ends; False if the broker never accepted it."""
+        generation = self._session.generation
+        try:
+            self._client.reconnect()
+            self._serve()
+        except OSError as error:
+            self._session.last_error = str(error) or type(error).__name__
+        except Exception as error:
+            self.faults += 1
+            self._session.last_error = repr(error)
+            log.exception("fault in the MQTT library, reconnecting")
+        finally:
+            sock = self._client.socket()
+            if sock is not None:
+                sock.close()
+            self._session.lost("connection closed")
+        return self._session.generation != generation
+
+    def _serve(self) -> None:
+        poll = self._poll()
+        connack_by = time.monotonic() + _CONNACK_WAIT
+        while self._client.socket() is not None and self.stop_by is None:
+            if not self._session.connected and time.monotonic() > connack_by:
+                self._session.last_error = "the broker does not answer"
+                return
+            self._cycle(poll, _TICK)
+        if self.stop_by is not None:
+            self._say_goodbye(poll, self.stop_by)
+
+    def _cycle(self, poll: select.poll, timeout: float) -> None:
+        """Send what the main thread left, wait for the socket, read and write."""
+        self._hand_over()
+        sock = self._client.socket()
+        if sock is None:
+            return
+        # Only a broker that knows no Receive Maximum can overfill the inbox at QoS 1: TCP holds it back.
+        reading = self._inbox.depth <= self._inbox.limit or self.stop_by is not None
+        descriptor = sock.fileno()
+        poll.register(
+            descriptor,
+            (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0),
+        )
+        decrypted = reading and getattr(sock, "pending", int)() > 0  # by TLS, so the socket shows nothing
+        ready = self._wait(poll, 0.0 if decrypted else timeout).get(descriptor, 0)
+        if decrypted or ready & ~select.POLLOUT:
+            self._read()
+        if ready & select.POLLOUT:
+            self._client.loop_write()
+        self._client.loop_misc()
+
+    def _read(self) -> None:
+        """Read messages until none is there."""
+        for _ in range(_READS):
+            received = self._session.received
+            if self._client.loop_read() or self._session.received == received:
+                return
+
+    def _hand_over(self) -> None:
+        """Send the main thread's acknowledgements, subscriptions and publications."""
+        while self.acks:
+            self._session.acknowledge(self.acks.popleft())
+        if self._session.connected:
+            if self._session.filters != self.filters:
+                self._session.subscribe(self.filters)
+            self._publications.send(self._client)
+
+    def _say_goodbye(self, poll: select.poll, stop_by: float) -> None:
+        """Finish what is underway, leave `offline` behind and disconnect.
+
+        The answer to that last message says that the broker has handled all that went before it: closing a
+        socket with unread data in it may otherwise destroy what is still on its way.
+        """
+        session = self._session
+        if session.connected:
+            self._hand_over()
+            session.say_offline()
+            while session.connected and (session.farewell is not None or not self._publications.idle):
+                if (left := stop_by - time.monotonic()) <= 0:
+                    break
+                self._cycle(poll, min(left, _TICK))
+        session.closing = True
+        self._client.disconnect()
+        while self._client.socket() is not None and (left := stop_by - time.monotonic()) > 0:
+            self._cycle(poll, min(left, _TICK))
+
+    def _pause(self, failed_attempts: int) -> None:
+        """Wait before the next attempt: 1, 2, 4 … `longest_delay` seconds, less up to half by chance."""
+        if self.stop_by is not None:
+            return
+        longest = min(self._longest_delay, _FIRST_DELAY * 2.0 ** min(max(failed_attempts - 1, 0), 16))
+        delay = longest * self._random.uniform(0.5, 1.0)
+        if failed_attempts:
+            self.connect_failures += 1
+            log.warning("no connection to the broker: %s; next in %.1f s", self._session.last_error, delay)
+        until = time.monotonic() + delay
+        poll = self._poll()
+        while self.stop_by is None and (left := until - time.monotonic()) > 0:
+            self._wait(poll, min(left, _TICK))
+            self._hand_over()
+
+    def _poll(self) -> select.poll:
+        poll = select.poll()
+        poll.register(self._ear, select.POLLIN)
+        return poll
+
+    def _wait(self, poll: select.poll, timeout: float) -> dict[int, int]:
+        """Sleep until a descriptor is ready or `wake` was called; events by descriptor."""
+        ready = dict(poll.poll(timeout * 1000))
+        if ready.pop(self._ear.fileno(), 0):
+            self._ear.recv(65_536)
+        self.last_sign = time.monotonic()
+        return ready

@@ -1,0 +1,188 @@
+"""The thin edge to the broker, as the main thread sees it.
+
+The network thread (`streamdetect.connection`) does the talking; this side starts and stops it, hands it
+acknowledgements and publications, and raises what went wrong in it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from paho.mqtt.client import Client
+
+from streamdetect.broker import make_client
+from streamdetect.connection import Connection
+from streamdetect.publications import Publication, Publications
+from streamdetect.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from streamdetect.config import MqttConfig
+    from streamdetect.inbox import Inbox, Message
+    from streamdetect.publications import Delivery
+
+
+class MqttEdge:
+    """One broker connection that reads into an inbox, acknowledges and publishes.
+
+    Everything here is for the main thread, and nothing here waits for the broker, except `stop`.
+    """
+
+    def __init__(
+        self,
+        settings: MqttConfig,
+        filters: Iterable[str],
+        inbox: Inbox,
+        *,
+        status_topic: str,
+        password: str | None = None,
+        max_publications: int = 1000,
+        client_factory: Callable[..., Client] = Client,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is sent before `start`.
+
+        Args:
+            settings: the `mqtt` section of the configuration.
+            filters: topic filters, subscribed to on every connect.
+            inbox: where messages go.
+            status_topic: carries retained `online` or `offline`, by the will if need be.
+            password: the secret that goes with `settings.username`.
+            max_publications: bound on publications not yet returned by `completed`.
+            client_factory: makes the paho client.
+            clock: Unix time in seconds, for `Message.arrival`.
+
+        Raises:
+            ConfigError: a TLS file cannot be read or does not fit.
+        """
+        client = make_client(settings, password, status_topic, client_factory)
+        self.on_connected: list[Callable[[], None]] = []  # run by `completed` after every connect
+        self._publications = Publications(max_publications)
+        self._session = Session(settings, client, inbox, self._publications, status_topic, clock)
+        self._connection = Connection(
+            client, self._session, inbox, self._publications, _unique(filters), settings.reconnect_max
+        )
+        self._thread = threading.Thread(target=self._connection.run, name="mqtt", daemon=True)
+        self._greeted = 0  # generation for which `on_connected` ran
+
+    def start(self) -> None:
+        """Connect in the background, now and whenever the connection is lost."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Publish `offline`, disconnect and end the network thread; True if that was done in time.
+
+        What was handed over before is still sent. A thread that is stuck, in a name lookup for example, is
+        left behind: it is a daemon thread and cannot keep the process.
+
+        Args:
+            timeout: seconds for all of it.
+        """
+        if not self._thread.is_alive():
+            return True
+        self._connection.stop_by = time.monotonic() + 0.8 * timeout
+        self._connection.wake()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def ack(self, messages: Iterable[Message]) -> None:
+        """Acknowledge messages whose effect is safe; pass them in receive order.
+
+        Those of an earlier connection are counted in `stale_acks` and left to the broker, which sends them
+        again. QoS 0 messages are ignored.
+        """
+        acks = [(message.generation, message.mid) for message in messages if message.qos]
+        if acks:
+            self._connection.acks.append(acks)
+            self._connection.wake()
+
+    def publish(
+        self, token: Hashable, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> bool:
+        """Hand over one publication; its outcome comes from `completed` under `token`.
+
+        Returns:
+            False, with nothing done, while there is no connection or `max_publications` are unfinished.
+        """
+        if not self._session.connected:
+            return False
+        if not self._publications.submit(Publication(token, topic, payload, qos, retain)):
+            return False
+        self._connection.wake()
+        return True
+
+    def completed(self) -> list[Delivery]:
+        """Return the deliveries decided since the last call, and run `on_connected` after a connect.
+
+        Raises:
+            RuntimeError: the network thread failed.
+        """
+        self.raise_if_broken()
+        generation = self._session.generation
+        if self._session.connected and generation != self._greeted:
+            self._greeted = generation
+            for hook in self.on_connected:
+                hook()
+        return self._publications.completed()
+
+    def raise_if_broken(self) -> None:
+        """Raise if the network thread has died or one of our callbacks failed in it.
+
+        Raises:
+            RuntimeError: with the failure as its cause.
+        """
+        bug = self._session.bug
+        died = self._thread.ident is not None and not self._thread.is_alive() and not self._connection.stop_by
+        if bug is not None or died:
+            raise RuntimeError("the MQTT network thread failed") from bug
+
+    def set_filters(self, filters: Iterable[str]) -> None:
+        """Subscribe to these filters from now on, and no longer to the others."""
+        self._connection.filters = _unique(filters)
+        self._connection.wake()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted the connection, and it has not been lost since."""
+        return self._session.connected
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether every subscription is granted on this connection; without it we are deaf."""
+        return self._session.subscribed
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the network thread's last sign of life; up to 10 while it connects."""
+        return time.monotonic() - self._connection.last_sign
+
+    @property
+    def last_error(self) -> str:
+        """Why there is no connection or no subscription; empty while all is well."""
+        return self._session.last_error
+
+    @property
+    def unfinished(self) -> int:
+        """Publications not yet returned by `completed`."""
+        return self._publications.unfinished
+
+    def counters(self) -> dict[str, int]:
+        """Return what has happened so far, by name."""
+        session, publications = self._session, self._publications
+        return {
+            "connects": session.generation,
+            "connect_failures": self._connection.connect_failures,
+            "disconnects": session.disconnects,
+            "session_losses": session.session_losses,
+            "stale_acks": session.stale_acks,
+            "library_faults": self._connection.faults,
+            "published": publications.published,
+            "publish_failed": publications.failed,
+        }
+
+
+def _unique(filters: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filters))

@@ -1,0 +1,142 @@
+"""Publications and what became of them.
+
+The main thread submits and collects; the network thread sends and records the broker's answers. Between the
+two stand two deques, so neither ever waits for the other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from paho.mqtt.enums import MQTTErrorCode
+
+from streamdetect.broker import topic_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from paho.mqtt.client import Client
+    from paho.mqtt.reasoncodes import ReasonCode
+
+LARGEST_PACKET = 268_435_455  # bytes (MQTT 5, 2.1.4)
+_PACKET_OVERHEAD = 16  # fixed header, packet id, topic length and property length, rounded up
+
+# Refusals that may be over when the same publication is sent again: implementation specific error, packet
+# identifier in use, quota exceeded. Any other refusal is about the publication itself.
+_PASSING_REFUSALS = frozenset({0x83, 0x91, 0x97})
+
+
+class Publication(NamedTuple):
+    """One message to publish; `token` is the caller's name for it."""
+
+    token: Hashable
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+class Delivery(NamedTuple):
+    """What became of one publication.
+
+    `ok` means that the broker took it: a successful PUBACK at QoS 1, written to the socket at QoS 0. `retry`
+    says that the same publication may succeed later; without it, it never will.
+    """
+
+    token: Hashable
+    ok: bool
+    reason: str
+    retry: bool
+
+
+class Publications:
+    """At most `limit` publications between `submit` and `completed`."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.unfinished = 0
+        self.published = 0
+        self.failed = 0
+        self._submitted: deque[Publication] = deque()
+        self._finished: deque[Delivery] = deque()
+        self._in_flight: dict[int, Publication] = {}  # by packet id; network thread only
+        self._window = limit
+        self._largest = LARGEST_PACKET
+        self._highest_qos = 1
+
+    # Main thread
+
+    def submit(self, publication: Publication) -> bool:
+        """Take a publication; False if `limit` of them are unfinished.
+
+        One that can never be sent is not handed to the network thread: `completed` reports it.
+        """
+        if self.unfinished >= self.limit:
+            return False
+        self.unfinished += 1
+        if problem := topic_problem(publication.topic):
+            self._finish(publication, problem, retry=False)
+        else:
+            self._submitted.append(publication)
+        return True
+
+    def completed(self) -> list[Delivery]:
+        """Return the deliveries decided since the last call."""
+        deliveries = [self._finished.popleft() for _ in range(len(self._finished))]
+        succeeded = sum(delivery.ok for delivery in deliveries)
+        self.unfinished -= len(deliveries)
+        self.published += succeeded
+        self.failed += len(deliveries) - succeeded
+        return deliveries
+
+    # Network thread
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent or answered."""
+        return not self._submitted and not self._in_flight
+
+    def connected(self, receive_maximum: int, largest_packet: int, highest_qos: int) -> None:
+        """Keep to the broker's limits on this connection."""
+        self._window = max(1, min(self.limit, receive_maximum - 1))  # one place is for the status message
+        self._largest = largest_packet
+        self._highest_qos = highest_qos
+
+    def disconnected(self) -> None:
+        """Report all that was underway as not delivered; whether the broker took it cannot be known."""
+        for publication in (*self._in_flight.values(), *self._take_all()):
+            self._finish(publication, "connection lost", retry=True)
+        self._in_flight.clear()
+
+    def send(self, client: Client) -> None:
+        """Send what was submitted, as far as the window allows."""
+        while self._submitted and len(self._in_flight) < self._window:
+            publication = self._submitted.popleft()
+            if len(publication.topic.encode()) + len(publication.payload) + _PACKET_OVERHEAD > self._largest:
+                self._finish(publication, "packet is too large for the broker", retry=False)
+                continue
+            qos = min(publication.qos, self._highest_qos)
+            info = client.publish(publication.topic, publication.payload, qos, publication.retain)
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._finish(publication, "connection lost", retry=True)
+            elif info.is_published():  # QoS 0, already written
+                self._finish(publication)
+            else:
+                self._in_flight[info.mid] = publication
+
+    def answered(self, mid: int, reason: ReasonCode) -> None:
+        """Record the broker's answer; paho calls a refused publication published all the same."""
+        publication = self._in_flight.pop(mid, None)
+        if publication is None:
+            return
+        if reason.is_failure:
+            self._finish(publication, str(reason), retry=reason.value in _PASSING_REFUSALS)
+        else:
+            self._finish(publication)
+
+    def _take_all(self) -> list[Publication]:
+        return [self._submitted.popleft() for _ in range(len(self._submitted))]
+
+    def _finish(self, publication: Publication, reason: str = "", *, retry: bool = False) -> None:
+        self._finished.append(Delivery(publication.token, not reason, reason, retry))

@@ -1,0 +1,177 @@
+"""What holds between a CONNACK and the loss of that connection.
+
+Everything here runs on the network thread, inside paho's callbacks or between them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from streamdetect.broker import OFFLINE, ONLINE, subscription_options
+from streamdetect.inbox import Message
+from streamdetect.publications import LARGEST_PACKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from streamdetect.config import MqttConfig
+    from streamdetect.inbox import Inbox
+    from streamdetect.publications import Publications
+
+log = logging.getLogger(__name__)
+
+_FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take more
+
+
+class Session:
+    """The client's callbacks, and the state that lives as long as a connection.
+
+    The network thread is the one writer of every attribute; any thread may read them.
+    """
+
+    def __init__(
+        self,
+        settings: MqttConfig,
+        client: Client,
+        inbox: Inbox,
+        publications: Publications,
+        status_topic: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.connected = False
+        self.closing = False  # we disconnect on purpose
+        self.generation = 0  # number of the latest connection
+        self.last_error = ""  # why there is no connection or no subscription; empty while all is well
+        self.bug: BaseException | None = None  # a failure of ours on the network thread
+        self.received = 0
+        self.disconnects = 0
+        self.session_losses = 0
+        self.stale_acks = 0
+        self.filters: tuple[str, ...] = ()  # asked for on this connection
+        self.farewell: int | None = None  # packet id of the last status message, until it is answered
+        self._settings = settings
+        self._client = client
+        self._inbox = inbox
+        self._publications = publications
+        self._status_topic = status_topic
+        self._clock = clock
+        self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
+        self._refused = False
+        for name in ("on_connect", "on_disconnect", "on_subscribe", "on_message", "on_publish"):
+            setattr(client, name, self._guard(getattr(self, "_" + name)))
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has granted every subscription on this connection."""
+        return self.connected and bool(self.filters) and not self._unanswered and not self._refused
+
+    def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
+        """Send PUBACKs for (generation, packet id) pairs, in that order."""
+        for generation, mid in acks:
+            # A packet id of an earlier connection may name another message on this one.
+            if self.connected and generation == self.generation:
+                self._client.ack(mid, 1)
+            else:
+                self.stale_acks += 1
+
+    def subscribe(self, filters: tuple[str, ...]) -> None:
+        """Ask for these filters, and give up those that are no longer among them."""
+        if stale := [topic for topic in self.filters if topic not in filters]:
+            self._client.unsubscribe(stale)
+        self.filters, self._refused = filters, False
+        options = subscription_options(self._settings)
+        for some in _chunks(list(filters), _FILTERS_PER_SUBSCRIBE):
+            _, mid = self._client.subscribe([(topic, options) for topic in some])  # type: ignore[arg-type] # one type for all of the list, as paho wants it
+            if mid is not None:
+                self._unanswered[mid] = some
+
+    def say_offline(self) -> None:
+        """Publish the last status; `farewell` is None again once the broker has answered."""
+        self.farewell = self._client.publish(self._status_topic, OFFLINE, qos=1, retain=True).mid
+
+    def lost(self, reason: str) -> None:
+        """Forget the connection; may be called more than once for one."""
+        if self.connected:
+            self.connected = False
+            if not self.closing:
+                self.disconnects += 1
+                log.warning("disconnected from the broker: %s", reason)
+        if not self.closing:
+            self.last_error = self.last_error or reason
+        self.filters = ()
+        self.farewell = None
+        self._unanswered.clear()
+        self._publications.disconnected()
+
+    def _guard(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Wrap a callback: an exception in it would kill the thread while the socket stays open."""
+
+        def guarded(*arguments: Any) -> None:  # noqa: ANN401 - paho's callbacks differ
+            try:
+                callback(*arguments)
+            except Exception as bug:  # noqa: BLE001 - the main thread raises it
+                self.bug = self.bug or bug
+
+        return guarded
+
+    def _on_connect(
+        self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties
+    ) -> None:
+        if reason.is_failure:
+            self.last_error = f"refused: {reason}"
+            return
+        if self.generation and self._settings.persistent_session and not flags.session_present:
+            self.session_losses += 1
+            log.warning("the broker has lost our session, and with it any message it held for us")
+        self.generation += 1
+        self.last_error = ""
+        self._publications.connected(
+            receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
+            largest_packet=getattr(properties, "MaximumPacketSize", LARGEST_PACKET),
+            highest_qos=getattr(properties, "MaximumQoS", 1),
+        )
+        client.drop_out_messages()  # reported as not delivered; paho would send them again behind our back
+        client.publish(self._status_topic, ONLINE, qos=1, retain=True)
+        self.connected = True
+        log.info("connected to the broker, session %s", "resumed" if flags.session_present else "new")
+
+    def _on_disconnect(
+        self, _client: Client, _: object, _flags: DisconnectFlags, reason: ReasonCode, _props: Properties
+    ) -> None:
+        self.lost(str(reason))
+
+    def _on_subscribe(
+        self, _client: Client, _: object, mid: int, reasons: list[ReasonCode], _props: Properties
+    ) -> None:
+        for topic, reason in zip(self._unanswered.pop(mid, ()), reasons, strict=False):
+            if reason.is_failure:
+                self._refused = True
+                self.last_error = f"subscription to {topic!r} refused: {reason}"
+                log.error("%s", self.last_error)
+
+    def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
+        self.received += 1
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        payload = bytes(message.payload)
+        arrival, retain = self._clock(), message.retain
+        self._inbox.put(Message(topic, payload, message.qos, message.mid, self.generation, arrival, retain))
+
+    def _on_publish(
+        self, _client: Client, _: object, mid: int, reason: ReasonCode, _props: Properties
+    ) -> None:
+        if mid == self.farewell:
+            self.farewell = None
+        self._publications.answered(mid, reason)
+
+
+def _chunks(items: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
