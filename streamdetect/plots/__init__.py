@@ -1,0 +1,12 @@
+"""Pictures of backtests and of training.
+
+Each function draws one, writes it as PNG and returns the figure. They need matplotlib (the extra `plot`), and
+import it only when called.
+"""
+
+from __future__ import annotations
+
+from streamdetect.plots.sensors import sensor
+from streamdetect.plots.training import error_histogram, reconstruction, training_loss
+
+__all__ = ["error_histogram", "reconstruction", "sensor", "training_loss"]

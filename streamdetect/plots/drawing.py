@@ -1,0 +1,141 @@
+"""What all pictures share: colours, time axes, lines that stay quick however long the recording."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.errors import StreamdetectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+# Okabe and Ito's colours, told apart by the colour-blind, and darkest where the eye should go first.
+LINE, LIMIT, MARK, SHADE, KNOWN = "#333333", "#0072B2", "#D55E00", "#E69F00", "#56B4E9"
+
+_POINTS = 6000  # drawn a line: some four a pixel column, and a million readings draw as fast as six thousand
+_LOG_FROM = 30.0  # the top of the scale over the usual error: past it, a linear axis shows only the peak
+_REAL_TIME = 1e8  # Unix seconds; a recording that starts earlier has no clock, only steps
+_ELAPSED = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
+
+
+class Clock:
+    """Unix seconds to what an axis shows: dates, or the time elapsed when the recording has no clock."""
+
+    def __init__(self, times: NDArray[np.float64]) -> None:
+        self.start = float(times.min()) if len(times) else 0.0
+        self.span = float(np.ptp(times)) if len(times) else 0.0
+        self.real = self.start >= _REAL_TIME
+        self.unit, self.name = next((unit, name) for least, unit, name in _ELAPSED if self.span >= least)
+
+    def __call__(self, times: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Turn Unix seconds into the axis's unit."""
+        seconds = np.asarray(times, dtype=np.float64)
+        return seconds / 86400 if self.real else seconds / self.unit  # matplotlib's dates are days
+
+    def label(self, axis: Axes) -> None:
+        """Name the time axis, and give it dates if they are real."""
+        if not self.real:
+            axis.set_xlabel(f"time since the start ({self.name})")
+            return
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - an extra
+
+        locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]  # matplotlib has no types here
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # as above
+        axis.set_xlabel("time (UTC)")
+
+
+def line(
+    axis: Axes,
+    clock: Clock,
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    *,
+    label: str,
+    color: str = LINE,
+    linewidth: float = 0.9,
+) -> None:
+    """Draw a line, broken at gaps."""
+    x, y = thinned(*broken(times, values), _POINTS)
+    axis.plot(clock(x), y, color=color, linewidth=linewidth, label=label, zorder=2)
+
+
+def dots(axis: Axes, clock: Clock, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Mark anomalous points."""
+    x, y = thinned(times, values, _POINTS)
+    axis.plot(clock(x), y, ".", color=MARK, markersize=5, label="anomalous", zorder=3, linestyle="none")
+
+
+def broken(
+    times: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Put a NaN into every gap that is wide enough to be seen, so that no line is drawn across it."""
+    if len(times) <= 1:
+        return times, values
+    steps = np.diff(times)
+    gaps = np.flatnonzero((steps > 20 * np.median(steps)) & (steps > 0.01 * np.ptp(times))) + 1
+    return np.insert(times, gaps, times[gaps]), np.insert(values, gaps, np.nan)
+
+
+def thinned(
+    times: NDArray[np.float64], values: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Keep the lowest and the highest value of each of `most` / 2 runs, and the NaNs: no spike is lost."""
+    if len(times) <= most:
+        return times, values
+    starts = np.linspace(0, len(times), most // 2, endpoint=False).astype(np.intp)
+    bins = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(times))))
+    order = np.lexsort((values, bins))  # NaN sorts last within its run
+    finite = np.bincount(bins, weights=~np.isnan(values), minlength=len(starts)).astype(np.intp)
+    lowest = order[starts]
+    highest = order[np.maximum(starts + finite - 1, starts)]
+    kept = np.unique(np.concatenate([lowest, highest, np.flatnonzero(np.isnan(values))]))
+    return times[kept], values[kept]
+
+
+def log_if_wide(axis: Axes, values: NDArray[np.float64]) -> None:
+    """Make the value axis logarithmic where a linear one would show only its peak."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if len(positive) and positive.max() > _LOG_FROM * np.median(positive):
+        axis.set_yscale("log")
+        # A window rebuilt exactly must not stretch the scale by decades.
+        axis.set_ylim(bottom=max(positive.min(), np.quantile(positive, 0.01) / 3))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure; sizes in inches.
+
+    Raises:
+        StreamdetectError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise StreamdetectError("pictures need matplotlib: pip install 'streamdetect[plot]'") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Put one legend for all axes below them."""
+    handles = {
+        label: handle
+        for axis in axes
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), frameon=False
+    )
+
+
+def save(figure: Figure, path: Path) -> Figure:
+    """Write the PNG, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return figure
