@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,10 +47,15 @@ class Clock:
             return
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - an extra
 
-        locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]  # matplotlib has no types here
+        locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]  # untyped there
+        formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # untyped there
         axis.xaxis.set_major_locator(locator)
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # as above
-        axis.set_xlabel("time (UTC)")
+        axis.xaxis.set_major_formatter(formatter)
+        first, last = (datetime.fromtimestamp(time, UTC) for time in (self.start, self.start + self.span))
+        if first.date() == last.date():
+            axis.set_xlabel(f"{first:%Y-%m-%d}, time in UTC")
+        else:
+            axis.set_xlabel(f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, time in UTC")
 
 
 def line(
@@ -70,7 +76,7 @@ def line(
 def dots(axis: Axes, clock: Clock, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
     """Mark anomalous points."""
     x, y = thinned(times, values, _POINTS)
-    axis.plot(clock(x), y, ".", color=MARK, markersize=5, label="anomalous", zorder=3, linestyle="none")
+    axis.plot(clock(x), y, ".", color=MARK, markersize=4, label="anomalous", zorder=3, linestyle="none")
 
 
 def broken(

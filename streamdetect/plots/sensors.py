@@ -71,7 +71,7 @@ def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) ->
     line(axis, clock, times, result.thresholds, label="threshold", color=LIMIT, linewidth=1.4)
     dots(axis, clock, times[result.anomalous], errors[result.anomalous])
     axis.set_ylabel(f"reconstruction error ({metric.upper()})")
-    log_if_wide(axis, np.concatenate([errors, result.thresholds]))
+    log_if_wide(axis, errors)
 
 
 def _worst_features(result: SensorResult) -> list[int]:
@@ -99,25 +99,33 @@ def _bands(axis: Axes, clock: Clock, result: SensorResult) -> None:
     recording = result.recording
     if recording.labels is not None:
         spans = [(recording.times[a], recording.times[b - 1]) for a, b in runs(recording.labels)]
-        _shade(axis, clock, spans, KNOWN, "known anomaly", 0.30)
-    _shade(axis, clock, [(i.started, i.ended) for i in result.incidents], SHADE, "incident", 0.45)
+        _shade(axis, clock, spans, KNOWN, (0.0, 1.0, 0.2))
+        _shade(
+            axis, clock, spans, KNOWN, (0.95, 0.05, 1.0), label="known anomaly"
+        )  # seen under an incident too
+    _shade(axis, clock, [(i.started, i.ended) for i in result.incidents], SHADE, (0.0, 0.95, 0.4), "incident")
 
 
 def _shade(
-    axis: Axes, clock: Clock, spans: Sequence[tuple[float, float]], colour: str, label: str, alpha: float
+    axis: Axes,
+    clock: Clock,
+    spans: Sequence[tuple[float, float]],
+    colour: str,
+    look: tuple[float, float, float],
+    label: str | None = None,
 ) -> None:
+    """Shade spans of time; `look` is where the shade starts and how high it is, in axes, and its alpha."""
     if not spans:
         return
+    bottom, height, alpha = look
     edges = clock(np.array(spans))
-    boxes = [(start, end - start) for start, end in edges.tolist()]
-    # The edge keeps a span visible that is narrower than a pixel.
     axis.broken_barh(
-        boxes,
-        (0, 1),
+        [(start, end - start) for start, end in edges.tolist()],
+        (bottom, height),
         transform=axis.get_xaxis_transform(),
         facecolor=(colour, alpha),
         edgecolor=(colour, alpha),
-        linewidth=1.0,
+        linewidth=1.0,  # keeps a span visible that is narrower than a pixel
         zorder=0,
         label=label,
     )
