@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from streamdetect.errors import ConfigError, Problem
+
 from .tensorflow import load_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Model = Any  # keras carries no types: these three say what is meant
 Layers = Any
@@ -22,7 +24,7 @@ Name = Literal["lstm", "bidirectional", "stacked", "dropout", "conv", "dense"]
 Activation = Literal["tanh", "relu", "elu", "selu", "gelu", "sigmoid", "linear"]
 
 NAMES: tuple[Name, ...] = get_args(Name)
-_ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 _LARGEST = 4096  # units of one layer; a typing error should not become a 100 GB weight matrix
 
 
@@ -58,7 +60,7 @@ class Architecture:
         kernel: readings seen by one convolution, `conv` only.
 
     Raises:
-        ValueError: an option is out of its range.
+        ConfigError: options are out of their ranges; names them all.
     """
 
     name: Name = "stacked"
@@ -69,18 +71,25 @@ class Architecture:
     kernel: int = 7
 
     def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise ConfigError(problems)
+
+    def _problems(self) -> Iterator[Problem]:
         if self.name not in NAMES:
-            raise ValueError(f"name: must be one of {', '.join(NAMES)}, got {self.name!r}")
-        if self.activation is not None and self.activation not in _ACTIVATIONS:
-            raise ValueError(f"activation: must be one of {', '.join(_ACTIVATIONS)}, got {self.activation!r}")
+            yield Problem("architecture.name", f"must be one of {', '.join(NAMES)}", repr(self.name))
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            yield Problem(
+                "architecture.activation", f"must be one of {', '.join(ACTIVATIONS)}", repr(self.activation)
+            )
         if not all(1 <= size <= _LARGEST for size in self.units):
-            raise ValueError(f"units: each must be from 1 to {_LARGEST}, got {list(self.units)}")
+            yield Problem("architecture.units", f"must each be from 1 to {_LARGEST}", str(list(self.units)))
         if not 0 <= self.latent <= _LARGEST:
-            raise ValueError(f"latent: must be from 0 to {_LARGEST}, got {self.latent}")
+            yield Problem("architecture.latent", f"must be from 0 to {_LARGEST}", str(self.latent))
         if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: must be in [0, 1), got {self.dropout}")
+            yield Problem("architecture.dropout", "must be in [0, 1)", str(self.dropout))
         if not 1 <= self.kernel <= _LARGEST:
-            raise ValueError(f"kernel: must be from 1 to {_LARGEST}, got {self.kernel}")
+            yield Problem("architecture.kernel", f"must be from 1 to {_LARGEST}", str(self.kernel))
 
     def resolved(self) -> Architecture:
         """The same architecture with the recipe's values written out."""

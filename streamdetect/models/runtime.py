@@ -1,0 +1,145 @@
+"""What runs the autoencoder: the compiled graph in ONNX Runtime, or Keras in TensorFlow.
+
+Both take (M, T, F) float32 windows for any M >= 1 and are meant for one caller at a time.
+
+ONNX Runtime on one thread gives each row the same bits whatever the batch it came in (measured for all six
+architectures, batches of 1 to 512), so how a stream is cut into batches cannot be seen in a verdict.
+TensorFlow's kernels treat the last rows of a block in their own way: there a row differs by up to 5e-7 with
+its place in the batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import onnxruntime
+
+from streamdetect.errors import BundleError, StreamdetectError
+
+from .manifest import KERAS, ONNX
+from .tensorflow import load_keras, load_tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.reconstruction import Reconstruct
+
+    from .architectures import Model
+    from .bundle import Bundle
+
+    Windows = NDArray[np.float32]
+    Run = Callable[[Windows], Windows]
+
+Runtime = Literal["onnx", "tensorflow"]
+
+ONNX_BATCH = 512  # rows; past this nothing gets faster, and memory is bounded
+TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
+_QUIET = 3  # ONNX Runtime's log severity: errors and worse
+
+
+class BatchedReconstructor:
+    """Rebuilds windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros."""
+
+    def __init__(self, run: Run, size: int, *, padded: bool) -> None:
+        self._run, self._size, self._padded = run, size, padded
+
+    def __call__(self, windows: Windows) -> Windows:
+        """(M, T, F) scaled -> (M, T, F) reconstructions."""
+        windows = np.ascontiguousarray(windows, dtype=np.float32)
+        if not self._padded and 0 < len(windows) <= self._size:
+            return self._run(windows)
+        rebuilt = np.empty_like(windows)
+        for start in range(0, len(windows), self._size):
+            part = windows[start : start + self._size]
+            rebuilt[start : start + len(part)] = self._part(part)
+        return rebuilt
+
+    def _part(self, part: Windows) -> Windows:
+        if not self._padded or len(part) == self._size:
+            return self._run(part)
+        whole = np.zeros((self._size, *part.shape[1:]), dtype=np.float32)
+        whole[: len(part)] = part
+        return self._run(whole)[: len(part)]
+
+
+def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -> Reconstruct:
+    """Load a bundle's model into a runtime, and run it once.
+
+    Raises:
+        BundleError: the model file does not load, or does not have the manifest's shape.
+        StreamdetectError: `runtime` is "tensorflow" and TensorFlow is not installed.
+    """
+    window = bundle.manifest.time_steps, len(bundle.manifest.features)
+    name, load, size = {
+        "onnx": (ONNX, onnx_graph, ONNX_BATCH),
+        "tensorflow": (KERAS, keras_file, TENSORFLOW_BATCH),
+    }[runtime]
+    content = bundle.model_bytes(name)
+    padded = runtime == "tensorflow"
+    wanted = (size if padded else 1, *window)
+    try:
+        run = load(content, window, threads)
+        got = run(np.zeros(wanted, dtype=np.float32)).shape
+    except StreamdetectError:
+        raise
+    except Exception as error:
+        # Neither runtime has a root of its errors.
+        raise BundleError(f"{bundle.path / name}: must load in {runtime}, got {error}") from error
+    if got != wanted:
+        raise BundleError(f"{bundle.path / name}: must give {wanted} for {wanted}, got {got}")
+    return BatchedReconstructor(run, size, padded=padded)
+
+
+def onnx_graph(content: bytes, _window: tuple[int, int], threads: int) -> Run:
+    """The compiled graph in ONNX Runtime, on the caller's own thread when `threads` is 1."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _QUIET
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # a daemon waits most of the time
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    (given,), (wanted,) = session.get_inputs(), session.get_outputs()
+
+    def run(windows: Windows) -> Windows:
+        rebuilt: Windows = session.run([wanted.name], {given.name: windows})[0]
+        return rebuilt
+
+    return run
+
+
+def keras_file(content: bytes, window: tuple[int, int], threads: int) -> Run:
+    """The content of a .keras file in TensorFlow."""
+    tensorflow, keras = load_tensorflow(), load_keras()
+    with contextlib.suppress(RuntimeError):  # once TensorFlow has run anything its threads are settled
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, KERAS)  # Keras loads from a path only: one that holds the bytes just checked
+        path.write_bytes(content)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return keras_model(model, window)
+
+
+def keras_model(model: Model, window: tuple[int, int]) -> Run:
+    """A Keras model as a function compiled for one shape, (64, T, F): it cannot grow by being traced anew."""
+    tensorflow = load_tensorflow()
+    compiled = tensorflow.function(
+        lambda windows: model(windows, training=False),
+        input_signature=[tensorflow.TensorSpec((TENSORFLOW_BATCH, *window), tensorflow.float32)],
+        autograph=False,
+    )
+
+    def run(windows: Windows) -> Windows:
+        rebuilt: Windows = compiled(windows).numpy()
+        return rebuilt
+
+    return run

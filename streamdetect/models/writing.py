@@ -1,0 +1,162 @@
+"""A trained Keras model to a bundle: compiled, compared with Keras, and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.errors import BundleError
+
+from .bundle import Bundle
+from .manifest import KERAS, MANIFEST, ONNX, File, Files, GraphDifference, Manifest
+from .runtime import ONNX_BATCH, TENSORFLOW_BATCH, BatchedReconstructor, keras_model, onnx_graph
+from .tensorflow import load_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.reconstruction import Reconstruct
+
+    from .architectures import Model
+
+    Windows = NDArray[np.float32]
+
+TOLERANCE = 1e-4
+"""Largest difference between graph and Keras, over the largest magnitude in windows and reconstructions."""
+
+_PICTURES = ".png"  # of the training, drawn into the bundle's directory
+
+
+def check_destination(out: Path) -> None:
+    """Refuse to write a bundle over something that is not one.
+
+    Raises:
+        BundleError: `out` is a file, or a directory that holds anything but a bundle and pictures.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BundleError(f"{out}: must be a directory or not exist yet")
+    if not out.exists():
+        return
+    if out.is_mount():
+        raise BundleError(
+            f"{out}: must not be a mount point, which cannot be replaced; name a directory in it"
+        )
+    names = {entry.name for entry in out.iterdir() if entry.suffix != _PICTURES}
+    foreign = names - {KERAS, MANIFEST, ONNX}
+    if foreign or (names and MANIFEST not in names):
+        raise BundleError(
+            f"{out}: must be empty or a bundle to be overwritten, got {min(foreign or names)} in it"
+        )
+
+
+@contextlib.contextmanager
+def staging(out: Path) -> Iterator[Path]:
+    """A directory beside `out` to write into; gone afterwards unless it was renamed."""
+    out = out.absolute()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise BundleError(f"{out}: must be in a directory that can be written to ({error})") from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def export(model: Model, directory: Path) -> Reconstruct:
+    """Write `model.keras` and `model.onnx`, and load the graph as the daemon does."""
+    keras = load_keras()
+    window = tuple(model.input_shape[1:])
+    bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
+    bare.set_weights(model.get_weights())
+    signature = [keras.InputSpec(shape=(None, *window), dtype="float32", name="window")]
+    with _quiet():
+        bare.save(directory / KERAS)
+        bare.export(str(directory / ONNX), format="onnx", input_signature=signature, verbose=False)
+    run = onnx_graph((directory / ONNX).read_bytes(), window, threads=1)
+    return BatchedReconstructor(run, ONNX_BATCH, padded=False)
+
+
+def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDifference:
+    """How far the compiled graph is from Keras, over all windows.
+
+    Raises:
+        BundleError: further than `TOLERANCE`.
+    """
+    reference = BatchedReconstructor(keras_model(model, windows.shape[1:]), TENSORFLOW_BATCH, padded=True)
+    largest = magnitude = 0.0
+    for start in range(0, len(windows), ONNX_BATCH):
+        part = windows[start : start + ONNX_BATCH]
+        expected = reference(part)
+        largest = max(largest, float(np.abs(graph(part) - expected).max()))
+        magnitude = max(magnitude, float(np.abs(part).max()), float(np.abs(expected).max()))
+    relative = largest / magnitude if magnitude else 0.0
+    if not relative <= TOLERANCE:  # so written, NaN is refused too
+        raise BundleError(
+            f"compiled graph: must be within {TOLERANCE:g} of Keras on the training windows, got {relative:g}"
+        )
+    return GraphDifference(absolute=largest, relative=relative)
+
+
+def describe_files(directory: Path) -> Files:
+    """Size and SHA-256 of the model files."""
+
+    def entry(name: str) -> File:
+        content = (directory / name).read_bytes()
+        return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+    return Files.model_validate({KERAS: entry(KERAS), ONNX: entry(ONNX)})
+
+
+def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
+    """Complete the bundle in `directory`, load it as anybody would, and put it in the place of `out`.
+
+    Raises:
+        BundleError: `out` came to hold something else meanwhile, or cannot be written to.
+    """
+    (directory / MANIFEST).write_bytes(manifest.to_bytes())
+    Bundle.load(directory)
+    check_destination(out)
+    try:
+        directory.chmod(0o755)  # mkdtemp made it private; the daemon runs as another user
+        if out.exists():
+            for picture in out.glob(f"*{_PICTURES}"):
+                picture.rename(directory / picture.name)
+            with staging(out) as old:
+                out.rename(old / "bundle")
+                try:
+                    directory.rename(out)
+                except OSError:
+                    (old / "bundle").rename(out)
+                    raise
+        else:
+            directory.rename(out)
+    except OSError as error:
+        raise BundleError(f"{out}: must be replaceable by the new bundle ({error})") from error
+    return Bundle.load(out)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Keras and the converter say of numpy's older ways, and of the conversion."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            warnings.filterwarnings("ignore", "__array__ implementation doesn't", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)
