@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -94,6 +95,8 @@ class _State:
     peak_time: float
 
 
+_values = attrgetter(*(f.name for f in fields(_State)))  # dataclasses.astuple copies deeply: 50 times slower
+
 _DTYPE = np.dtype(
     [("open", "?"), ("critical", "?")]
     + [(name, "i8") for name in ("consecutive", "calm", "windows", "since_update", "quiet")]
@@ -124,7 +127,7 @@ class Incidents(Columns):
         """Take one row through its windows, oldest first; the transitions of each."""
         state = _State(*self.state[row].item())
         transitions = [self._step(state, window) for window in windows]
-        self.state[row] = astuple(state)
+        self.state[row] = _values(state)
         return transitions
 
     def evict(self, row: int, last: Judged) -> Transition:

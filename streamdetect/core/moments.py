@@ -102,7 +102,7 @@ def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Momen
 
 
 class BlockHistory(Columns):
-    """The last K values of each row as blocks: `BLOCKS` sealed ones and the one being filled."""
+    """The last K values of each row, to within a block: up to `BLOCKS` sealed ones and the one being filled."""
 
     sealed_count: Floats  # (S,) pooled over the sealed blocks
     sealed_mean: Floats
@@ -114,8 +114,8 @@ class BlockHistory(Columns):
 
     def __init__(self, history: int) -> None:
         super().__init__()
-        self.blocks = min(BLOCKS, history)
-        self.block = history // self.blocks
+        self.block = -(-history // BLOCKS)
+        self.blocks = history // self.block
         for name in ("sealed_count", "sealed_mean", "sealed_m2"):
             self.column(name, np.float64)
         for name in ("block_count", "block_mean", "block_m2"):
