@@ -1,0 +1,52 @@
+"""What a codec gives: samples, or a rejection that names its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REASONS: Final = {
+    "decode": "the payload is not what its format says: malformed, truncated, not UTF-8, nested too deep",
+    "empty": "the payload is empty, or an empty list",
+    "size": "the payload is longer than max_payload",
+    "field": "a value or the time is not where the configuration says",
+    "type": "a value is there and is not a number",
+    "nonfinite": "a value is NaN, infinite, or larger than a float32 can hold",
+    "time": "the time cannot be read in the configured format",
+    "future": "the time is further ahead of the arrival than max_future",
+    "series": "one payload holds lines of several series",
+    "topic": "no sensor id can be made from the topic",
+}
+"""Every reason under which a codec or the router rejects a message, and what it means."""
+
+
+class Sample(NamedTuple):
+    """One reading of a sensor that its topic names."""
+
+    field: str
+    """Which of the topic's sensors it is; empty unless each value is a sensor of its own."""
+    time: float
+    """Unix seconds."""
+    values: tuple[float, ...]
+    """F finite numbers, none larger than a float32 can hold."""
+
+
+class Codec(Protocol):
+    """Turns the payload of one message into samples."""
+
+    @property
+    def features(self) -> int:
+        """Numbers in each sample's `values`."""
+        ...
+
+    def decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
+        """Read at least one sample; `arrival` is Unix seconds.
+
+        A payload is taken whole or not at all: one bad value rejects every sample beside it.
+
+        Raises:
+            RejectedPayload: with one of `REASONS`.
+        """
+        ...

@@ -1,0 +1,34 @@
+"""The configuration: one YAML file, strictly read, every problem told at once."""
+
+from __future__ import annotations
+
+from streamdetect.config.broker import MqttConfig, TlsConfig
+from streamdetect.config.detectors import DetectorConfig, IncidentsConfig, PayloadConfig, ThresholdConfig
+from streamdetect.config.loading import load, parse, schema, validate
+from streamdetect.config.root import Config
+from streamdetect.config.service import (
+    BatchConfig,
+    EventsConfig,
+    LoggingConfig,
+    MetricsConfig,
+    ShutdownConfig,
+)
+
+__all__ = [
+    "BatchConfig",
+    "Config",
+    "DetectorConfig",
+    "EventsConfig",
+    "IncidentsConfig",
+    "LoggingConfig",
+    "MetricsConfig",
+    "MqttConfig",
+    "PayloadConfig",
+    "ShutdownConfig",
+    "ThresholdConfig",
+    "TlsConfig",
+    "load",
+    "parse",
+    "schema",
+    "validate",
+]

@@ -1,0 +1,144 @@
+"""The connection to the broker."""
+
+# No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from streamdetect.config import secrets
+from streamdetect.config.quantities import Size, Span
+from streamdetect.config.section import Broken, Section
+
+_MAX_KEEPALIVE = 65_535  # s; two bytes in CONNECT (MQTT 5.0, 3.1.2.10)
+_MAX_EXPIRY = 0xFFFF_FFFE  # s; the next one means never (3.1.2.11.2)
+_DEFAULT_PORTS = {
+    ("tcp", False): 1883,
+    ("tcp", True): 8883,
+    ("websockets", False): 80,
+    ("websockets", True): 443,
+}
+
+
+def _version(value: object) -> object:
+    return "5" if value == 5 and type(value) is int else value  # noqa: PLR2004 - unquoted, YAML reads a number
+
+
+class TlsConfig(Section):
+    """TLS to the broker; its certificate and host name are always verified."""
+
+    enabled: bool = False
+    ca_file: str | None = None
+    """Certificates to trust instead of the system's."""
+    cert_file: str | None = None
+    """Our certificate, for brokers that ask for one."""
+    key_file: str | None = None
+    """Its private key."""
+    key_password_file: str | None = None
+    """A file that holds the private key's password."""
+
+    def key_password_value(self) -> str | None:
+        """Read the private key's password.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if self.key_password_file is None:
+            return None
+        return secrets.from_file("mqtt.tls.key_password_file", self.key_password_file)
+
+    def broken(self) -> Iterator[Broken]:
+        """Find files without their counterparts."""
+        if self.key_file and not self.cert_file:
+            yield Broken("cert_file", "is required with key_file")
+        if self.cert_file and not self.key_file:
+            yield Broken("key_file", "is required with cert_file")
+        if self.key_password_file and not self.key_file:
+            yield Broken("key_file", "is required with key_password_file")
+        if not self.enabled:
+            for name in ("ca_file", "cert_file", "key_file", "key_password_file"):
+                if getattr(self, name) is not None:
+                    yield Broken(name, "needs tls.enabled: true", getattr(self, name), also=("enabled",))
+
+
+class MqttConfig(Section):
+    """The broker, and how we are known there."""
+
+    host: Annotated[str, Field(min_length=1)] = "localhost"
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """By default 1883, with TLS 8883, over WebSocket 80 and 443."""
+    transport: Literal["tcp", "websockets", "unix"] = "tcp"
+    path: Annotated[str, Field(min_length=1)] | None = None
+    """WebSocket: the path in the URL, by default /mqtt. Unix: the socket."""
+    protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(_version)] = "5"
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "streamdetect"
+    """The broker keeps the session under this name: one per daemon, and the same at every start."""
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password: SecretStr | None = None
+    password_file: Annotated[str, Field(min_length=1)] | None = None
+    password_env: Annotated[str, Field(min_length=1)] | None = None
+    keepalive: Annotated[Span, Field(ge=1, le=_MAX_KEEPALIVE, multiple_of=1)] = 30.0
+    qos: Annotated[int, Field(ge=0, le=1)] = 1
+    persistent_session: bool = True
+    session_expiry: Annotated[Span, Field(ge=1, le=_MAX_EXPIRY, multiple_of=1)] = 3_600.0
+    """For how long the broker keeps messages for us while we are away."""
+    max_undelivered_messages: Annotated[int, Field(ge=1, le=65_535)] = 1_000
+    """Messages in flight: the Receive Maximum."""
+    max_payload: Annotated[Size, Field(le=16 * 1024**2)] = 64 * 1024
+    retained: Literal["drop", "accept"] = "drop"
+    """Retained messages repeat what was said at some time; by default they are counted and dropped."""
+    tls: TlsConfig = TlsConfig()
+    reconnect_max: Annotated[Span, Field(ge=1)] = 30.0
+    """The longest pause between two attempts to connect."""
+
+    @property
+    def resolved_port(self) -> int:
+        """The port to connect to; 0 for a unix socket."""
+        return self.port or _DEFAULT_PORTS.get((self.transport, self.tls.enabled), 0)
+
+    @property
+    def websocket_path(self) -> str:
+        """The path of the WebSocket URL."""
+        return self.path or "/mqtt"
+
+    def password_value(self) -> str | None:
+        """Fetch the password from wherever it is kept.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if self.password_file is not None:
+            return secrets.from_file("mqtt.password_file", self.password_file)
+        if self.password_env is not None:
+            return secrets.from_environment("mqtt.password_env", self.password_env)
+        return None if self.password is None else self.password.get_secret_value()
+
+    def broken(self) -> Iterator[Broken]:
+        """Find what contradicts itself about the password and the transport."""
+        sources = [
+            name for name in ("password", "password_file", "password_env") if getattr(self, name) is not None
+        ]
+        for name in sources[1:]:
+            yield Broken(
+                name, f"must not stand beside {sources[0]}: one source of the password", also=(sources[0],)
+            )
+        if sources and self.username is None:
+            yield Broken("username", f"is required with {sources[0]}")
+        yield from self._broken_transport()
+
+    def _broken_transport(self) -> Iterator[Broken]:
+        also = ("transport",)
+        if self.transport == "tcp" and self.path is not None:
+            yield Broken("path", "is for the transports websockets and unix", self.path, also)
+        if self.transport == "websockets" and self.path is not None and not self.path.startswith("/"):
+            yield Broken("path", "must begin with / for the transport websockets", self.path, also)
+        if self.transport == "unix":
+            if self.path is None:
+                yield Broken(
+                    "path", "is required for the transport unix: the socket to connect to", also=also
+                )
+            if self.port is not None:
+                yield Broken("port", "is not for the transport unix", self.port, also)
+            if self.tls.enabled:
+                yield Broken("tls.enabled", "is not for the transport unix", value=True, also=also)

@@ -1,0 +1,238 @@
+"""One group of sensors: its topics, its payloads, its bundle and its rules."""
+
+# No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from streamdetect.codecs import PayloadSettings, Routing, SensorTemplate, TopicTemplate
+from streamdetect.codecs.filters import check_filter, overlap
+from streamdetect.codecs.paths import parse_path
+from streamdetect.codecs.timestamps import TimeFormat
+from streamdetect.config.quantities import Duration, Span
+from streamdetect.config.section import Broken, Section
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.thresholds import ThresholdSettings
+
+_PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
+_THRESHOLD = ThresholdSettings()
+_INCIDENTS = IncidentSettings()
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+def _filter(text: str) -> str:
+    check_filter(text)
+    return text
+
+
+def _topic_template(text: str) -> str:
+    TopicTemplate(text)
+    return text
+
+
+def _sensor_template(text: str) -> str:
+    SensorTemplate(text)
+    return text
+
+
+class PayloadConfig(Section):
+    """How a payload is read."""
+
+    format: Literal["json", "number", "influx"] = _PAYLOAD.format
+    value: Annotated[str, Field(min_length=1)] = _PAYLOAD.value
+    """Where the value is: a path in JSON (value, data.temp, readings[0].v), a field key in line protocol."""
+    values: (
+        Annotated[
+            dict[
+                Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, Field(min_length=1)]
+            ],
+            Field(min_length=1, max_length=256),
+        ]
+        | None
+    ) = None
+    """Names and places of several values, in the order of the bundle's features; instead of `value`."""
+    fields: Literal["together", "per_sensor"] = _PAYLOAD.fields
+    """`values` are one reading of several features (together), or each a sensor of its own (per_sensor)."""
+    numeric_strings: bool = _PAYLOAD.numeric_strings
+    """Take "21.5" for 21.5."""
+    time: Annotated[str, Field(min_length=1)] | None = _PAYLOAD.time
+    """Where the time is in JSON; without it, the time of arrival."""
+    time_format: TimeFormat | None = _PAYLOAD.time_format
+    """By default s, in line protocol ns."""
+
+    def broken(self) -> Iterator[Broken]:
+        """Find options that the format has no use for, and paths that are none."""
+        if self.values is not None and self.value != _PAYLOAD.value:
+            yield Broken("value", "must not stand beside values", self.value)
+        if self.values is None and self.fields == "per_sensor":
+            yield Broken("values", "is required with fields: per_sensor", also=("fields",))
+        if self.format == "json":
+            yield from self._broken_paths()
+        else:
+            yield from self._broken_others()
+
+    def _broken_paths(self) -> Iterator[Broken]:
+        places = {f"values.{name}": path for name, path in (self.values or {}).items()}
+        for option, path in {"value": self.value, "time": self.time, **places}.items():
+            try:
+                parse_path(path or "unset")
+            except ValueError as error:
+                yield Broken(option, str(error), path, ("format",))
+        if self.time_format is not None and self.time is None:
+            yield Broken("time", "is required with time_format: where the time is", also=("time_format",))
+
+    def _broken_others(self) -> Iterator[Broken]:
+        also = ("format",)
+        if self.time is not None:
+            yield Broken("time", "is for the format json", self.time, also)
+        if self.format == "influx" and self.time_format == "rfc3339":
+            yield Broken(
+                "time_format", "must be a unit: timestamps in line protocol are integers", "rfc3339", also
+            )
+        if self.format == "number":
+            for option in ("values", "time_format"):
+                if getattr(self, option) is not None:
+                    yield Broken(option, "is not for the format number", getattr(self, option), also)
+            if self.value != _PAYLOAD.value:
+                yield Broken("value", "is not for the format number", self.value, also)
+
+
+class ThresholdConfig(Section):
+    """When a reconstruction error is anomalous. Counts are in windows."""
+
+    sigma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _THRESHOLD.sigma
+    """The threshold is the mean of past errors + sigma standard deviations."""
+    history: Annotated[int, Field(ge=2, le=10_000_000)] = _THRESHOLD.history
+    """Past errors that count."""
+    smoothing: Annotated[int, Field(ge=1, le=10_000)] = _THRESHOLD.smoothing
+    """Judge the mean of the last n errors; 1 is off."""
+    min_count: Annotated[int, Field(ge=2, le=10_000_000)] = _THRESHOLD.min_count
+    """Past errors needed before they count."""
+    sigma_floor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _THRESHOLD.sigma_floor
+    """The least standard deviation, in units of that of the training errors."""
+    until_min_count: Literal["training", "silent"] = _THRESHOLD.until_min_count
+    """Until then use the training errors' threshold, or judge nothing."""
+    regime_change_after: CountOrNone = _THRESHOLD.regime_change_after
+    """Anomalous windows in a row that are the new normal; 0 is never."""
+
+    def settings(self) -> ThresholdSettings:
+        """Give the core's settings."""
+        return ThresholdSettings(**self.model_dump())
+
+    def broken(self) -> Iterator[Broken]:
+        """Find counts that could never be reached."""
+        if self.min_count > self.history:
+            yield Broken("min_count", f"must be <= history ({self.history})", self.min_count, ("history",))
+        if 0 < self.regime_change_after < self.min_count:
+            rule = f"must be 0 or >= min_count ({self.min_count})"
+            yield Broken("regime_change_after", rule, self.regime_change_after, ("min_count",))
+
+
+class IncidentsConfig(Section):
+    """When anomalous verdicts are an incident. Counts are in windows."""
+
+    consecutive: Count = _INCIDENTS.consecutive
+    """Anomalous windows in a row that open one."""
+    close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
+    """A window counts towards closing when its error is at most this share of the threshold."""
+    close_after: Count = _INCIDENTS.close_after
+    """Such windows in a row that close it."""
+    cooldown: CountOrNone = _INCIDENTS.cooldown
+    """After one closes none opens for so long."""
+    update_every: CountOrNone = _INCIDENTS.update_every
+    """Say that it goes on every n windows; 0: only when its severity rises."""
+    critical_score: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _INCIDENTS.critical_score
+    """From this error / threshold on it is critical, below a warning."""
+
+    def settings(self) -> IncidentSettings:
+        """Give the core's settings."""
+        return IncidentSettings(**self.model_dump())
+
+
+class DetectorConfig(Section):
+    """Everything about one group of sensors that share a bundle."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
+    topics: Annotated[
+        tuple[Annotated[str, AfterValidator(_filter)], ...], Field(min_length=1, strict=False)
+    ] = ("sensors/#",)
+    """MQTT topic filters."""
+    templates: Annotated[
+        tuple[Annotated[str, AfterValidator(_topic_template)], ...], Field(strict=False)
+    ] = ()
+    """Topic templates like plant/{site}/_/{sensor}; the first that matches counts."""
+    sensor: Annotated[str, AfterValidator(_sensor_template)] | None = None
+    """Sensor id from the template's names, like {site}/{sensor}; without it, the whole topic."""
+    bundle: Annotated[str, Field(min_length=1)] = "general"
+    """A bundle's directory, or general for the one that comes along."""
+    runtime: Literal["onnx", "tensorflow"] = "onnx"
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Of the model."""
+    payload: PayloadConfig = PayloadConfig()
+    max_future: Duration = _PAYLOAD.max_future
+    """A reading further ahead of its arrival is rejected."""
+    stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Judge every n-th window."""
+    max_gap: Span | None = None
+    """A longer time between two readings starts the window afresh; without it, none does."""
+    max_sensors: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    idle_after: Span | None = 7 * 86_400.0
+    """A sensor silent for so long is forgotten; without it, none is."""
+    threshold: ThresholdConfig = ThresholdConfig()
+    incidents: IncidentsConfig = IncidentsConfig()
+
+    @property
+    def max_gap_seconds(self) -> float:
+        """`max_gap`, infinite when there is none."""
+        return math.inf if self.max_gap is None else self.max_gap
+
+    @property
+    def idle_after_seconds(self) -> float:
+        """`idle_after`, infinite when there is none."""
+        return math.inf if self.idle_after is None else self.idle_after
+
+    def payload_settings(self, max_payload: int) -> PayloadSettings:
+        """Give the codec's settings."""
+        return PayloadSettings(
+            **self.payload.model_dump(), max_payload=max_payload, max_future=self.max_future
+        )
+
+    def routing(self) -> Routing:
+        """Give the router's settings."""
+        fields = tuple(self.payload.values or ()) if self.payload.fields == "per_sensor" else ()
+        return Routing(self.topics, self.templates, self.sensor, fields)
+
+    def broken(self) -> Iterator[Broken]:
+        """Find templates that never match, and ids that cannot be made."""
+        shapes = [TopicTemplate(text).as_filter() for text in self.templates]
+        for index, shape in enumerate(shapes):
+            if not any(overlap(shape, topic) for topic in self.topics):
+                rule = "must be able to match a topic of topics"
+                yield Broken(f"templates[{index}]", rule, self.templates[index], ("topics",))
+        for index, topic in enumerate(self.topics):
+            if shapes and not any(overlap(shape, topic) for shape in shapes):
+                rule = "must have topics that one of the templates matches"
+                yield Broken(f"topics[{index}]", rule, topic, ("templates",))
+        yield from self._broken_sensor()
+
+    def _broken_sensor(self) -> Iterator[Broken]:
+        per_sensor = self.payload.fields == "per_sensor"
+        wanted = set(SensorTemplate(self.sensor).names if self.sensor else ())
+        also = ("templates", "payload")
+        if "field" in wanted and not per_sensor:
+            yield Broken(
+                "sensor", "must not have {field} without payload.fields: per_sensor", self.sensor, also
+            )
+        wanted -= {"field"}
+        if wanted and not self.templates:
+            yield Broken("templates", f"is required: sensor has {{{min(wanted)}}}", also=("sensor",))
+        for text in self.templates:
+            missing = wanted - set(TopicTemplate(text).names)
+            if missing:
+                rule = f"must have only names of every template; {text} has no {{{min(missing)}}}"
+                yield Broken("sensor", rule, self.sensor, also)

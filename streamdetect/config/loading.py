@@ -1,0 +1,74 @@
+"""From a file to a configuration, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from streamdetect.config.problems import Findings
+from streamdetect.config.root import Config
+from streamdetect.config.yaml_subset import MAX_BYTES, parse_yaml
+from streamdetect.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def load(path: str | PathLike[str]) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: the file cannot be read, or breaks rules: all of them are told.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return parse(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(str(path), "must be UTF-8")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
+    except ValueError:
+        raise ConfigError([Problem(repr(path), "is no path")]) from None
+
+
+def parse(text: str) -> Config:
+    """Read a configuration from YAML.
+
+    Raises:
+        ConfigError: every broken rule.
+    """
+    return validate(parse_yaml(text))
+
+
+def validate(data: dict[str, Any]) -> Config:
+    """Make a configuration from plain data.
+
+    Raises:
+        ConfigError: every broken rule.
+    """
+    findings = Findings(Config)
+    rest = copy.deepcopy(data)
+    while True:
+        try:
+            config = Config.model_validate(rest)
+        except ValidationError as error:
+            if findings.take_out(error, rest):
+                continue
+        else:
+            if not findings.problems:
+                return config
+        raise ConfigError(tuple(findings.problems.values())) from None
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of the configuration file."""
+    document = Config.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "streamdetect configuration",
+        **{key: value for key, value in document.items() if key != "title"},
+    }

@@ -1,0 +1,169 @@
+"""From what pydantic finds to problems that say option, rule and value, all at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from streamdetect.config.section import BROKEN_RULES, Broken, Section
+from streamdetect.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+Location = tuple[str | int, ...]
+
+_RULES: Final = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "finite_number": "must be finite",
+    "float_type": "must be a number",
+    "greater_than": "must be > {gt}",
+    "greater_than_equal": "must be >= {ge}",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than": "must be < {lt}",
+    "less_than_equal": "must be <= {le}",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a mapping",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string (put it in quotes)",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entry",
+    "tuple_type": "must be a list",
+    "value_error": "{error}",
+}
+_SHOWN: Final = 60
+
+
+class Findings:
+    """What is wrong with some data, gathered over several looks.
+
+    A rule across options can be looked at only when the options are well-formed. So what is wrong is taken
+    out and the rest looked at again; a rule that concerns something taken out says nothing.
+    """
+
+    def __init__(self, section: type[Section]) -> None:
+        self.problems: dict[tuple[str, str], Problem] = {}
+        self._section = section
+        self._gone: list[Location] = []
+
+    def take_out(self, error: ValidationError, data: dict[str, Any]) -> bool:
+        """Note what is wrong and remove it from the data; False if there was nothing to remove."""
+        removed = False
+        for found in error.errors(include_url=False):
+            if found["type"] == BROKEN_RULES:
+                for broken in found["ctx"]["broken"]:
+                    removed |= self._broken(found["loc"], broken, data)
+            elif not _counts_only_the_valid(found):
+                location = tuple(part for part in found["loc"] if part != "[key]")
+                shown = "" if found["type"] == "extra_forbidden" else _shown(location, found["input"])
+                self._note(location, self._rule(found), shown)
+                removed |= self._remove(location, data)
+        return removed
+
+    def _broken(self, section: Location, broken: Broken, data: dict[str, Any]) -> bool:
+        location = section + _location(broken.option)
+        concerned = [location, *(section + _location(option) for option in broken.also)]
+        if not any(_touches(place, gone) for place in concerned for gone in self._gone):
+            shown = "" if broken.value is None else _shown(location, broken.value)
+            self._note(location, broken.rule, shown)
+        return self._remove(location, data) or self._remove(section, data)
+
+    def _note(self, location: Location, rule: str, shown: str) -> None:
+        path = _path(location) or "configuration"
+        self.problems.setdefault((path, rule), Problem(path, rule, shown))
+
+    def _rule(self, found: ErrorDetails) -> str:
+        if found["type"] == "extra_forbidden":
+            return _unknown(str(found["loc"][-1]), _section_at(self._section, found["loc"][:-1]))
+        limits = {name: _plain(limit) for name, limit in found.get("ctx", {}).items()}
+        return _RULES.get(found["type"], found["msg"]).format(**limits)
+
+    def _remove(self, location: Location, data: dict[str, Any]) -> bool:
+        """Remove the option; of a list, which has no default for one entry, all of it."""
+        place: Any = data
+        holder, last = None, 0
+        for depth, part in enumerate(location):
+            if isinstance(place, dict) and part in place:
+                holder, last, key = place, depth, part
+            elif not (isinstance(place, list) and isinstance(part, int) and part < len(place)):
+                return False
+            place = place[part]
+        if holder is None:
+            return False
+        del holder[key]
+        self._gone.append(location[: last + 1])
+        return True
+
+
+def _counts_only_the_valid(found: ErrorDetails) -> bool:
+    """Tell pydantic's "too short" for a list that is long enough, with wrong entries that it left out."""
+    return found["type"] == "too_short" and len(found["input"]) >= found["ctx"]["min_length"]
+
+
+def _plain(limit: object) -> object:
+    if isinstance(limit, str):
+        return limit.removeprefix("^").removesuffix("$")  # a pattern
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+
+
+def _unknown(key: str, section: type[Section]) -> str:
+    known = {name: name for name in section.model_fields}
+    inner = {field: f"{name}.{field}" for name in known for field in _fields(section, name)}
+    for options in (known, inner):
+        near = difflib.get_close_matches(key, options, n=1)
+        if near:
+            return f'unknown key, did you mean "{options[near[0]]}"?'
+    return f"unknown key, known are {', '.join(known)}"
+
+
+def _fields(section: type[Section], name: str) -> list[str]:
+    inner = _section_at(section, (name,))
+    return [] if inner is section else list(inner.model_fields)
+
+
+def _section_at(section: type[Section], location: Location) -> type[Section]:
+    """Walk down to the section that holds an option; list indices do not matter."""
+    for part in location:
+        if part in section.model_fields:
+            annotation = section.model_fields[str(part)].annotation
+            inner = [kind for kind in (annotation, *get_args(annotation)) if _is_section(kind)]
+            section = inner[0] if inner else section
+    return section
+
+
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _touches(one: Location, other: Location) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _location(path: str) -> Location:
+    parts = re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
+    return tuple(name or int(index) for name, index in parts)
+
+
+def _path(location: Location) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_printable(part)}" for part in location)
+    return text.removeprefix(".")
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() and len(key) <= _SHOWN else f"{key!r:.{_SHOWN}}"
+
+
+def _shown(location: Location, value: object) -> str:
+    if "password" in location:
+        return "***"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value!r:.{_SHOWN}}" if isinstance(value, (int, float, str)) else ""

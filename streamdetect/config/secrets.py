@@ -1,0 +1,56 @@
+"""Secrets are read where they are kept, when they are needed, and appear in no log, dump or error."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from streamdetect.errors import ConfigError, Problem
+
+_MAX_BYTES: Final = 64 * 1024
+
+
+def from_file(option: str, path: str) -> str:
+    """Read a secret from a file; one newline at its end is not part of it.
+
+    The file must be closed to other users (systemd's credentials and mode 0600 or 0640 are).
+
+    Raises:
+        ConfigError: the file cannot be read, is open to all, is empty or is no UTF-8 text.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            secret = file.read(_MAX_BYTES + 1).decode()
+    except OSError as error:
+        raise _problem(option, f"cannot be read: {error.strerror}", path) from error
+    except UnicodeDecodeError:
+        raise _problem(option, "must be UTF-8 text", path) from None
+    if mode & stat.S_IRWXO:
+        raise _problem(
+            option, f"must be closed to other users (chmod o= {path}), mode is {stat.S_IMODE(mode):04o}"
+        )
+    if len(secret) > _MAX_BYTES:
+        raise _problem(option, "must be at most 64 KiB", path)
+    return _not_empty(option, secret.removesuffix("\n").removesuffix("\r"), path)
+
+
+def from_environment(option: str, name: str) -> str:
+    """Read a secret from an environment variable.
+
+    Raises:
+        ConfigError: the variable is not set or empty.
+    """
+    return _not_empty(option, os.environ.get(name, ""), name)
+
+
+def _not_empty(option: str, secret: str, where: str) -> str:
+    if secret:
+        return secret
+    raise _problem(option, "must not be empty", where)
+
+
+def _problem(option: str, rule: str, where: str = "") -> ConfigError:
+    return ConfigError([Problem(option, rule, where)])

@@ -1,0 +1,45 @@
+"""What all sections of the configuration share: strictness, and rules that span several options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BROKEN_RULES = "broken_rules"
+"""The type of the pydantic error that carries `Broken` facts as `broken` in its context."""
+
+
+class Broken(NamedTuple):
+    """A rule across options that does not hold."""
+
+    option: str
+    """The option to change, a path from the section that states the rule."""
+    rule: str
+    value: object = None
+    """The option's value, if it helps to show it."""
+    also: tuple[str, ...] = ()
+    """Options that the rule looks at besides: when one of them is itself wrong, the rule says nothing."""
+
+
+class Section(BaseModel):
+    """A frozen section: every type exact, every key known."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    def broken(self) -> Iterator[Broken]:
+        """Look for rules across options that do not hold."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        broken = tuple(self.broken())
+        if broken:
+            raise PydanticCustomError(BROKEN_RULES, "rules across options do not hold", {"broken": broken})
+        return self

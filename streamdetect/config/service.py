@@ -1,0 +1,110 @@
+"""What the daemon sends, serves, logs and how it paces itself."""
+
+# No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from streamdetect.codecs.filters import check_filter, overlap
+from streamdetect.config.quantities import Duration, Span
+from streamdetect.config.section import Broken, Section
+
+_PLACEHOLDERS = ("{prefix}", "{detector}", "{sensor}")
+_LABEL = r"^[a-z_][a-z0-9_]{0,63}$"
+
+
+def _own_topic(topic: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}(/[A-Za-z0-9_.-]{1,128}){0,7}", topic):
+        raise ValueError("must be levels of letters, digits, _ . - joined with /")
+    return topic
+
+
+def _event_topic(template: str) -> str:
+    levels = template.split("/")
+    for level in levels:
+        if "{" in level or "}" in level:
+            if level not in _PLACEHOLDERS:
+                raise ValueError("must have {prefix}, {detector} or {sensor} alone in its level")
+        else:
+            _own_topic(level)
+    if "{sensor}" in levels[:-1]:
+        raise ValueError("must have {sensor} as the last level: an id may have several")
+    return template
+
+
+class EventsConfig(Section):
+    """Where events go and what they carry."""
+
+    prefix: Annotated[str, AfterValidator(_own_topic)] = "streamdetect"
+    """First levels of all our topics; <prefix>/status says online or offline."""
+    topic: Annotated[str, AfterValidator(_event_topic)] = "{prefix}/events/{detector}/{sensor}"
+    source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = None
+    """CloudEvents `source`, a URI reference; by default /streamdetect/<client_id>."""
+    qos: Annotated[int, Field(ge=0, le=1)] = 1
+    labels: dict[Annotated[str, Field(pattern=_LABEL)], Annotated[str, Field(max_length=256)]] = Field(
+        default_factory=dict
+    )
+    """Put into every event besides the labels from the topic."""
+
+    @property
+    def status_topic(self) -> str:
+        """Where online and offline go."""
+        return f"{self.prefix}/status"
+
+    def topic_for(self, detector: str, sensor: str) -> str:
+        """Give the topic for events of one sensor."""
+        parts = {"{prefix}": self.prefix, "{detector}": detector, "{sensor}": sensor}
+        return "/".join(parts.get(level, level) for level in self.topic.split("/"))
+
+    def own_filters(self, detectors: list[str]) -> list[str]:
+        """Give MQTT filters for everything that we publish ourselves."""
+        return [self.status_topic, *(self.topic_for(detector, "+/#") for detector in detectors)]
+
+    def broken(self) -> Iterator[Broken]:
+        """Find event topics that would land on the status topic."""
+        pattern = self.topic_for("+", "+/#")
+        check_filter(pattern)
+        if overlap(pattern, self.status_topic):
+            yield Broken(
+                "topic", f"must not match the status topic {self.status_topic}", self.topic, ("prefix",)
+            )
+
+
+class MetricsConfig(Section):
+    """The HTTP port for Prometheus and health checks."""
+
+    enabled: bool = True
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    """The port that OpenTelemetry gives to Prometheus endpoints of applications; 0 takes a free one."""
+    per_sensor: bool = True
+    max_sensors: Annotated[int, Field(ge=0)] = 1_000
+    """Sensors with series of their own; the rest is counted only."""
+
+
+class LoggingConfig(Section):
+    """Logs on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class BatchConfig(Section):
+    """How messages are gathered for the model. Verdicts do not depend on it."""
+
+    max_batch: Annotated[int, Field(ge=1, le=65_536)] = 512
+    """Messages."""
+    max_wait: Annotated[Duration, Field(le=60)] = 0.0
+    """How long to wait for a batch to fill; never while there is a backlog."""
+    inbox: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Messages that may wait between the network and the model."""
+
+
+class ShutdownConfig(Section):
+    """What happens at SIGTERM."""
+
+    deadline: Span = 20.0
+    """To finish what was received and publish what was found."""
