@@ -39,10 +39,12 @@ def from_json(value: object) -> float:
     Raises:
         RejectedPayload: `type` or `nonfinite`.
     """
-    if type(value) is float:
-        return bounded(value)
+    if type(value) is float and -FLOAT32_MAX <= value <= FLOAT32_MAX:
+        return value
     if type(value) is int:
         return float(value)  # at most 64 bits: orjson reads larger ones as floats
+    if type(value) is float:
+        return bounded(value)
     raise RejectedPayload("type", f"a number is expected, not {_shown(value)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from paho.mqtt.matcher import MQTTMatcher
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _MAX_TOPIC: Final = 4 * MAX_ID  # characters; bounds what the cache can hold
+_NONE: Final[Mapping[str, str]] = MappingProxyType(
+    {}
+)  # one for all: a cached topic without labels takes 200 bytes less
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,10 @@ class Route(NamedTuple):
 
     detector: int
     """Position in the list of detectors."""
+    sensor: str
+    """The sensor id; empty when each of the payload's fields is a sensor of its own."""
     sensors: Mapping[str, str]
-    """`Sample.field` to sensor id; the field is "" unless each is a sensor of its own."""
+    """Then, `Sample.field` to sensor id."""
     labels: Mapping[str, str]
     """What the topic template found."""
 
@@ -48,7 +54,8 @@ class Route(NamedTuple):
 class TopicRouter:
     """Finds the routes of a topic; known topics cost one look-up.
 
-    The cache holds the `cache` latest used topics, so a flood of new ones costs time but no memory.
+    The cache holds the `cache` latest used topics, so a flood of new ones costs time but no memory. It should
+    have room for the sensors there are: beyond it a topic takes 10 µs.
     """
 
     def __init__(self, routings: Sequence[Routing], *, cache: int = 100_000) -> None:
@@ -92,20 +99,20 @@ class _Detector:
         labels = self._labels(topic)
         if self._sensor and "field" in self._sensor.names:
             ids = {field: self._sensor.render({**labels, "field": field}) for field in self._fields}
-            return Route(self.index, ids, labels)
+            return Route(self.index, "", ids, labels)
         sensor = self._sensor.render(labels) if self._sensor else _whole(topic)
         if self._fields:
-            return Route(self.index, {field: f"{sensor}.{field}" for field in self._fields}, labels)
-        return Route(self.index, {"": sensor}, labels)
+            return Route(self.index, "", {field: f"{sensor}.{field}" for field in self._fields}, labels)
+        return Route(self.index, sensor, _NONE, labels)
 
-    def _labels(self, topic: str) -> dict[str, str]:
+    def _labels(self, topic: str) -> Mapping[str, str]:
         for template in self._templates:
             labels = template.match(topic)
             if labels is not None:
                 return labels
         if self._templates:
             raise RejectedPayload("topic", f"no template matches {topic!r:.60}")
-        return {}
+        return _NONE
 
 
 def _whole(topic: str) -> str:

@@ -29,6 +29,7 @@ class TlsConfig(Section):
     """TLS to the broker; its certificate and host name are always verified."""
 
     enabled: bool = False
+    """Speak TLS."""
     ca_file: str | None = None
     """Certificates to trust instead of the system's."""
     cert_file: str | None = None
@@ -66,29 +67,41 @@ class MqttConfig(Section):
     """The broker, and how we are known there."""
 
     host: Annotated[str, Field(min_length=1)] = "localhost"
+    """Name or address of the broker."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """By default 1883, with TLS 8883, over WebSocket 80 and 443."""
     transport: Literal["tcp", "websockets", "unix"] = "tcp"
+    """What carries MQTT."""
     path: Annotated[str, Field(min_length=1)] | None = None
     """WebSocket: the path in the URL, by default /mqtt. Unix: the socket."""
     protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(_version)] = "5"
+    """The version of MQTT."""
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "streamdetect"
     """The broker keeps the session under this name: one per daemon, and the same at every start."""
     username: Annotated[str, Field(min_length=1)] | None = None
+    """Who we are to the broker."""
     password: SecretStr | None = None
+    """The password itself; better one of the next two."""
     password_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file, closed to other users, that holds the password."""
     password_env: Annotated[str, Field(min_length=1)] | None = None
+    """The name of an environment variable that holds the password."""
     keepalive: Annotated[Span, Field(ge=1, le=_MAX_KEEPALIVE, multiple_of=1)] = 30.0
+    """Without traffic for so long, ask the broker whether it is there."""
     qos: Annotated[int, Field(ge=0, le=1)] = 1
+    """0: messages may be lost. 1: none is, some may come twice."""
     persistent_session: bool = True
+    """The broker keeps messages for us while we are away."""
     session_expiry: Annotated[Span, Field(ge=1, le=_MAX_EXPIRY, multiple_of=1)] = 3_600.0
-    """For how long the broker keeps messages for us while we are away."""
+    """For how long it does."""
     max_undelivered_messages: Annotated[int, Field(ge=1, le=65_535)] = 1_000
     """Messages in flight: the Receive Maximum."""
     max_payload: Annotated[Size, Field(le=16 * 1024**2)] = 64 * 1024
+    """Larger messages are refused."""
     retained: Literal["drop", "accept"] = "drop"
     """Retained messages repeat what was said at some time; by default they are counted and dropped."""
     tls: TlsConfig = TlsConfig()
+    """TLS to the broker."""
     reconnect_max: Annotated[Span, Field(ge=1)] = 30.0
     """The longest pause between two attempts to connect."""
 

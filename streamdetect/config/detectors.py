@@ -44,6 +44,7 @@ class PayloadConfig(Section):
     """How a payload is read."""
 
     format: Literal["json", "number", "influx"] = _PAYLOAD.format
+    """JSON objects, one bare number, or InfluxDB line protocol."""
     value: Annotated[str, Field(min_length=1)] = _PAYLOAD.value
     """Where the value is: a path in JSON (value, data.temp, readings[0].v), a field key in line protocol."""
     values: (
@@ -158,6 +159,7 @@ class DetectorConfig(Section):
     """Everything about one group of sensors that share a bundle."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
+    """Unique; it names the detector in events and metrics."""
     topics: Annotated[
         tuple[Annotated[str, AfterValidator(_filter)], ...], Field(min_length=1, strict=False)
     ] = ("sensors/#",)
@@ -171,9 +173,11 @@ class DetectorConfig(Section):
     bundle: Annotated[str, Field(min_length=1)] = "general"
     """A bundle's directory, or general for the one that comes along."""
     runtime: Literal["onnx", "tensorflow"] = "onnx"
+    """What runs the model: the compiled graph, or TensorFlow itself."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Of the model."""
     payload: PayloadConfig = PayloadConfig()
+    """How a payload is read."""
     max_future: Duration = _PAYLOAD.max_future
     """A reading further ahead of its arrival is rejected."""
     stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
@@ -181,10 +185,13 @@ class DetectorConfig(Section):
     max_gap: Span | None = None
     """A longer time between two readings starts the window afresh; without it, none does."""
     max_sensors: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """New sensors beyond so many are rejected; idle ones are forgotten first."""
     idle_after: Span | None = 7 * 86_400.0
     """A sensor silent for so long is forgotten; without it, none is."""
     threshold: ThresholdConfig = ThresholdConfig()
+    """When a reconstruction error is anomalous."""
     incidents: IncidentsConfig = IncidentsConfig()
+    """When anomalous verdicts are an incident."""
 
     @property
     def max_gap_seconds(self) -> float:

@@ -24,12 +24,19 @@ class Config(Section):
     """Everything that the daemon can be told."""
 
     mqtt: MqttConfig = MqttConfig()
+    """The broker, and how we are known there."""
     events: EventsConfig = EventsConfig()
+    """Where events go and what they carry."""
     metrics: MetricsConfig = MetricsConfig()
+    """The HTTP port for Prometheus and health checks."""
     logging: LoggingConfig = LoggingConfig()
+    """Logs on stderr."""
     batch: BatchConfig = BatchConfig()
+    """How messages are gathered for the model."""
     shutdown: ShutdownConfig = ShutdownConfig()
+    """What happens at SIGTERM."""
     detectors: Annotated[tuple[DetectorConfig, ...], Field(min_length=1, strict=False)] = (DetectorConfig(),)
+    """One for each group of sensors that share a bundle and settings."""
 
     @classmethod
     def defaults(cls) -> Self:
@@ -46,7 +53,8 @@ class Config(Section):
         names = [detector.name for detector in self.detectors]
         for index, name in enumerate(names):
             if name in names[:index]:
-                yield Broken(f"detectors[{index}].name", "must be unique", name)
+                also = (f"detectors[{names.index(name)}].name",)
+                yield Broken(f"detectors[{index}].name", "must be unique", name, also)
         own = self.events.own_filters(names)
         for index, detector in enumerate(self.detectors):
             for position, topic in enumerate(detector.topics):

@@ -41,9 +41,11 @@ class EventsConfig(Section):
     prefix: Annotated[str, AfterValidator(_own_topic)] = "streamdetect"
     """First levels of all our topics; <prefix>/status says online or offline."""
     topic: Annotated[str, AfterValidator(_event_topic)] = "{prefix}/events/{detector}/{sensor}"
+    """Where an event goes."""
     source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = None
     """CloudEvents `source`, a URI reference; by default /streamdetect/<client_id>."""
     qos: Annotated[int, Field(ge=0, le=1)] = 1
+    """0: an event may be lost. 1: none is, one may come twice with the same id."""
     labels: dict[Annotated[str, Field(pattern=_LABEL)], Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict
     )
@@ -77,19 +79,24 @@ class MetricsConfig(Section):
     """The HTTP port for Prometheus and health checks."""
 
     enabled: bool = True
+    """Serve /metrics, /healthz and /readyz."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 lets other machines in."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9464
     """The port that OpenTelemetry gives to Prometheus endpoints of applications; 0 takes a free one."""
     per_sensor: bool = True
+    """Give single sensors series of their own."""
     max_sensors: Annotated[int, Field(ge=0)] = 1_000
-    """Sensors with series of their own; the rest is counted only."""
+    """At most so many of them; the others are only counted."""
 
 
 class LoggingConfig(Section):
     """Logs on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
     format: Literal["text", "json"] = "text"
+    """For people or for machines."""
 
 
 class BatchConfig(Section):
