@@ -33,60 +33,49 @@ _UNUSED_PORT = 1883  # paho insists on a port for a unix socket too
 _FORBIDDEN = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def make_client(
-    settings: MqttConfig,
-    password: str | None,
-    status_topic: str,
-    factory: Callable[..., Client] = Client,
-) -> Client:
+def make_client(settings: MqttConfig, status_topic: str, factory: Callable[..., Client] = Client) -> Client:
     """Return a client ready for `reconnect()`: addressed, authenticated, with its will.
 
     Raises:
-        ConfigError: a TLS file cannot be read or does not fit.
+        ConfigError: the password or a TLS file cannot be read or does not fit.
     """
     version5 = settings.protocol == "5"
-    clean = {} if version5 else {"clean_session": not settings.persistent_session}
     client = factory(
         callback_api_version=CallbackAPIVersion.VERSION2,
         client_id=settings.client_id,
+        clean_session=None if version5 else not settings.persistent_session,
         protocol=MQTTv5 if version5 else MQTTv311,
         transport=settings.transport,
         manual_ack=True,
-        **clean,
     )
     # The edge bounds what is in flight, by its own limit and the broker's; paho must never queue.
     client.max_inflight_messages_set(0)
     client.will_set(status_topic, OFFLINE, qos=1, retain=True)
     if settings.username is not None:
-        client.username_pw_set(settings.username, password)
+        client.username_pw_set(settings.username, settings.password_value())
     if settings.transport == "websockets":
-        client.ws_set_options(path=settings.path)
+        client.ws_set_options(path=settings.websocket_path)
     if settings.tls.enabled:
         client.tls_set_context(tls_context(settings.tls))
-    host, port = settings.host, settings.port
-    if settings.transport == "unix":
-        host, port = settings.path, _UNUSED_PORT
-    if not version5:
-        client.connect_async(host, port, settings.keepalive)
-        return client
-    client.connect_async(
-        host,
-        port,
-        settings.keepalive,
-        # Every time, not only the first: paho's default wipes the session at each process start.
-        clean_start=not settings.persistent_session,
-        properties=_connect_properties(settings),
-    )
+    _address(client, settings)
     return client
 
 
-def _connect_properties(settings: MqttConfig) -> Properties:
+def _address(client: Client, settings: MqttConfig) -> None:
+    host, port, keepalive = settings.host, settings.resolved_port, int(settings.keepalive)
+    if settings.transport == "unix":
+        host, port = str(settings.path), _UNUSED_PORT
+    if settings.protocol != "5":
+        client.connect_async(host, port, keepalive)
+        return
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own gap
-    properties.SessionExpiryInterval = settings.session_expiry if settings.persistent_session else 0
+    properties.SessionExpiryInterval = int(settings.session_expiry) if settings.persistent_session else 0
     # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements.
     properties.ReceiveMaximum = settings.max_undelivered_messages
     properties.MaximumPacketSize = settings.max_payload + _PACKET_HEADROOM
-    return properties
+    # Clean start every time or never: paho's default wipes the session once at each process start.
+    clean = not settings.persistent_session
+    client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)
 
 
 def tls_context(tls: TlsConfig) -> ssl.SSLContext:
@@ -101,7 +90,7 @@ def tls_context(tls: TlsConfig) -> ssl.SSLContext:
         raise ConfigError([Problem("mqtt.tls.ca_file", _why(error), repr(str(tls.ca_file)))]) from error
     if tls.cert_file is not None:
         try:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
+            context.load_cert_chain(tls.cert_file, tls.key_file, tls.key_password_value())
         except (OSError, ssl.SSLError) as error:
             problem = Problem("mqtt.tls.cert_file", _why(error), repr(str(tls.cert_file)))
             raise ConfigError([problem]) from error
@@ -119,8 +108,10 @@ def subscription_options(settings: MqttConfig) -> SubscribeOptions | int:
     """
     if settings.protocol != "5":
         return settings.qos
-    retained = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
-    return SubscribeOptions(qos=settings.qos, noLocal=True, retainHandling=retained)
+    options: SubscribeOptions = SubscribeOptions(
+        qos=settings.qos, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+    )
+    return options
 
 
 def topic_problem(topic: str) -> str:

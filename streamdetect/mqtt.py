@@ -38,7 +38,6 @@ class MqttEdge:
         inbox: Inbox,
         *,
         status_topic: str,
-        password: str | None = None,
         max_publications: int = 1000,
         client_factory: Callable[..., Client] = Client,
         clock: Callable[[], float] = time.time,
@@ -50,15 +49,14 @@ class MqttEdge:
             filters: topic filters, subscribed to on every connect.
             inbox: where messages go.
             status_topic: carries retained `online` or `offline`, by the will if need be.
-            password: the secret that goes with `settings.username`.
             max_publications: bound on publications not yet returned by `completed`.
             client_factory: makes the paho client.
             clock: Unix time in seconds, for `Message.arrival`.
 
         Raises:
-            ConfigError: a TLS file cannot be read or does not fit.
+            ConfigError: the password or a TLS file cannot be read or does not fit.
         """
-        client = make_client(settings, password, status_topic, client_factory)
+        client = make_client(settings, status_topic, client_factory)
         self.on_connected: list[Callable[[], None]] = []  # run by `completed` after every connect
         self._publications = Publications(max_publications)
         self._session = Session(settings, client, inbox, self._publications, status_topic, clock)
@@ -173,14 +171,14 @@ class MqttEdge:
         """Return what has happened so far, by name."""
         session, publications = self._session, self._publications
         return {
-            "connects": session.generation,
-            "connect_failures": self._connection.connect_failures,
-            "disconnects": session.disconnects,
-            "session_losses": session.session_losses,
-            "stale_acks": session.stale_acks,
-            "library_faults": self._connection.faults,
-            "published": publications.published,
-            "publish_failed": publications.failed,
+            "mqtt_connects": session.generation,
+            "mqtt_connect_failures": self._connection.connect_failures,
+            "mqtt_disconnects": session.disconnects,
+            "mqtt_session_losses": session.session_losses,
+            "mqtt_stale_acks": session.stale_acks,
+            "mqtt_library_faults": self._connection.faults,
+            "mqtt_publications_delivered": publications.delivered,
+            "mqtt_publications_failed": publications.failed,
         }
 
 

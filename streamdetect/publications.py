@@ -56,7 +56,7 @@ class Publications:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.unfinished = 0
-        self.published = 0
+        self.delivered = 0
         self.failed = 0
         self._submitted: deque[Publication] = deque()
         self._finished: deque[Delivery] = deque()
@@ -86,7 +86,7 @@ class Publications:
         deliveries = [self._finished.popleft() for _ in range(len(self._finished))]
         succeeded = sum(delivery.ok for delivery in deliveries)
         self.unfinished -= len(deliveries)
-        self.published += succeeded
+        self.delivered += succeeded
         self.failed += len(deliveries) - succeeded
         return deliveries
 

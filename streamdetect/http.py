@@ -1,0 +1,215 @@
+"""The HTTP port: /metrics for Prometheus, /healthz and /readyz for whoever keeps the daemon running.
+
+It answers strangers, so every request has a deadline, few are served at a time, and nothing but GET and HEAD
+of four paths does anything.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+
+from streamdetect.errors import StreamdetectError
+from streamdetect.logs import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+log = logging.getLogger(__name__)
+
+_DEADLINE = 10.0  # s for a whole request, however slowly it comes in, and for the whole answer
+_AT_ONCE = 16  # requests; Prometheus needs one
+_TEXT = "text/plain; charset=utf-8"
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+_INDEX = b"streamdetect\n\n/metrics\n/healthz\n/readyz\n"
+_BUSY = b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What is served; each function is called on a thread of the server.
+
+    `healthy` and `ready` return what speaks against it, one line each: nothing means yes.
+    """
+
+    metrics: Callable[[], bytes]
+    healthy: Callable[[], Sequence[str]]
+    ready: Callable[[], Sequence[str]]
+
+
+class HttpServer:
+    """Serves pages until closed.
+
+    Raises:
+        StreamdetectError: the address cannot be listened on.
+    """
+
+    def __init__(self, host: str, port: int, pages: Pages) -> None:
+        """Listen at once: a port in use is known before anything else starts. Port 0 takes a free one."""
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            self._server = _Server(family, address, pages)
+        except OSError as error:
+            where = f"{host}:{port}"
+            raise StreamdetectError(f"metrics: cannot listen on {where}: {error.strerror}") from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a path."""
+        host, port = self._server.server_address[:2]
+        name = str(host)
+        return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; requests underway are left to their deadline."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """One thread a request, at most `_AT_ONCE` of them."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, family: int, address: Any, pages: Pages) -> None:  # noqa: ANN401 - as the family has it
+        self.address_family = family
+        self.pages = pages
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
+        """Serve the request on a thread of its own, or turn it away."""
+        if not self._places.acquire(blocking=False):
+            with suppress(OSError):
+                request.settimeout(0)
+                request.send(_BUSY)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread to be had
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
+        """Serve the request and give its place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        """Log what went wrong; a client that hangs up or is too slow is no error of ours."""
+        error = sys.exception()
+        level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+        log.log(level, "request from %s failed", client_address, exc_info=error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        # A timeout of the socket alone begins anew with every byte.
+        reader = _Reader(self.connection, time.monotonic() + _DEADLINE)
+        self.rfile = io.BufferedReader(reader)
+
+    def do_GET(self) -> None:
+        """Answer with the page."""
+        try:
+            answer = self._page(self.path.partition("?")[0])
+        except Exception:
+            log.exception("cannot make the page %r", self.path)
+            answer = HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"Internal Server Error\n"
+        self._answer(*answer)
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is not a request for a page."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            code = HTTPStatus.METHOD_NOT_ALLOWED
+        self._answer(HTTPStatus(code), _TEXT, f"{HTTPStatus(code).phrase}\n".encode())
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer; what software this is, and which version, is nobody's business."""
+        self.send_response_only(code, message)
+        self.send_header("Date", self.date_time_string())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the base class
+        """Log at debug level."""
+        log.debug("%s", printable(f"{self.address_string()} {format % args}"))
+
+    def _page(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+        pages = self.server.pages
+        match path:
+            case "/metrics":
+                return HTTPStatus.OK, _EXPOSITION, pages.metrics()
+            case "/healthz":
+                return _verdict(pages.healthy())
+            case "/readyz":
+                return _verdict(pages.ready())
+            case "/":
+                return HTTPStatus.OK, _TEXT, _INDEX
+            case _:
+                return HTTPStatus.NOT_FOUND, _TEXT, b"Not Found\n"
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.connection.settimeout(_DEADLINE)
+            self.wfile.write(body)
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket until a point in time, however the bytes trickle in."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline  # monotonic seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        """Read what is there.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
+        self._connection.settimeout(max(self._deadline - time.monotonic(), 0.001))
+        return self._connection.recv_into(buffer)
+
+
+def _verdict(objections: Sequence[str]) -> tuple[HTTPStatus, str, bytes]:
+    if not objections:
+        return HTTPStatus.OK, _TEXT, b"ok\n"
+    return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, "".join(f"{line}\n" for line in objections).encode()

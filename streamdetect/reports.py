@@ -1,0 +1,41 @@
+"""What one batch did, as the metrics see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+MESSAGE_OUTCOMES: Final = {
+    "accepted": "became readings",
+    "rejected": "counted by reason in rejected_total",
+    "retained": "repeated by the broker at a subscription, and dropped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorReport:
+    """What one detector did with its N readings of a batch."""
+
+    detector: str
+    outcomes: NDArray[np.uint8]  # (N,) core.readings.Outcome
+    windows: int  # scored
+    anomalous: int  # of those
+    transitions: Sequence[str]  # kinds
+    inference_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What became of one batch of messages."""
+
+    messages: Mapping[str, int]  # by outcome, see MESSAGE_OUTCOMES
+    rejected: Mapping[str, int]  # by reason, see codecs.REASONS
+    last_arrival: float  # Unix seconds
+    latencies: NDArray[np.float64]  # (M,) seconds from arrival to verdict, one for each window
+    detectors: Sequence[DetectorReport]
