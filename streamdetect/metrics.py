@@ -225,7 +225,7 @@ def _counted(report: BatchReport) -> Iterator[tuple[tuple[str, ...], int]]:
     for reason, count in report.rejected.items():
         yield ("rejected", reason), count
     for part in report.detectors:
-        became = np.bincount(part.outcomes, minlength=len(Outcome)).tolist()
+        became = np.bincount(part.readings, minlength=len(Outcome)).tolist()
         for member in Outcome:
             yield ("readings", part.detector, member.name.lower()), became[member]
         yield ("windows_scored", part.detector), part.windows

@@ -23,7 +23,7 @@ class DetectorReport:
     """What one detector did with its N readings of a batch."""
 
     detector: str
-    outcomes: NDArray[np.uint8]  # (N,) core.readings.Outcome
+    readings: NDArray[np.uint8]  # (N,) core.readings.Outcome of each
     windows: int  # scored
     anomalous: int  # of those
     transitions: Sequence[str]  # kinds
@@ -36,6 +36,6 @@ class BatchReport:
 
     messages: Mapping[str, int]  # by outcome, see MESSAGE_OUTCOMES
     rejected: Mapping[str, int]  # by reason, see codecs.REASONS
-    last_arrival: float  # Unix seconds
     latencies: NDArray[np.float64]  # (M,) seconds from arrival to verdict, one for each window
+    last_arrival: float  # Unix seconds
     detectors: Sequence[DetectorReport]
