@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from streamdetect.errors import DataError
 
@@ -39,7 +40,7 @@ def read_archive(path: Path, layout: Layout) -> list[Series]:
         DataError: No array matches, or one is not a series of numbers.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

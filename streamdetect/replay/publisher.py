@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streamdetect.config import MqttConfig
 
 _AHEAD = 1000  # messages; what the broker's Receive Maximum allows, if that is less
+_GOODBYE = 2.0  # s
 _UNUSED_PORT = 1883  # paho insists on a port for a unix socket too
 
 
@@ -76,7 +77,10 @@ class Publisher:
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        with self._progress:
+            ended = self._progress.wait_for(lambda: not self._connected, _GOODBYE)
+        if ended:  # from a broker that is stuck, paho's thread never comes back; it is a daemon thread
+            self._client.loop_stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish, when the broker has acknowledged enough of what went before.
@@ -157,8 +161,10 @@ class Publisher:
         self, _client: Client, _data: object, _flags: object, reason: ReasonCode, _: object
     ) -> None:
         with self._progress:
+            self._connected = False
             if reason.is_failure and not self._trouble:
                 self._trouble = f"disconnected: {reason}"
+            self._progress.notify_all()
 
     def _on_publish(self, _client: Client, _data: object, _mid: int, reason: ReasonCode, _: object) -> None:
         with self._progress:

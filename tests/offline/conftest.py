@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.scaling import Scaling
+from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.recordings import Recording
+
+# A deadline measures the machine, not the code.
+settings.register_profile("streamdetect", deadline=None, max_examples=40)
+settings.load_profile("streamdetect")
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of recorded data, which is no part of the project."""
+    folder = os.environ.get("STREAMDETECT_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not Path(folder).is_dir():
+        pytest.skip(f"no recorded data in {folder}; STREAMDETECT_DATA says where it is")
+    return Path(folder)
+
+
+@pytest.fixture
+def make_recording():
+    def make(values, *, sensor="pump", times=None, labels=None, features=None):
+        values = np.asarray(values, dtype=np.float64)
+        values = values.reshape(len(values), -1)
+        times = (
+            np.arange(len(values), dtype=np.float64) + 1.7e9 if times is None else np.asarray(times, float)
+        )
+        features = features or tuple(f"f{place}" for place in range(values.shape[1]))
+        labels = None if labels is None else np.asarray(labels, dtype=bool)
+        return Recording(sensor, sensor, times, values, features, labels)
+
+    return make
+
+
+@pytest.fixture
+def make_detector():
+    """A detector that rebuilds every window as its mean: the error is how much a window moves."""
+
+    def make(features=1, time_steps=4, incidents=None, **threshold):
+        settings = DetectorSettings(
+            time_steps=time_steps,
+            features=features,
+            scaling=Scaling("none"),
+            training_error=TrainingError(mean=0.1, std=0.1),
+            threshold=ThresholdSettings(**{"sigma": 5.0, "min_count": 20, **threshold}),
+            incidents=incidents or IncidentSettings(),
+        )
+        return Detector(
+            settings, lambda windows: np.broadcast_to(windows.mean(1, keepdims=True), windows.shape)
+        )
+
+    return make
+
+
+@pytest.fixture
+def spiked(make_recording):
+    """300 readings of small noise with a spike at 100 and a level shift at 200..209, labelled."""
+    values = np.random.default_rng(1).normal(0.0, 0.1, 300)
+    labels = np.zeros(300, dtype=bool)
+    values[100] += 10
+    values[200:210] += 7
+    labels[100] = labels[200:210] = True
+    return make_recording(values, labels=labels)
