@@ -72,7 +72,7 @@ class Detector:
         self.settings = settings
         self.sensors = Sensors(settings.max_sensors)
         self.state = SensorState(settings)
-        self._reconstruct = reconstruct
+        self.reconstruct = reconstruct
         self._size = 0  # rows that the columns have
         zeros, ones = (0.0,) * settings.features, (1.0,) * settings.features
         self._offset = np.array([settings.scaling.offset or zeros])
@@ -114,7 +114,7 @@ class Detector:
         for start in range(0, len(windows), SCORE_AT_ONCE):
             part = slice(start, start + SCORE_AT_ONCE)
             errors[part], feature_errors[part] = reconstruction_errors(
-                windows[part], self._reconstruct(windows[part]), self.settings.error
+                windows[part], self.reconstruct(windows[part]), self.settings.error
             )
         return errors, feature_errors
 
@@ -166,7 +166,23 @@ class Detector:
         """A copy of the state: arrays by name, one row per sensor; `sensors` holds the ids as UTF-8."""
         rows = self.sensors.rows()
         ids = [(self.sensors.ids[row] or "").encode() for row in rows.tolist()]
-        return {"sensors": np.array(ids, dtype=np.bytes_), **self.state.snapshot(rows)}
+        return {
+            "made_with": np.array(self._shape()),
+            "sensors": np.array(ids, dtype=np.bytes_),
+            **self.state.snapshot(rows),
+        }
+
+    def _shape(self) -> str:
+        """The settings on which the meaning of the columns rests."""
+        settings, threshold = self.settings, self.settings.threshold
+        facts = (
+            settings.time_steps,
+            settings.features,
+            settings.scaling,
+            threshold.history,
+            threshold.smoothing,
+        )
+        return repr(facts)
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> None:
         """Take in the sensors of a snapshot, beside those already here.
@@ -174,6 +190,8 @@ class Detector:
         Raises:
             ValueError: the snapshot is of a detector with other settings, or has a sensor that is here.
         """
+        if saved["made_with"].item() != self._shape():
+            raise ValueError(f"snapshot: must be made with {self._shape()}, got {saved['made_with'].item()}")
         ids = [sensor.decode() for sensor in saved["sensors"].tolist()]
         if (self.sensors.find(ids) >= 0).any() or len(self) + len(ids) > self.settings.max_sensors:
             raise ValueError("sensors: must be new and fit max_sensors")

@@ -102,7 +102,7 @@ def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Momen
 
 
 class BlockHistory(Columns):
-    """The last K values of each row, to within a block: up to `BLOCKS` sealed ones and the one being filled."""
+    """The last K values of each row as blocks: up to `BLOCKS` sealed ones and the one being filled."""
 
     sealed_count: Floats  # (S,) pooled over the sealed blocks
     sealed_mean: Floats

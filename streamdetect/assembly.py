@@ -1,0 +1,138 @@
+"""A detector's configuration and its bundle, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.codecs import codec
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.thresholds import TrainingError
+from streamdetect.errors import BundleError, ConfigError, Problem
+from streamdetect.events import EventEncoder
+from streamdetect.models.bundle import Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.codecs import Codec
+    from streamdetect.config import Config, DetectorConfig
+    from streamdetect.core.reconstruction import Reconstruct
+    from streamdetect.models.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """One configured detector, ready to be fed."""
+
+    config: DetectorConfig
+    bundle: Bundle
+    detector: Detector
+    codec: Codec
+    encoder: EventEncoder
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.config.name
+
+
+def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSettings:
+    """What the core is told: the user's choices and the bundle's facts."""
+    training = manifest.training_error
+    return DetectorSettings(
+        time_steps=manifest.time_steps,
+        features=len(manifest.features),
+        scaling=manifest.scaling,
+        training_error=TrainingError(training.mean, training.std),
+        error=manifest.error,
+        stride=config.stride,
+        max_gap=config.max_gap_seconds,
+        max_sensors=config.max_sensors,
+        idle_after=config.idle_after_seconds,
+        threshold=config.threshold.settings(),
+        incidents=config.incidents.settings(),
+    )
+
+
+def make_detector(config: DetectorConfig, bundle: Bundle) -> Detector:
+    """A fresh detector whose model has run once.
+
+    Raises:
+        BundleError: the model does not load.
+        StreamdetectError: its runtime is not installed.
+    """
+    reconstruct = bundle.reconstructor(config.runtime, config.threads)
+    settings = detector_settings(config, bundle.manifest)
+    reconstruct(np.zeros((1, settings.time_steps, settings.features), dtype=np.float32))
+    return Detector(settings, reconstruct)
+
+
+def assemble(config: Config) -> list[Assembly]:
+    """Put all detectors of a configuration together; those with the same bundle and runtime share a model.
+
+    Raises:
+        ConfigError: bundles are unusable or do not fit the payloads; names them all.
+        StreamdetectError: a runtime is not installed.
+    """
+    bundles, problems = _bundles(config)
+    if problems:
+        raise ConfigError(problems)
+    models: dict[tuple[str, str, int], Reconstruct] = {}
+    assemblies = []
+    for one, bundle in zip(config.detectors, bundles, strict=True):
+        key = (bundle.fingerprint, one.runtime, one.threads)
+        if key in models:
+            detector = Detector(detector_settings(one, bundle.manifest), models[key])
+        else:
+            detector = make_detector(one, bundle)
+            models[key] = detector.reconstruct
+        encoder = EventEncoder(
+            one.name,
+            source=config.event_source,
+            bundle=bundle.fingerprint,
+            features=bundle.manifest.features,
+            labels=config.events.labels,
+            topic_for=config.events.topic_for,
+        )
+        payload = codec(one.payload_settings(config.mqtt.max_payload))
+        assemblies.append(Assembly(one, bundle, detector, payload, encoder))
+    return assemblies
+
+
+def carry_over(old: Sequence[Assembly], new: Sequence[Assembly]) -> list[str]:
+    """Give detectors that keep their name and bundle the state they had; names those that start anew."""
+    before = {assembly.name: assembly for assembly in old}
+    anew = []
+    for assembly in new:
+        known = before.get(assembly.name)
+        if known is None or known.bundle.fingerprint != assembly.bundle.fingerprint:
+            anew.append(assembly.name)
+            continue
+        try:
+            assembly.detector.restore(known.detector.snapshot())
+        except ValueError:
+            anew.append(assembly.name)
+    return anew
+
+
+def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
+    bundles, problems = [], []
+    for at, one in enumerate(config.detectors):
+        path = f"detectors[{at}]"
+        try:
+            bundle = Bundle.load(one.bundle)
+        except BundleError as error:
+            problems.append(Problem(f"{path}.bundle", str(error)))
+            continue
+        bundles.append(bundle)
+        wanted = bundle.manifest.features
+        given = one.payload_settings(config.mqtt.max_payload).features
+        if len(given) != len(wanted):
+            rule = (
+                f"must give {len(wanted)} values a reading for the bundle {one.bundle} ({', '.join(wanted)})"
+            )
+            problems.append(Problem(f"{path}.payload", rule, f"{len(given)} ({', '.join(given)})"))
+    return bundles, problems

@@ -1,0 +1,88 @@
+"""The command line: one module a command, imported only when its command is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from streamdetect import __version__
+from streamdetect.errors import ConfigError, StreamdetectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EX_CONFIG = 78  # sysexits.h; the service file keeps systemd from restarting on it
+INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    """Where a command lives, a module with `add_arguments(parser)` and `run(args)`, and what it is for."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "demo": Command(
+        "streamdetect.demo.command", "a broker, a simulated plant and the daemon, live on screen"
+    ),
+    "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
+    "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
+    "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
+    "backtest": Command(
+        "streamdetect.backtest.command", "recordings through the same detector: CSV, pictures"
+    ),
+    "replay": Command("streamdetect.replay.command", "publish recordings over MQTT"),
+    "schema": Command(
+        "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 done, 1 it failed, 2 unknown options, 78 the configuration is wrong, 130 interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(argv).parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"streamdetect: {problem}\n")
+        return EX_CONFIG
+    except StreamdetectError as error:
+        sys.stderr.write(f"streamdetect: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not try to flush what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="streamdetect",
+        description="Finds anomalies in live sensor data: MQTT in, an autoencoder and a rolling threshold, "
+        "events and Prometheus metrics out.",
+    )
+    parser.add_argument("--version", action="version", version=f"streamdetect {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+        )
+        if argv[:1] == [name]:
+            module = importlib.import_module(command.module)
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,34 @@
+"""`streamdetect run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamdetect import logs
+from streamdetect.config import Config, load
+from streamdetect.daemon import Daemon
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect run`."""
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults, broker on localhost"
+    )
+
+
+def run(args: Namespace) -> int:
+    """Run the daemon until it is told to stop."""
+
+    def read() -> Config:
+        return load(args.config) if args.config else Config.defaults()
+
+    config = read()
+    logs.set_up(config.logging.level, config.logging.format)
+    daemon = Daemon(config, reload=read)
+    daemon.handle_signals()
+    daemon.run()
+    return 0
