@@ -1,0 +1,88 @@
+"""Which detector a backtest runs: from a configuration file or from its options, by the same rules."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamdetect import config
+from streamdetect.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from streamdetect.config import DetectorConfig
+    from streamdetect.config.section import Section
+
+_SECTIONS: dict[str, type[Section]] = {
+    "threshold": config.ThresholdConfig,
+    "incidents": config.IncidentsConfig,
+}
+_OPTIONS = ("bundle", "runtime", "threads", "stride", "max_gap")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the choice of a detector, and an option for each of its settings that shapes verdicts."""
+    group = parser.add_argument_group("detector", "As in config.yaml; an option here wins over the file.")
+    group.add_argument("-c", "--config", metavar="FILE", type=Path, help="a configuration to take it from")
+    group.add_argument("--detector", metavar="NAME", help="which one [the only one]")
+    for name in _OPTIONS:
+        _add(group, name, config.DetectorConfig, name)
+    for section, settings in _SECTIONS.items():
+        group = parser.add_argument_group(section)
+        for name in settings.model_fields:
+            _add(group, name, settings, f"{section}.{name}")
+
+
+def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # noqa: ANN401 - argparse's own
+    field = section.model_fields[name]
+    default = field.default
+    description = (field.description or "").rstrip(".")
+    group.add_argument(
+        f"--{name.replace('_', '-')}",
+        dest=path,
+        metavar=name.upper(),
+        default=SUPPRESS,
+        type=type(default) if isinstance(default, int | float) else str,
+        help=f"{description} [{'none' if default is None else default}]".replace("%", "%%"),
+    )
+
+
+def from_arguments(args: Namespace) -> DetectorConfig:
+    """Find the detector's configuration, with the options put over it.
+
+    Raises:
+        ConfigError: The file or an option breaks a rule, or there is no such detector.
+    """
+    chosen = _from_file(args.config, args.detector) if args.config else {}
+    if args.detector and not args.config:
+        raise ConfigError([Problem("--detector", "needs --config, where its name is", args.detector)])
+    given = vars(args)
+    for name in _OPTIONS:
+        if name in given:
+            chosen[name] = given[name]
+    for section, settings in _SECTIONS.items():
+        paths = {name: f"{section}.{name}" for name in settings.model_fields}
+        changes = {name: given[path] for name, path in paths.items() if path in given}
+        chosen[section] = chosen.get(section, {}) | changes
+    try:
+        return config.validate({"detectors": [chosen]}).detectors[0]
+    except ConfigError as error:
+        raise ConfigError([_as_option(problem) for problem in error.problems]) from None
+
+
+def _as_option(problem: Problem) -> Problem:
+    """Name the option instead of the place in a file: the file itself has been checked."""
+    name = problem.path.rpartition(".")[2]
+    return problem._replace(path=f"--{name.replace('_', '-')}")
+
+
+def _from_file(path: Path, wanted: str | None) -> dict[str, Any]:
+    detectors = {detector.name: detector for detector in config.load(path).detectors}
+    if wanted is None and len(detectors) > 1:
+        raise ConfigError([Problem("--detector", f"is required to choose one of {', '.join(detectors)}")])
+    detector = detectors.get(wanted) if wanted else next(iter(detectors.values()))
+    if detector is None:
+        raise ConfigError([Problem("--detector", f"must be one of {', '.join(detectors)}", repr(wanted))])
+    return detector.model_dump(exclude_unset=True)

@@ -1,0 +1,107 @@
+"""`streamdetect backtest`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from streamdetect import recordings
+from streamdetect.assembly import make_detector
+from streamdetect.backtest import arguments
+from streamdetect.backtest.running import backtest
+from streamdetect.backtest.summary import as_json, as_table, summarise
+from streamdetect.backtest.tables import write_incidents, write_verdicts
+from streamdetect.errors import DataError
+from streamdetect.models.bundle import Bundle
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from streamdetect.backtest.results import SensorResult
+    from streamdetect.backtest.summary import Summary
+    from streamdetect.config import DetectorConfig
+    from streamdetect.core.detector import Detector
+    from streamdetect.recordings import Recording
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect backtest`."""
+    recordings.add_arguments(parser)
+    arguments.add_arguments(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="write verdicts.csv, incidents.csv and summary.json there",
+    )
+    group.add_argument(
+        "--plot", action="store_true", help="a picture of each sensor, too (needs the extra plot)"
+    )
+    group.add_argument(
+        "--all-rows", action="store_true", help="verdicts.csv has a row a reading, judged or not"
+    )
+    group.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(args: Namespace) -> int:
+    """Judge the recordings, write what was asked for and print the summary; 0."""
+    if args.output is None and (args.plot or args.all_rows):
+        raise DataError("--plot and --all-rows need a folder to write to: --output FOLDER")
+    config = arguments.from_arguments(args)
+    bundle = Bundle.load(config.bundle)
+    found = recordings.from_arguments(args)
+    results = _judge(make_detector(config, bundle), found)
+    summaries = [summarise(result) for result in results]
+    if args.output is not None:
+        _write(results, summaries, args, metric=bundle.manifest.error)
+    if args.json:
+        sys.stdout.write(json.dumps(as_json(summaries), indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{_describe(config, bundle)}\n\n{as_table(summaries)}\n")
+    return 0
+
+
+def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("backtest", total=sum(map(len, found)))
+        return backtest(detector, found, progress=lambda readings: bar.advance(task, readings))
+
+
+def _write(
+    results: Sequence[SensorResult], summaries: Sequence[Summary], args: Namespace, metric: str
+) -> None:
+    folder: Path = args.output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_verdicts(results, folder / "verdicts.csv", all_rows=args.all_rows)
+        write_incidents(results, folder / "incidents.csv")
+        (folder / "summary.json").write_text(json.dumps(as_json(summaries), indent=2) + "\n")
+        if args.plot:
+            from streamdetect import plots  # noqa: PLC0415 - the one part that draws
+
+            for result in results:
+                name = result.recording.sensor.replace("/", "~")  # no id has a ~
+                plots.sensor(result, folder / f"{name}.png", metric)
+    except OSError as error:
+        raise DataError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+
+
+def _describe(config: DetectorConfig, bundle: Bundle) -> str:
+    manifest, threshold, incidents = bundle.manifest, config.threshold, config.incidents
+    smoothed = f" smoothed over {threshold.smoothing} windows" if threshold.smoothing > 1 else ""
+    rules = [
+        f"{manifest.error.upper()} of windows of {manifest.time_steps} readings{smoothed}",
+        f"against mean + {threshold.sigma:g} sigma of the last {threshold.history:,}",
+        f"an incident from {incidents.consecutive} anomalous in a row",
+    ]
+    cooldown = f", cooldown {incidents.cooldown}" if incidents.cooldown else ""
+    return f"bundle {config.bundle} ({bundle.fingerprint}): {', '.join(rules)}{cooldown}"
