@@ -61,7 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Train on recordings; prints what came of it."""
     found = recordings.from_arguments(args)
-    series = [Series(one.name, one.times, one.values) for one in found]
+    series = [Series(one.name, values=one.values, times=one.times) for one in found]
     report = train(series, _settings(args), args.out, features=found[0].features, quiet=args.quiet)
     plots = _draw(report, args.plots or args.out.parent, args.out.name)
     sys.stdout.write(_summary(report, plots))
