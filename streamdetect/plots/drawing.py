@@ -128,15 +128,19 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """Put one legend for all axes below them."""
+def legend(figure: Figure, axes: Iterable[Axes], place: str = "lower") -> None:
+    """Put one legend for all axes below them, or above."""
     handles = {
         label: handle
         for axis in axes
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), frameon=False
+        list(handles.values()),
+        list(handles),
+        loc=f"outside {place} center",
+        ncols=len(handles),
+        frameon=False,
     )
 
 

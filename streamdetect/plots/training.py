@@ -90,5 +90,5 @@ def reconstruction(
         axis.grid(visible=True, alpha=0.25, linewidth=0.6)
     figure.supxlabel("step of the window", fontsize=10)
     figure.supylabel("scaled value", fontsize=10)
-    legend(figure, axes.flat[:1])
+    legend(figure, axes.flat[:1], "upper")
     return save(figure, path)

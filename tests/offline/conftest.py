@@ -27,11 +27,11 @@ def data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_recording():
     def make(values, *, sensor="pump", times=None, labels=None, features=None):
         values = np.asarray(values, dtype=np.float64)
-        values = values.reshape(len(values), -1)
+        values = values if values.ndim > 1 else values[:, None]
         times = (
             np.arange(len(values), dtype=np.float64) + 1.7e9 if times is None else np.asarray(times, float)
         )
@@ -42,7 +42,7 @@ def make_recording():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_detector():
     """A detector that rebuilds every window as its mean: the error is how much a window moves."""
 

@@ -1,0 +1,198 @@
+"""Recordings through the detector, and what is written about it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from argparse import ArgumentParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdetect.backtest import arguments, backtest, summarise
+from streamdetect.backtest.summary import as_json, as_table
+from streamdetect.backtest.tables import write_incidents, write_verdicts
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.readings import Readings
+from streamdetect.errors import ConfigError, DataError
+from streamdetect.recordings import read
+
+COLUMNS = ("index", "errors", "feature_errors", "means", "sigmas", "thresholds", "anomalous", "outcomes")
+
+
+def same(one, other):
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert one.transitions == other.transitions
+    assert one.incidents == other.incidents
+
+
+def test_a_spike_and_a_shift_are_found(make_detector, spiked):
+    (result,) = backtest(make_detector(), [spiked])
+    summary = summarise(result)
+    assert (summary.readings, summary.windows, summary.incidents) == (300, 297, 3)
+    starts = [incident.started - 1.7e9 for incident in result.incidents]
+    assert starts == [100, 200, 210]  # the spike, the way up and the way down
+    assert all(incident.closed for incident in result.incidents)
+    assert summary.evaluation.events.f1 == 1.0
+
+
+def test_verdicts_are_those_of_the_detector_fed_alone(make_detector, spiked):
+    (result,) = backtest(make_detector(), [spiked], batch=32)
+    detector = make_detector()
+    for at in range(len(spiked)):
+        one = slice(at, at + 1)
+        verdicts = detector.process(Readings(["pump"], spiked.times[one], spiked.values[one]))
+        place = np.flatnonzero(result.index == at)
+        assert len(verdicts) == len(place)
+        if len(place):
+            assert verdicts.errors[0] == result.errors[place[0]]
+            assert verdicts.anomalous[0] == result.anomalous[place[0]]
+
+
+@given(
+    lengths=st.lists(st.integers(0, 60), min_size=1, max_size=4).filter(any),
+    batch=st.integers(1, 100),
+    seed=st.integers(0, 99),
+)
+def test_neither_batches_nor_company_change_a_recording(make_detector, make_recording, lengths, batch, seed):
+    random = np.random.default_rng(seed)
+    settings = {"min_count": 5, "sigma": 1.0}
+    recordings = [
+        make_recording(random.normal(size=length), sensor=f"s{place}", times=random.integers(0, 90, length))
+        for place, length in enumerate(lengths)
+    ]
+    together = backtest(make_detector(**settings), recordings, batch=batch)
+    for recording, result in zip(recordings, together, strict=True):
+        assert result.recording is recording
+        if len(recording):
+            (alone,) = backtest(make_detector(**settings), [recording])
+            same(result, alone)
+
+
+def test_an_incident_still_open_at_the_end(make_detector, make_recording):
+    values = np.random.default_rng(0).normal(0, 0.1, 200)
+    values[190:] += 10 * np.arange(10)
+    (result,) = backtest(make_detector(), [make_recording(values)])
+    (incident,) = result.incidents
+    assert not incident.closed
+    assert incident.ended == result.times[-1]
+
+
+def test_progress_counts_every_reading(make_detector, spiked):
+    done = []
+    backtest(make_detector(), [spiked], batch=128, progress=done.append)
+    assert done == [128, 128, 44]
+
+
+def test_features_that_do_not_fit_the_bundle(make_detector, make_recording):
+    two = make_recording(np.ones((9, 2)), features=("t", "h"))
+    with pytest.raises(DataError, match=r"2 value columns \(t, h\), but the bundle takes 1: --per-column"):
+        backtest(make_detector(), [two])
+
+
+def test_verdicts_csv(make_detector, spiked, tmp_path):
+    (result,) = backtest(make_detector(incidents=IncidentSettings(close_after=2)), [spiked])
+    path = tmp_path / "verdicts.csv"
+    write_verdicts([result], path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 297
+    assert rows[0]["time"] == "2023-11-14T22:13:23Z"
+    assert [float(row["f0"]) for row in rows] == spiked.values[result.index, 0].tolist()
+    np.testing.assert_allclose([float(row["error"]) for row in rows], result.errors, rtol=1e-8)
+    np.testing.assert_allclose([float(row["threshold"]) for row in rows], result.thresholds, rtol=1e-8)
+    assert [row["anomalous"] == "1" for row in rows] == result.anomalous.tolist()
+    assert all((float(row["score"]) > 1) == (row["anomalous"] == "1") for row in rows)
+    edges = [(int(row["incident"]), row["edge"]) for row in rows if row["edge"] in ("opened", "closed")]
+    assert edges == [(n, edge) for n in range(1, len(result.incidents) + 1) for edge in ("opened", "closed")]
+    assert {row["incident"] for row in rows if row["anomalous"] == "1"} <= {"1", "2", "3"}
+    assert read([path])[0].features[0] == "f0"  # our own files are recordings too
+
+
+def test_all_rows_has_a_row_a_reading(make_detector, spiked, tmp_path):
+    (result,) = backtest(make_detector(), [spiked])
+    path = tmp_path / "verdicts.csv"
+    write_verdicts([result], path, all_rows=True)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 300
+    assert [row["error"] == "" for row in rows] == [True] * 3 + [False] * 297
+
+
+def test_sensors_of_different_columns_share_a_table(make_detector, make_recording, tmp_path):
+    recordings = [make_recording(np.arange(9.0), sensor=name, features=(name,)) for name in ("flow", "level")]
+    write_verdicts(backtest(make_detector(), recordings), tmp_path / "verdicts.csv")
+    with (tmp_path / "verdicts.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["flow"] == "", row["level"] == "") for row in rows} == {(False, True), (True, False)}
+
+
+def test_incidents_csv(make_detector, spiked, tmp_path):
+    (result,) = backtest(make_detector(), [spiked])
+    write_incidents([result], tmp_path / "incidents.csv")
+    with (tmp_path / "incidents.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["incident"] for row in rows] == ["1", "2", "3"]
+    assert rows[0]["opened"] == rows[0]["started"] == "2023-11-14T22:15:00Z"
+    assert rows[0]["reason"] == "recovered"
+    assert float(rows[0]["peak_error"]) == pytest.approx(result.errors[97:101].max())
+
+
+def test_summary(make_detector, spiked, make_recording):
+    plain = make_recording(np.arange(5.0), sensor="unlabelled")
+    summaries = [summarise(result) for result in backtest(make_detector(), [spiked, plain])]
+    data = as_json(summaries)
+    assert json.loads(json.dumps(data)) == data
+    assert data["total"]["readings"] == 305
+    assert data["sensors"][0]["events"]["found"] == 2
+    assert data["total"]["events"] == data["sensors"][0]["events"]
+    assert "events" not in data["sensors"][1]
+    lines = as_table(summaries).splitlines()
+    assert len({len(line.rstrip()) for line in lines[:1]}) == 1
+    assert lines[0].split()[:3] == ["sensor", "readings", "windows"]
+    assert "2/2" in lines[1]
+    assert lines[3].startswith("2 sensors")
+
+
+def options(*given):
+    parser = ArgumentParser()
+    arguments.add_arguments(parser)
+    return arguments.from_arguments(parser.parse_args(given))
+
+
+def test_options_change_the_detector():
+    chosen = options(
+        "--sigma", "3.5", "--cooldown", "7", "--max-gap", "2h", "--bundle", "mine", "--stride", "2"
+    )
+    assert chosen.threshold.sigma == 3.5
+    assert chosen.incidents.cooldown == 7
+    assert (chosen.max_gap_seconds, chosen.bundle, chosen.stride) == (7200.0, "mine", 2)
+    default = options()
+    assert default.threshold.history == chosen.threshold.history
+
+
+def test_options_win_over_the_file(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "detectors:\n"
+        "- {name: hot, topics: [hot/#], threshold: {sigma: 3.0, smoothing: 5}}\n"
+        "- {name: cold, topics: [cold/#], incidents: {cooldown: 9}}\n"
+    )
+    chosen = options("-c", str(path), "--detector", "hot", "--sigma", "4")
+    assert (chosen.name, chosen.threshold.sigma, chosen.threshold.smoothing) == ("hot", 4.0, 5)
+    assert options("-c", str(path), "--detector", "cold").incidents.cooldown == 9
+    with pytest.raises(ConfigError, match="--detector: is required to choose one of hot, cold"):
+        options("-c", str(path))
+    with pytest.raises(ConfigError, match="must be one of hot, cold, got 'warm'"):
+        options("-c", str(path), "--detector", "warm")
+    with pytest.raises(ConfigError, match="needs --config"):
+        options("--detector", "hot")
+
+
+def test_options_obey_the_rules_of_the_configuration():
+    with pytest.raises(ConfigError) as caught:
+        options("--sigma", "-2", "--min-count", "5000", "--close-ratio", "1.5")
+    assert {problem.path for problem in caught.value.problems} == {"--sigma", "--min-count", "--close-ratio"}
