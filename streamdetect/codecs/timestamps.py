@@ -16,6 +16,7 @@ A float of seconds resolves about 0.2 µs in this century; finer digits are roun
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -29,6 +30,7 @@ TimeFormat = Literal["s", "ms", "us", "ns", "rfc3339", "auto"]
 TIME_FORMATS: Final[tuple[str, ...]] = get_args(TimeFormat)
 
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
 _EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()  # what an event can write back as a date
 _LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
@@ -67,6 +69,8 @@ def _number(value: object) -> float:
     if type(value) is float or type(value) is int:
         return value
     if type(value) is str:
+        if _INTEGER.fullmatch(value):
+            return int(value)  # as exact as the same time written as a number, or they would be two readings
         try:
             return from_text(value)
         except ValueError:

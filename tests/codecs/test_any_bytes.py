@@ -1,0 +1,103 @@
+"""Whatever arrives, a codec gives finite samples or a rejection with a known reason."""
+
+from __future__ import annotations
+
+import math
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from streamdetect.codecs import REASONS, PayloadSettings, codec
+from streamdetect.codecs.numbers import FLOAT32_MAX
+from streamdetect.codecs.timestamps import TIME_FORMATS
+from streamdetect.errors import RejectedPayload
+
+VALUES = {"a": "value", "b": "x[0].y", "c": "n"}
+CODECS = [
+    codec(
+        PayloadSettings(
+            payload_format,
+            values=values,
+            fields=fields,
+            numeric_strings=strings,
+            time=time,
+            time_format=time_format,
+        )
+    )
+    for payload_format in ("json", "number", "influx")
+    for values, fields in ((None, "together"), (VALUES, "together"), (VALUES, "per_sensor"))
+    for strings in (False, True)
+    for time, time_format in (
+        (None, None),
+        *((("t", kind)) for kind in TIME_FORMATS if payload_format == "json"),
+    )
+]
+SCALAR = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=20)
+)
+ITEM = st.dictionaries(
+    st.sampled_from(["value", "x", "n", "t", "other"]),
+    st.one_of(
+        SCALAR,
+        st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
+        st.lists(st.dictionaries(st.just("y"), SCALAR, max_size=1), max_size=2),
+    ),
+)
+LINE = st.text(alphabet='m,=\\ "value10.5eitTfF-#\n', max_size=60)
+
+
+def check(payload, arrival):
+    for reader in CODECS:
+        for sample in decoded(reader, payload, arrival):
+            assert len(sample.values) == reader.features
+            assert all(type(value) is float and abs(value) <= FLOAT32_MAX for value in sample.values)
+            assert math.isfinite(sample.time)
+            assert sample.time <= arrival + 300
+
+
+def decoded(reader, payload, arrival):
+    try:
+        samples = reader.decode(payload, arrival)
+    except RejectedPayload as error:
+        rejected = error
+    else:
+        assert samples
+        return samples
+    assert rejected.reason in REASONS
+    assert str(rejected).isprintable()
+    return ()
+
+
+@given(st.binary(max_size=200))
+@example(b"\x1c1")
+@example(b"-")
+@example(b"m value=1\\")
+def test_any_bytes(payload):
+    check(payload, 1.7e9)
+
+
+@settings(max_examples=300)
+@given(st.one_of(ITEM, st.lists(ITEM, max_size=3)), st.floats(0, 4e9))
+def test_any_json_near_the_expected_shape(document, arrival):
+    check(orjson.dumps(document), arrival)
+
+
+@given(LINE)
+def test_any_text_near_line_protocol(line):
+    check(line.encode(), 1.7e9)
+
+
+@given(st.text(max_size=30))
+@example("١٢٣")
+@example("²")
+@example("2024-05-01T12:00:00+23:59:59.9")
+def test_any_text_as_value_and_time(text):
+    check(orjson.dumps({"value": text, "t": text, "n": 1}), 1.7e9)
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, 5e-324, FLOAT32_MAX, -FLOAT32_MAX, 2**53])
+def test_every_finite_float32_passes(number):
+    (sample,) = codec(PayloadSettings()).decode(orjson.dumps({"value": number}), 0.0)
+    assert sample.values == (number,)
