@@ -52,11 +52,11 @@ class TlsConfig(Section):
     def broken(self) -> Iterator[Broken]:
         """Find files without their counterparts."""
         if self.key_file and not self.cert_file:
-            yield Broken("cert_file", "is required with key_file")
+            yield Broken("cert_file", "is required with key_file", also=("key_file",))
         if self.cert_file and not self.key_file:
-            yield Broken("key_file", "is required with cert_file")
+            yield Broken("key_file", "is required with cert_file", also=("cert_file",))
         if self.key_password_file and not self.key_file:
-            yield Broken("key_file", "is required with key_password_file")
+            yield Broken("key_file", "is required with key_password_file", also=("key_password_file",))
         if not self.enabled:
             for name in ("ca_file", "cert_file", "key_file", "key_password_file"):
                 if getattr(self, name) is not None:
@@ -137,7 +137,7 @@ class MqttConfig(Section):
                 name, f"must not stand beside {sources[0]}: one source of the password", also=(sources[0],)
             )
         if sources and self.username is None:
-            yield Broken("username", f"is required with {sources[0]}")
+            yield Broken("username", f"is required with {sources[0]}", also=(sources[0],))
         yield from self._broken_transport()
 
     def _broken_transport(self) -> Iterator[Broken]:

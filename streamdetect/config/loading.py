@@ -45,7 +45,7 @@ def parse(text: str) -> Config:
 
 
 def validate(data: dict[str, Any]) -> Config:
-    """Make a configuration from plain data.
+    """Make a configuration from plain data, as `parse_yaml` gives it.
 
     Raises:
         ConfigError: every broken rule.

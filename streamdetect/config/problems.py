@@ -62,8 +62,9 @@ class Findings:
                     removed |= self._broken(found["loc"], broken, data)
             elif not _counts_only_the_valid(found):
                 location = tuple(part for part in found["loc"] if part != "[key]")
-                shown = "" if found["type"] == "extra_forbidden" else _shown(location, found["input"])
-                self._note(location, self._rule(found), shown)
+                if not any(gone[: len(location)] == location for gone in self._gone):
+                    shown = "" if found["type"] == "extra_forbidden" else _shown(location, found["input"])
+                    self._note(location, self._rule(found), shown)
                 removed |= self._remove(location, data)
         return removed
 
@@ -73,7 +74,7 @@ class Findings:
         if not any(_touches(place, gone) for place in concerned for gone in self._gone):
             shown = "" if broken.value is None else _shown(location, broken.value)
             self._note(location, broken.rule, shown)
-        return self._remove(location, data) or self._remove(section, data)
+        return any(self._remove(place, data) for place in (*concerned, section))
 
     def _note(self, location: Location, rule: str, shown: str) -> None:
         path = _path(location) or "configuration"

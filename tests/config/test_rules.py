@@ -1,0 +1,220 @@
+"""Rules that span options, and what the sections give to the rest of the program."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from streamdetect.codecs import PayloadSettings, Routing
+from streamdetect.config import Config, IncidentsConfig, PayloadConfig, ThresholdConfig, parse
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.thresholds import ThresholdSettings
+from streamdetect.errors import ConfigError
+
+PATH_RULE = "must be a path like value, data.temp, readings[0].v or data['odd key']"
+
+
+def problems(text):
+    with pytest.raises(ConfigError) as broken:
+        parse(text)
+    return [str(problem) for problem in broken.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "expected"),
+    [
+        ("password: a", ["mqtt.username: is required with password"]),
+        (
+            "username: u, password: a, password_file: b, password_env: c",
+            [
+                "mqtt.password_file: must not stand beside password: one source of the password",
+                "mqtt.password_env: must not stand beside password: one source of the password",
+            ],
+        ),
+        ("path: /x", ["mqtt.path: is for the transports websockets and unix, got '/x'"]),
+        (
+            "transport: websockets, path: x",
+            ["mqtt.path: must begin with / for the transport websockets, got 'x'"],
+        ),
+        ("transport: unix", ["mqtt.path: is required for the transport unix: the socket to connect to"]),
+        (
+            "transport: unix, path: /run/m.sock, port: 1883, tls: {enabled: true}",
+            [
+                "mqtt.port: is not for the transport unix, got 1883",
+                "mqtt.tls.enabled: is not for the transport unix, got true",
+            ],
+        ),
+        ("tls: {ca_file: a}", ["mqtt.tls.ca_file: needs tls.enabled: true, got 'a'"]),
+        ("tls: {enabled: true, key_file: a}", ["mqtt.tls.cert_file: is required with key_file"]),
+        ("tls: {enabled: true, cert_file: a}", ["mqtt.tls.key_file: is required with cert_file"]),
+        (
+            "tls: {enabled: true, key_password_file: a}",
+            ["mqtt.tls.key_file: is required with key_password_file"],
+        ),
+    ],
+)
+def test_rules_of_the_connection(mqtt, expected):
+    assert problems(f"mqtt: {{{mqtt}}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "port"),
+    [
+        ("{}", 1883),
+        ("{tls: {enabled: true}}", 8883),
+        ("{transport: websockets}", 80),
+        ("{transport: websockets, tls: {enabled: true}}", 443),
+        ("{transport: unix, path: /run/m.sock}", 0),
+        ("{port: 2000, tls: {enabled: true}}", 2000),
+    ],
+)
+def test_the_port_follows_the_transport(mqtt, port):
+    assert parse(f"mqtt: {mqtt}").mqtt.resolved_port == port
+
+
+@pytest.mark.parametrize(
+    ("detector", "expected"),
+    [
+        ("threshold: {min_count: 3000}", "threshold.min_count: must be <= history (2000), got 3000"),
+        (
+            "threshold: {regime_change_after: 50}",
+            "threshold.regime_change_after: must be 0 or >= min_count (100), got 50",
+        ),
+        (
+            "topics: [a/#], templates: ['b/{x}']",
+            "templates[0]: must be able to match a topic of topics, got 'b/{x}'",
+        ),
+        (
+            "topics: [a/+, b/#], templates: ['b/{x}']",
+            "topics[0]: must have topics that one of the templates matches, got 'a/+'",
+        ),
+        (
+            "topics: [a/#], templates: ['a/b{x}']",
+            "templates[0]: must have literals, _, {name} or a final # as levels, not 'b{x}', got 'a/b{x}'",
+        ),
+        ("sensor: '{site}'", "templates: is required: sensor has {site}"),
+        (
+            "topics: [a/#], templates: ['a/{x}'], sensor: '{site}'",
+            "sensor: must have only names of every template; a/{x} has no {site}, got '{site}'",
+        ),
+        (
+            "sensor: 'x{field}'",
+            "sensor: must not have {field} without payload.fields: per_sensor, got 'x{field}'",
+        ),
+        ("sensor: fixed", "sensor: must name at least one label, as in {sensor}, got 'fixed'"),
+        ("payload: {fields: per_sensor}", "payload.values: is required with fields: per_sensor"),
+        ("payload: {value: x, values: {a: b}}", "payload.value: must not stand beside values, got 'x'"),
+        ("payload: {time_format: ms}", "payload.time: is required with time_format: where the time is"),
+        ("payload: {format: number, value: x}", "payload.value: is not for the format number, got 'x'"),
+        ("payload: {format: number, values: {a: b}}", "payload.values: is not for the format number"),
+        ("payload: {format: number, time: t}", "payload.time: is for the format json, got 't'"),
+        (
+            "payload: {format: influx, time_format: rfc3339}",
+            "payload.time_format: must be a unit: timestamps in line protocol are integers, got 'rfc3339'",
+        ),
+        (
+            "payload: {time: 'a['}",
+            f"payload.time: {PATH_RULE}, got 'a['",
+        ),
+        (
+            "payload: {values: {a.b: 'x['}}",
+            f"payload.values.a.b: {PATH_RULE}, got 'x['",
+        ),
+    ],
+)
+def test_rules_of_a_detector(detector, expected):
+    assert problems(f"detectors: [{{{detector}}}]") == [f"detectors[0].{expected}"]
+
+
+def test_events_never_land_on_the_status_topic():
+    rule = "events.topic: must not match the status topic streamdetect/status"
+    for topic in ("{prefix}/{sensor}", "streamdetect/{detector}", "{prefix}/status"):
+        assert problems(f"events: {{topic: '{topic}'}}") == [f"{rule}, got '{topic}'"]
+
+
+def test_what_the_rules_allow():
+    config = parse("""
+mqtt: {protocol: 5, username: u, password: p, transport: websockets, max_payload: 1MiB, keepalive: 1min}
+events: {prefix: a/sd, topic: "{prefix}/{detector}/{sensor}", labels: {site: north}, source: urn:x}
+detectors:
+  - name: a
+    topics: [/plant/#]
+    templates: ["/plant/{site}/_/{sensor}", "/plant/{site}/{sensor}"]
+    sensor: "{site}/{field}/{sensor}"
+    payload: {values: {t: data.t, h: data.h}, fields: per_sensor, time: ts, time_format: ms}
+    max_future: 0
+    max_gap: 90s
+    idle_after: null
+    threshold: {regime_change_after: 0, sigma: 3}
+  - name: b
+    topics: [other]
+    payload: {format: influx, value: temp, time_format: ms}
+""")
+    first, second = config.detectors
+    assert first.payload_settings(config.mqtt.max_payload) == PayloadSettings(
+        values={"t": "data.t", "h": "data.h"},
+        fields="per_sensor",
+        time="ts",
+        time_format="ms",
+        max_payload=1024**2,
+        max_future=0.0,
+    )
+    assert first.routing() == Routing(
+        ("/plant/#",),
+        ("/plant/{site}/_/{sensor}", "/plant/{site}/{sensor}"),
+        "{site}/{field}/{sensor}",
+        ("t", "h"),
+    )
+    assert (first.max_gap_seconds, first.idle_after_seconds) == (90.0, math.inf)
+    assert (second.max_gap_seconds, second.idle_after_seconds) == (math.inf, 604_800.0)
+    assert first.threshold.settings() == ThresholdSettings(regime_change_after=0, sigma=3.0)
+    assert config.mqtt.keepalive == 60.0
+    assert config.events.status_topic == "a/sd/status"
+    assert config.events.topic_for("a", "n/t/x") == "a/sd/a/n/t/x"
+    assert config.event_source == "urn:x"
+    assert Config.defaults().event_source == "/streamdetect/streamdetect"
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "elsewhere"),
+    [
+        (ThresholdConfig, ThresholdSettings, set()),
+        (IncidentsConfig, IncidentSettings, set()),
+        (PayloadConfig, PayloadSettings, {"max_payload", "max_future"}),
+    ],
+)
+def test_options_are_the_settings_with_the_same_defaults(section, settings, elsewhere):
+    expected = {field.name: field.default for field in dataclasses.fields(settings)}
+    assert section().model_dump() == {k: v for k, v in expected.items() if k not in elsewhere}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("0", 0.0),
+        ("0.25", 0.25),
+        ("500ms", 0.5),
+        ("10s", 10.0),
+        ("1.5 min", 90.0),
+        ("2h", 7_200.0),
+        ("7d", 604_800.0),
+    ],
+)
+def test_durations(written, seconds):
+    assert parse(f"detectors: [{{max_future: {written}}}]").detectors[0].max_future == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [("1", 1), ("100B", 100), ("64KiB", 65_536), ("0.5 MiB", 524_288), ("16MiB", 16_777_216)],
+)
+def test_sizes(written, size):
+    assert parse(f"mqtt: {{max_payload: {written}}}").mqtt.max_payload == size
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Config.defaults().mqtt.port = 1
