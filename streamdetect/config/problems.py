@@ -83,8 +83,10 @@ class Findings:
     def _rule(self, found: ErrorDetails) -> str:
         if found["type"] == "extra_forbidden":
             return _unknown(str(found["loc"][-1]), _section_at(self._section, found["loc"][:-1]))
+        if found["type"] not in _RULES:
+            return found["msg"]
         limits = {name: _plain(limit) for name, limit in found.get("ctx", {}).items()}
-        return _RULES.get(found["type"], found["msg"]).format(**limits)
+        return _RULES[found["type"]].format(**limits)
 
     def _remove(self, location: Location, data: dict[str, Any]) -> bool:
         """Remove the option; of a list, which has no default for one entry, all of it."""

@@ -13,16 +13,16 @@ from streamdetect.errors import RejectedPayload
 
 def test_without_templates_the_whole_topic_is_the_id():
     router = TopicRouter([Routing(["sensors/#", "/lead/+"])])
-    assert router.routes("sensors/a/b") == (Route(0, {"": "sensors/a/b"}, {}),)
-    assert router.routes("sensors") == (Route(0, {"": "sensors"}, {}),)
-    assert router.routes("/lead/x") == (Route(0, {"": "/lead/x"}, {}),)
+    assert router.routes("sensors/a/b") == (Route(0, "sensors/a/b", {}, {}),)
+    assert router.routes("sensors") == (Route(0, "sensors", {}, {}),)
+    assert router.routes("/lead/x") == (Route(0, "/lead/x", {}, {}),)
 
 
 def test_labels_are_read_and_the_id_put_together_for_trees_of_varying_depth():
     templates = ["plant/{site}/_/{sensor}", "plant/{site}/{sensor}"]
     router = TopicRouter([Routing(["plant/#"], templates, "{site}/{sensor}")])
-    assert router.routes("plant/n/x/t") == (Route(0, {"": "n/t"}, {"site": "n", "sensor": "t"}),)
-    assert router.routes("plant/n/t") == (Route(0, {"": "n/t"}, {"site": "n", "sensor": "t"}),)
+    assert router.routes("plant/n/x/t") == (Route(0, "n/t", {}, {"site": "n", "sensor": "t"}),)
+    assert router.routes("plant/n/t") == (Route(0, "n/t", {}, {"site": "n", "sensor": "t"}),)
     with pytest.raises(RejectedPayload, match="no template matches"):
         router.routes("plant/n")
 
@@ -35,7 +35,7 @@ def test_the_first_template_that_matches_counts():
 
 def test_labels_do_not_need_a_sensor_template():
     router = TopicRouter([Routing(["+/+"], ["{site}/_"])])
-    assert router.routes("n/t") == (Route(0, {"": "n/t"}, {"site": "n"}),)
+    assert router.routes("n/t") == (Route(0, "n/t", {}, {"site": "n"}),)
 
 
 def test_each_field_is_a_sensor_of_its_own():
@@ -52,6 +52,7 @@ def test_each_field_is_a_sensor_of_its_own():
         {"t": "kitchen.t", "h": "kitchen.h"},
         {"t": "t/kitchen", "h": "h/kitchen"},
     ]
+    assert {route.sensor for route in router.routes("home/kitchen")} == {""}
 
 
 def test_every_detector_whose_filters_match_has_one_route_in_order():
@@ -95,8 +96,8 @@ def test_any_topic_is_routed_or_rejected(topic):
     except RejectedPayload as error:
         reason = error.reason
     else:
-        assert route.sensors[""].isascii()
-        assert route.sensors[""].isprintable()
+        assert route.sensor.isascii()
+        assert route.sensor.isprintable()
         return
     assert reason == "topic"
 

@@ -31,7 +31,7 @@ KEYS = st.one_of(
 DATA = st.recursive(
     SCALAR,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)),
-    max_leaves=25,
+    max_leaves=8,
 )
 
 
