@@ -260,7 +260,7 @@ class Detector:
 
     def _transitions(self, grid: Grid, ruling: Ruling, verdicts: Verdicts) -> list[Transition]:
         """Take the incidents of every row in which something goes on through the batch."""
-        busy = ruling.anomalous.any(axis=1) | self.state.incidents.busy(grid.rows)
+        busy = ruling.anomalous.any(axis=1) | self.state.incidents.busy[grid.rows]
         lines = np.flatnonzero(busy).tolist()
         if not lines:
             return []

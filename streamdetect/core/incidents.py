@@ -108,16 +108,13 @@ class Incidents(Columns):
     """The incidents of all sensors: at most one open a row."""
 
     state: NDArray[np.void]
+    busy: NDArray[np.bool_]  # (S,) even a normal window changes something
 
     def __init__(self, settings: IncidentSettings) -> None:
         super().__init__()
         self.settings = settings
         self.column("state", _DTYPE)
-
-    def busy(self, rows: Rows) -> NDArray[np.bool_]:
-        """Rows for which even a normal window changes something."""
-        state = self.state[rows]
-        return state["open"] | (state["consecutive"] > 0) | (state["quiet"] > 0)
+        self.column("busy", np.bool_)
 
     def open(self, rows: Rows) -> NDArray[np.bool_]:
         """Rows with an open incident."""
@@ -128,6 +125,7 @@ class Incidents(Columns):
         state = _State(*self.state[row].item())
         transitions = [self._step(state, window) for window in windows]
         self.state[row] = _values(state)
+        self.busy[row] = state.open or state.consecutive or state.quiet
         return transitions
 
     def evict(self, row: int, last: Judged) -> Transition:
