@@ -13,6 +13,7 @@ from streamdetect.broker import tls_context
 from streamdetect.errors import StreamdetectError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from paho.mqtt.properties import Properties
@@ -48,6 +49,11 @@ class Publisher:
         self._progress = threading.Condition()
         self._connected = False
         self._client = self._make_client()
+
+    @property
+    def answered(self) -> int:
+        """Messages that the broker took or refused."""
+        return self.confirmed + self.refused
 
     @property
     def problem(self) -> str:
@@ -106,12 +112,13 @@ class Publisher:
 
     def _wait_until_open(self, most: int) -> None:
         with self._progress:
-            while (open_now := self._sent - self.confirmed - self.refused) > most:
-                if not self._progress.wait(self._patience):
-                    reason = self.problem or "no acknowledgement"
-                    raise StreamdetectError(
-                        f"{open_now} messages unanswered for {self._patience:g} s: {reason}"
-                    )
+            while (unanswered := self._sent - self.answered) > most:
+                if not self._progress.wait_for(self._answers_since(self.answered), self._patience):
+                    silence = f"{unanswered} messages unanswered for {self._patience:g} s"
+                    raise StreamdetectError(f"{silence}: {self.problem or 'no acknowledgement'}")
+
+    def _answers_since(self, before: int) -> Callable[[], bool]:
+        return lambda: self.answered > before
 
     def _make_client(self) -> Client:
         settings = self._settings
