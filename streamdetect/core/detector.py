@@ -150,7 +150,6 @@ class Detector:
         Safe from another thread: a sensor that comes or goes meanwhile may be missed or be a batch behind.
         """
         rows, state = self.sensors.rows(), self.state
-        remembered = state.judge.threshold.remembered(rows)
         return SensorColumns(
             ids=[self.sensors.ids[row] or "" for row in rows.tolist()],
             last_time=state.windows.last_time[rows],
@@ -159,7 +158,7 @@ class Detector:
             threshold=state.judge.limit[rows],
             anomalous=state.judge.anomalous[rows],
             incident_open=state.incidents.open(rows),
-            warming_up=remembered < self.settings.threshold.min_count,
+            warming_up=~state.judge.threshold.warm(rows),
         )
 
     def snapshot(self) -> dict[str, NDArray[Any]]:

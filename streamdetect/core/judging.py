@@ -8,7 +8,7 @@ import numpy as np
 
 from .columns import Columns
 from .moments import Accumulator
-from .thresholds import Limits, RollingThreshold
+from .thresholds import Limits, make_threshold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,14 +54,15 @@ class Judge(Columns):
     def __init__(self, settings: ThresholdSettings, training: TrainingError, calm_after: int) -> None:
         super().__init__()
         self.smoothing, self.calm_after = settings.smoothing, calm_after
-        self.regime_after = settings.regime_change_after or np.iinfo(np.int64).max
         for name in ("error", "mean", "sigma", "limit"):
             self.column(name, np.float64, np.nan)
         self.column("anomalous", np.bool_)
         self.column("raw", np.float64, shape=(settings.smoothing - 1,))
         self.column("scored", np.int64)
         self.column("calm", np.int64)
-        self.threshold = RollingThreshold(settings, training)
+        self.threshold = make_threshold(settings, training)
+        escapes = self.threshold.adapts and settings.regime_change_after
+        self.regime_after = settings.regime_change_after if escapes else np.iinfo(np.int64).max
         self.streak = Accumulator()
 
     def judge(self, grid: Grid, errors: Floats) -> Ruling:

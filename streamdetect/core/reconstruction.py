@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Reconstruct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(M, T, F) scaled windows → (M, T, F) reconstructions; pure, any M ≥ 1, rows independent of one another."""
 
-ErrorMetric = Literal["mae", "mse"]
+ErrorMetric = Literal["mae", "mse", "last"]
 
 MAX_ERROR = 1e30
 """The error of a window that the model answered with something that is no number."""
@@ -20,18 +20,20 @@ MAX_ERROR = 1e30
 def reconstruction_errors(
     windows: NDArray[np.float32], reconstructions: NDArray[np.float32], metric: ErrorMetric
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean absolute ("mae") or mean squared ("mse") error.
+    """Mean absolute ("mae") or mean squared ("mse") error, or the absolute error of the last step ("last").
 
     Args:
         windows: (M, T, F) scaled.
         reconstructions: (M, T, F), what the model made of them.
-        metric: "mae" or "mse".
+        metric: "mae", "mse" or "last".
 
     Returns:
         One error per window, (M,), and one per window and feature, (M, F); always finite.
     """
     # Steps innermost and contiguous: the order of summation, and so the last bit, is one window's own.
     difference = np.subtract(windows, reconstructions, dtype=np.float64).transpose(0, 2, 1)
+    if metric == "last":
+        difference = difference[:, :, -1:]
     size = np.square(difference) if metric == "mse" else np.abs(difference)
     by_feature = np.ascontiguousarray(size).mean(axis=2)
     np.nan_to_num(by_feature, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)

@@ -1,7 +1,9 @@
 """Thresholds against a plain reference that takes one error at a time."""
 
 import math
+from typing import get_args
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamdetect.core.grid import Grid
 from streamdetect.core.judging import Judge
-from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.core.thresholds import ThresholdKind, ThresholdSettings, TrainingError
 
 TRAINING = TrainingError(0.5, 0.2)
 
@@ -94,9 +96,11 @@ def test_old_errors_leave_the_history_block_by_block(history):
             assert threshold == pytest.approx(past.mean() + 50 * max(past.std(), 0.01), rel=1e-9)
 
 
+@pytest.mark.parametrize("kind", get_args(ThresholdKind))
 @given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(1, 90), min_size=1, max_size=4))
-def test_looking_ahead_changes_no_bit(seed, cuts):
-    settings = ThresholdSettings(history=48, min_count=6, regime_change_after=25, smoothing=2)
+@hypothesis.settings(max_examples=15)
+def test_looking_ahead_changes_no_bit(kind, seed, cuts):
+    settings = ThresholdSettings(kind=kind, history=48, min_count=6, regime_change_after=25, smoothing=2)
     errors = stream(seed)
     judge = Judge(settings, TRAINING, 2)
     judge.resize(1)
