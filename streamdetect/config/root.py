@@ -18,6 +18,7 @@ from streamdetect.config.service import (
     MetricsConfig,
     ShutdownConfig,
 )
+from streamdetect.config.yaml_subset import write_yaml
 
 
 class Config(Section):
@@ -47,6 +48,10 @@ class Config(Section):
     def event_source(self) -> str:
         """The `source` of our CloudEvents."""
         return self.events.source or f"/streamdetect/{self.mqtt.client_id}"
+
+    def to_yaml(self) -> str:
+        """Write every option in force; a password is stars."""
+        return write_yaml(self.model_dump(mode="json"))
 
     def broken(self) -> Iterator[Broken]:
         """Find what detectors, topics and queues have against each other."""

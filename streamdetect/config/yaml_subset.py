@@ -107,15 +107,38 @@ def _scalar(event: yaml.ScalarEvent) -> object:
         _refuse("half of a surrogate pair is no text", event.start_mark)
     if not event.implicit[0]:  # quoted or a block: text whatever it looks like
         return text
+    if len(text) > _MAX_DIGITS and _FLOAT.fullmatch(text):
+        _refuse("this number is too long", event.start_mark)
+    return _plain(text)
+
+
+def _plain(text: str) -> object:
+    """Give the value of a scalar without quotes."""
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):
         return text.lower() == "true"
-    if not _FLOAT.fullmatch(text):
-        return text
-    if len(text) > _MAX_DIGITS:
-        _refuse("this number is too long", event.start_mark)
-    return int(text) if _INT.fullmatch(text) else float(text)
+    if _INT.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts quotes where YAML 1.1 needs none and 1.2 does, `1e3`, and around what cannot be printed."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    bare = text.isprintable() and not _FLOAT.fullmatch(text) and _plain(text) is text
+    style = None if bare else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def write_yaml(data: dict[str, Any]) -> str:
+    """Write plain data so that `parse_yaml` reads it back."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _refuse(rule: str, mark: _Mark | None) -> NoReturn:

@@ -60,5 +60,18 @@ def test_every_option_is_described_in_the_schema():
     assert [name for name, section in document["$defs"].items() if not section.get("description")] == []
 
 
+def test_what_is_written_out_reads_the_same():
+    config = parse("""
+mqtt: {host: "no", session_expiry: 2h, max_payload: 1MiB}
+events: {labels: {site: "12:30", note: "0x1f", flag: "true", id: "007", empty: "", big: "1e3", nul: "~"}}
+detectors:
+  - {name: "1", templates: ["sensors/{x}", "#"], max_gap: 500ms, payload: {values: {b: "['°']", a: y}}}
+""")
+    written = config.to_yaml()
+    assert parse(written) == config
+    assert list(parse(written).detectors[0].payload.values) == ["b", "a"]
+    assert parse(Config.defaults().to_yaml()) == Config.defaults()
+
+
 def test_an_empty_mapping_is_the_defaults():
     assert parse("{}") == Config.defaults()

@@ -19,6 +19,7 @@ def test_a_password_is_in_no_representation():
         str(config),
         str(config.model_dump()),
         config.model_dump_json(),
+        config.to_yaml(),
         f"{config.mqtt!r}",
     ]
     assert not any(SECRET in text for text in shown)

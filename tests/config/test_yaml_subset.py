@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streamdetect.config.yaml_subset import parse_yaml
+from streamdetect.config.yaml_subset import parse_yaml, write_yaml
 from streamdetect.errors import ConfigError
+
+TEXT = st.one_of(
+    st.text(), st.from_regex(r"[-+]?[0-9.eE_:x~]{1,6}", fullmatch=True), st.sampled_from(["no", "NULL", "="])
+)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,21 @@ def test_no_message_quotes_the_text(text):
         parse_yaml(text)
     assert "hunter2" not in str(broken.value)
     assert broken.value.__suppress_context__
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=8), st.one_of(TEXT, st.integers(), st.booleans(), st.none(), st.lists(TEXT))
+    )
+)
+def test_what_is_written_is_read_back(data):
+    try:
+        assert parse_yaml(write_yaml(data)) == data
+    except ConfigError as error:
+        refused = str(error)
+    else:
+        return
+    assert "must have no control characters" in refused
 
 
 def test_a_merge_key_is_a_key_like_any_other():
