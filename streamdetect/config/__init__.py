@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from streamdetect.config.broker import MqttConfig, TlsConfig
-from streamdetect.config.detectors import DetectorConfig, IncidentsConfig, PayloadConfig, ThresholdConfig
+from streamdetect.config.detectors import DetectorConfig, PayloadConfig
+from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.loading import load, parse, schema, validate
 from streamdetect.config.root import Config
 from streamdetect.config.service import (

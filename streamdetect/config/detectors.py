@@ -12,17 +12,11 @@ from streamdetect.codecs import PayloadSettings, Routing, SensorTemplate, TopicT
 from streamdetect.codecs.filters import check_filter, overlap
 from streamdetect.codecs.paths import parse_path
 from streamdetect.codecs.timestamps import TimeFormat
+from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
-from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.thresholds import ThresholdSettings
 
 _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
-_THRESHOLD = ThresholdSettings()
-_INCIDENTS = IncidentSettings()
-
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-CountOrNone = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 def _filter(text: str) -> str:
@@ -101,58 +95,6 @@ class PayloadConfig(Section):
                     yield Broken(option, "is not for the format number", getattr(self, option), also)
             if self.value != _PAYLOAD.value:
                 yield Broken("value", "is not for the format number", self.value, also)
-
-
-class ThresholdConfig(Section):
-    """When a reconstruction error is anomalous. Counts are in windows."""
-
-    sigma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _THRESHOLD.sigma
-    """The threshold is the mean of past errors + sigma standard deviations."""
-    history: Annotated[int, Field(ge=2, le=10_000_000)] = _THRESHOLD.history
-    """Past errors that count."""
-    smoothing: Annotated[int, Field(ge=1, le=10_000)] = _THRESHOLD.smoothing
-    """Judge the mean of the last n errors; 1 is off."""
-    min_count: Annotated[int, Field(ge=2, le=10_000_000)] = _THRESHOLD.min_count
-    """Past errors needed before they count."""
-    sigma_floor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _THRESHOLD.sigma_floor
-    """The least standard deviation, in units of that of the training errors."""
-    until_min_count: Literal["training", "silent"] = _THRESHOLD.until_min_count
-    """Until then use the training errors' threshold, or judge nothing."""
-    regime_change_after: CountOrNone = _THRESHOLD.regime_change_after
-    """Anomalous windows in a row that are the new normal; 0 is never."""
-
-    def settings(self) -> ThresholdSettings:
-        """Give the core's settings."""
-        return ThresholdSettings(**self.model_dump())
-
-    def broken(self) -> Iterator[Broken]:
-        """Find counts that could never be reached."""
-        if self.min_count > self.history:
-            yield Broken("min_count", f"must be <= history ({self.history})", self.min_count, ("history",))
-        if 0 < self.regime_change_after < self.min_count:
-            rule = f"must be 0 or >= min_count ({self.min_count})"
-            yield Broken("regime_change_after", rule, self.regime_change_after, ("min_count",))
-
-
-class IncidentsConfig(Section):
-    """When anomalous verdicts are an incident. Counts are in windows."""
-
-    consecutive: Count = _INCIDENTS.consecutive
-    """Anomalous windows in a row that open one."""
-    close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
-    """A window counts towards closing when its error is at most this share of the threshold."""
-    close_after: Count = _INCIDENTS.close_after
-    """Such windows in a row that close it."""
-    cooldown: CountOrNone = _INCIDENTS.cooldown
-    """After one closes none opens for so long."""
-    update_every: CountOrNone = _INCIDENTS.update_every
-    """Say that it goes on every n windows; 0: only when its severity rises."""
-    critical_score: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _INCIDENTS.critical_score
-    """From this error / threshold on it is critical, below a warning."""
-
-    def settings(self) -> IncidentSettings:
-        """Give the core's settings."""
-        return IncidentSettings(**self.model_dump())
 
 
 class DetectorConfig(Section):

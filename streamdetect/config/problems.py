@@ -113,7 +113,9 @@ def _counts_only_the_valid(found: ErrorDetails) -> bool:
 def _plain(limit: object) -> object:
     if isinstance(limit, str):
         return limit.removeprefix("^").removesuffix("$")  # a pattern
-    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+    if isinstance(limit, float):
+        return int(limit) if limit.is_integer() else round(limit, 9)
+    return limit
 
 
 def _unknown(key: str, section: type[Section]) -> str:

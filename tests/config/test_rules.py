@@ -95,6 +95,9 @@ def test_the_port_follows_the_transport(mqtt, port):
             "topics: [a/#], templates: ['a/b{x}']",
             "templates[0]: must have literals, _, {name} or a final # as levels, not 'b{x}', got 'a/b{x}'",
         ),
+        ("threshold: {level: 0.65}", "threshold.level: is for kind: fixed, got 0.65"),
+        ("threshold: {kind: pot, quantile: 0.9}", "threshold.quantile: is for kind: quantile, got 0.9"),
+        ("threshold: {kind: pot, risk: 0.05}", "threshold.risk: must be < 0.02, got 0.05"),
         ("sensor: '{site}'", "templates: is required: sensor has {site}"),
         (
             "topics: [a/#], templates: ['a/{x}'], sensor: '{site}'",
