@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
 
-    from streamdetect.inbox import Inbox
     from streamdetect.publications import Publications
     from streamdetect.session import Session
 
@@ -31,6 +30,7 @@ _TICK = 1.0  # s; longest sleep, so also the grain of keepalive and of `last_sig
 _CONNACK_WAIT = 10.0  # s; a frozen broker's kernel still accepts connections
 _READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
 _FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
+_LASTING = 10.0  # s; a connection shorter than that counts as a failure for the delay before the next one
 
 
 class Connection:
@@ -43,7 +43,6 @@ class Connection:
         self,
         client: Client,
         session: Session,
-        inbox: Inbox,
         publications: Publications,
         filters: tuple[str, ...],
         longest_delay: float,
@@ -56,33 +55,44 @@ class Connection:
         self.last_sign = time.monotonic()
         self._client = client
         self._session = session
-        self._inbox = inbox
         self._publications = publications
         self._longest_delay = longest_delay
         self._random = random.SystemRandom()
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)  # noqa: FBT003 - the socket API
-        self._bell.setblocking(False)  # noqa: FBT003
+        self._ear: socket.socket  # reads what `_bell` sends, and so ends a sleep
+        self._bell: socket.socket | None = None
 
     def wake(self) -> None:
         """End the thread's sleep; may be called from any thread."""
-        with suppress(OSError):  # full: it has many reasons to wake already; closed: it has ended
-            self._bell.send(b"\0")
+        if self._bell is not None:
+            with suppress(OSError):  # full: it has many reasons to wake already; closed: it has ended
+                self._bell.send(b"\0")
 
     def run(self) -> None:
         """Keep the connection up until `stop_by` is set."""
-        failed_attempts = 0
-        try:
-            while self.stop_by is None:
-                failed_attempts = 0 if self._attempt() else failed_attempts + 1
-                self._pause(failed_attempts)
-        except BaseException as bug:  # noqa: BLE001 - the main thread raises it
-            self._session.bug = self._session.bug or bug
-        finally:
-            self._session.closing = True
-            self._session.lost("stopped")
-            self._ear.close()
-            self._bell.close()
+        self._ear, bell = socket.socketpair()
+        self._ear.settimeout(0)
+        bell.settimeout(0)
+        with self._ear, bell:
+            self._bell = bell
+            try:
+                self._keep_up()
+            except BaseException as bug:  # noqa: BLE001 - the main thread raises it
+                self._session.bug = self._session.bug or bug
+            finally:
+                self._session.closing = True
+                self._session.lost("stopped")
+
+    def _keep_up(self) -> None:
+        failed_in_a_row = 0
+        while self.stop_by is None:
+            began = time.monotonic()
+            accepted = self._attempt()
+            if not accepted:
+                self.connect_failures += 1
+            lasted = accepted and time.monotonic() - began > _LASTING
+            failed_in_a_row = 1 if lasted else failed_in_a_row + 1
+            if self.stop_by is None:
+                self._pause(failed_in_a_row)
 
     def _attempt(self) -> bool:
         """Connect and serve the connection until it ends; False if the broker never accepted it."""
@@ -120,8 +130,7 @@ class Connection:
         sock = self._client.socket()
         if sock is None:
             return
-        # Only a broker that knows no Receive Maximum can overfill the inbox at QoS 1: TCP holds it back.
-        reading = self._inbox.depth <= self._inbox.limit or self.stop_by is not None
+        reading = self._wants_more()
         descriptor = sock.fileno()
         poll.register(
             descriptor,
@@ -139,8 +148,15 @@ class Connection:
         """Read messages until none is there."""
         for _ in range(_READS):
             received = self._session.received
-            if self._client.loop_read() or self._session.received == received:
+            if self._client.loop_read() or self._session.received == received or not self._wants_more():
                 return
+
+    def _wants_more(self) -> bool:
+        """Whether to read: not past what may be unacknowledged, but always while answers are awaited.
+
+        The main thread may want its events delivered before it goes on to acknowledge.
+        """
+        return not self._session.overfed or not self._publications.idle or self.stop_by is not None
 
     def _hand_over(self) -> None:
         """Send the main thread's acknowledgements, subscriptions and publications."""
@@ -170,15 +186,13 @@ class Connection:
         while self._client.socket() is not None and (left := stop_by - time.monotonic()) > 0:
             self._cycle(poll, min(left, _TICK))
 
-    def _pause(self, failed_attempts: int) -> None:
+    def _pause(self, attempts: int) -> None:
         """Wait before the next attempt: 1, 2, 4 … `longest_delay` seconds, less up to half by chance."""
-        if self.stop_by is not None:
-            return
-        longest = min(self._longest_delay, _FIRST_DELAY * 2.0 ** min(max(failed_attempts - 1, 0), 16))
+        longest = min(self._longest_delay, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
         delay = longest * self._random.uniform(0.5, 1.0)
-        if failed_attempts:
-            self.connect_failures += 1
-            log.warning("no connection to the broker: %s; next in %.1f s", self._session.last_error, delay)
+        log.warning(
+            "no connection to the broker: %s; next attempt in %.1f s", self._session.last_error, delay
+        )
         until = time.monotonic() + delay
         poll = self._poll()
         while self.stop_by is None and (left := until - time.monotonic()) > 0:

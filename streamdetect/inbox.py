@@ -32,8 +32,7 @@ class Inbox:
     """Messages that wait for the main thread, at most `limit` of them at QoS 0.
 
     At QoS 0 the oldest message makes room for the newest and is counted in `dropped`. A QoS 1 message is
-    never dropped: the broker sends at most Receive Maximum of them before we acknowledge, and the edge
-    stops reading the connection while `depth` exceeds `limit`.
+    never dropped: the edge reads no more of them than may be unacknowledged.
     """
 
     def __init__(self, limit: int) -> None:

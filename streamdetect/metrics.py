@@ -50,10 +50,7 @@ _HISTOGRAMS = {
 }
 # What others count, read at the scrape
 WATCHED_COUNTERS = {
-    "events_published": "Events that the broker took.",
-    "events_retried": "Deliveries of events that failed and were tried again.",
-    "events_dead": "Events that can never be delivered, given up.",
-    "events_dropped": "Events given up because too many were waiting.",
+    "events_undeliverable": "Events given up because the broker refuses them for good.",
     "inbox_dropped": "QoS 0 messages dropped because the inbox was full.",
     "mqtt_connects": "Connections that the broker accepted.",
     "mqtt_connect_failures": "Attempts to connect that failed.",

@@ -61,7 +61,7 @@ class MqttEdge:
         self._publications = Publications(max_publications)
         self._session = Session(settings, client, inbox, self._publications, status_topic, clock)
         self._connection = Connection(
-            client, self._session, inbox, self._publications, _unique(filters), settings.reconnect_max
+            client, self._session, self._publications, _unique(filters), settings.reconnect_max
         )
         self._thread = threading.Thread(target=self._connection.run, name="mqtt", daemon=True)
         self._greeted = 0  # generation for which `on_connected` ran

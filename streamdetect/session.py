@@ -60,6 +60,7 @@ class Session:
         self._publications = publications
         self._status_topic = status_topic
         self._clock = clock
+        self._unacknowledged = 0  # QoS 1 messages on this connection
         self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
         self._refused = False
         for name in ("on_connect", "on_disconnect", "on_subscribe", "on_message", "on_publish"):
@@ -70,12 +71,22 @@ class Session:
         """Whether the broker has granted every subscription on this connection."""
         return self.connected and bool(self.filters) and not self._unanswered and not self._refused
 
+    @property
+    def overfed(self) -> bool:
+        """Whether the broker sent more than we allow before our acknowledgements.
+
+        MQTT 3.1.1 has no Receive Maximum, and Mosquitto 2.0.11 keeps to it only until the first
+        acknowledgement. Not reading the socket makes TCP hold the broker back.
+        """
+        return self._unacknowledged > self._settings.max_undelivered_messages
+
     def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
         """Send PUBACKs for (generation, packet id) pairs, in that order."""
         for generation, mid in acks:
             # A packet id of an earlier connection may name another message on this one.
             if self.connected and generation == self.generation:
                 self._client.ack(mid, 1)
+                self._unacknowledged -= 1
             else:
                 self.stale_acks += 1
 
@@ -129,6 +140,7 @@ class Session:
             self.session_losses += 1
             log.warning("the broker has lost our session, and with it any message it held for us")
         self.generation += 1
+        self._unacknowledged = 0
         self.last_error = ""
         self._publications.connected(
             receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
@@ -156,6 +168,7 @@ class Session:
 
     def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
         self.received += 1
+        self._unacknowledged += message.qos
         try:
             topic = message.topic
         except UnicodeDecodeError:

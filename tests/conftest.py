@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import signal
 import socket
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import Any
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on now."""
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -28,21 +29,27 @@ class Mosquitto:
 
     def __init__(self, folder: Path, options: tuple[str, ...], listener: tuple[str, ...]) -> None:
         self.host = "127.0.0.1"
-        self.port = free_port()
+        self.port = _free_port()
         self.folder = folder
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
         lines = (
+            f"user {getpass.getuser()}",  # or root becomes a user who may not write here
             "per_listener_settings false",
             f"persistence_location {folder}/",
             "log_type all",
             *(() if any("allow_anonymous" in line for line in options) else ("allow_anonymous true",)),
-            *(() if any("max_queued_messages" in line for line in options) else ("max_queued_messages 0",)),
+            *(
+                ()
+                if any("max_queued_messages" in line for line in options)
+                else ("max_queued_messages 1000000",)
+            ),
             *options,
             f"listener {self.port} {self.host}",
             *listener,
         )
-        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        text = "\n".join(lines).replace("{folder}", str(folder)) + "\n"
+        (folder / "mosquitto.conf").write_text(text)
 
     @property
     def pid(self) -> int:
@@ -80,6 +87,17 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def publish(self, topic: str, payloads: Sequence[str], *options: str) -> None:
+        """Publish with mosquitto_pub, at QoS 1 unless the options say otherwise."""
+        qos = () if "-q" in options else ("-q", "1")
+        command = ["mosquitto_pub", "-p", str(self.port), "-t", topic, "-l", *qos, *options]
+        subprocess.run(command, input="\n".join(payloads), text=True, check=True, timeout=60)
+
+    def retained(self, topic: str, *options: str) -> str:
+        """Return what mosquitto_sub finds retained under a topic."""
+        command = ["mosquitto_sub", "-p", str(self.port), "-t", topic, "-C", "1", "-W", "10", *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
     def _accepts(self) -> bool:
         try:
             socket.create_connection((self.host, self.port), timeout=1).close()
@@ -89,11 +107,32 @@ class Mosquitto:
 
 
 @pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on now."""
+    return _free_port()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], Any], str], Any]:
+    """Wait for what must happen; the time is only there to end a failed test."""
+
+    def wait(condition: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + 30
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"never happened: {what}")
+            time.sleep(0.005)
+        return found
+
+    return wait
+
+
+@pytest.fixture
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mosquitto]]:
     """Start brokers: `mosquitto("max_inflight_messages 5", listener=("cafile …",), start=False)`.
 
     `options` are lines of its configuration before the TCP listener, `listener` those after it, where TLS
-    settings and further listeners go. A line may hold `{folder}`, the broker's folder, and every broker is
+    settings and further listeners go. `{folder}` in a line is the broker's own. Every broker is
     gone when the test ends.
     """
     if shutil.which("mosquitto") is None:

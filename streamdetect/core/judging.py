@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .thresholds import ThresholdSettings, TrainingError
 
 
+NEVER = 2**62
+"""Windows; what is added to it still fits an int64."""
+
+
 class Ruling(NamedTuple):
     """What was found of each error of a batch, (U, L) each."""
 
@@ -62,7 +66,7 @@ class Judge(Columns):
         self.column("calm", np.int64)
         self.threshold = make_threshold(settings, training)
         escapes = self.threshold.adapts and settings.regime_change_after
-        self.regime_after = settings.regime_change_after if escapes else np.iinfo(np.int64).max
+        self.regime_after = settings.regime_change_after if escapes else NEVER
         self.streak = Accumulator()
 
     def judge(self, grid: Grid, errors: Floats) -> Ruling:

@@ -97,10 +97,13 @@ def test_old_errors_leave_the_history_block_by_block(history):
 
 
 @pytest.mark.parametrize("kind", get_args(ThresholdKind))
+@pytest.mark.parametrize("regime_change_after", [0, 25])
 @given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(1, 90), min_size=1, max_size=4))
-@hypothesis.settings(max_examples=15)
-def test_looking_ahead_changes_no_bit(kind, seed, cuts):
-    settings = ThresholdSettings(kind=kind, history=48, min_count=6, regime_change_after=25, smoothing=2)
+@hypothesis.settings(max_examples=10)
+def test_looking_ahead_changes_no_bit(kind, regime_change_after, seed, cuts):
+    settings = ThresholdSettings(
+        kind=kind, history=48, min_count=6, regime_change_after=regime_change_after, smoothing=2
+    )
     errors = stream(seed)
     judge = Judge(settings, TRAINING, 2)
     judge.resize(1)
