@@ -33,21 +33,17 @@ class Mosquitto:
         self.folder = folder
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
-        lines = (
-            f"user {getpass.getuser()}",  # or root becomes a user who may not write here
-            "per_listener_settings false",
-            f"persistence_location {folder}/",
-            "log_type all",
-            *(() if any("allow_anonymous" in line for line in options) else ("allow_anonymous true",)),
-            *(
-                ()
-                if any("max_queued_messages" in line for line in options)
-                else ("max_queued_messages 1000000",)
-            ),
-            *options,
-            f"listener {self.port} {self.host}",
-            *listener,
-        )
+        defaults = {
+            "user": getpass.getuser(),  # or root becomes a user who may not write here
+            "persistence_location": f"{folder}/",
+            "log_type": "all",
+            "allow_anonymous": "true",
+            # 0 is no limit, but then Mosquitto 2.0.11 hangs up on a client when it refuses a publication.
+            "max_queued_messages": "1000000",
+        }
+        given = {option.split()[0] for option in options}
+        preset = [f"{name} {value}" for name, value in defaults.items() if name not in given]
+        lines = [*preset, *options, f"listener {self.port} {self.host}", *listener]
         text = "\n".join(lines).replace("{folder}", str(folder)) + "\n"
         (folder / "mosquitto.conf").write_text(text)
 
