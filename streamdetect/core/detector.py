@@ -14,7 +14,7 @@ from .incidents import Incidents, IncidentSettings, Judged, Transition
 from .judging import Judge
 from .readings import Outcome, Readings
 from .reconstruction import reconstruction_errors
-from .scaling import Scaling, SensorScale, scaled, window_scale
+from .scaling import Scaling, SensorScale, pad, scaled, window_scale
 from .sensors import Sensors
 from .thresholds import ThresholdSettings, TrainingError
 from .verdicts import Pushed, SensorColumns, Verdicts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .judging import Ruling
     from .moments import Floats
     from .reconstruction import ErrorMetric, Reconstruct
+    from .windows import Due
 
 SCORE_AT_ONCE = 1024
 """Windows per call of the model: throughput is flat from here on, and memory is bounded."""
@@ -41,12 +42,18 @@ class DetectorSettings:
     scaling: Scaling
     training_error: TrainingError
     error: ErrorMetric = "mae"
+    min_steps: int = 0  # readings from which a window is judged, with a model that takes padding; 0 = T
     stride: int = 1  # a full window is judged at every stride-th reading
     max_gap: float = inf  # s; a longer pause restarts the sensor's window
     max_sensors: int = 100_000
     idle_after: float = inf  # s; a sensor silent for longer makes room for a new one
     threshold: ThresholdSettings = field(default_factory=ThresholdSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
+
+    @property
+    def first_steps(self) -> int:
+        """Readings that a sensor's first window has."""
+        return self.min_steps or self.time_steps
 
 
 class SensorState(Columns):
@@ -55,8 +62,11 @@ class SensorState(Columns):
     def __init__(self, settings: DetectorSettings) -> None:
         super().__init__()
         steps, features, scaling = settings.time_steps, settings.features, settings.scaling
-        self.windows = Windows(steps, features, settings.stride, settings.max_gap)
-        self.scale = SensorScale(steps, features, scaling.history) if scaling.kind == "sensor" else None
+        first = settings.first_steps
+        self.windows = Windows(
+            steps, features, min_steps=first, stride=settings.stride, max_gap=settings.max_gap
+        )
+        self.scale = SensorScale(first, features, scaling.history) if scaling.kind == "sensor" else None
         self.judge = Judge(settings.threshold, settings.training_error, settings.incidents.close_after)
         self.incidents = Incidents(settings.incidents)
 
@@ -101,20 +111,24 @@ class Detector:
             index, gaps = index[kept], gaps[kept]
             grid = Grid(rows[index])
         values = readings.values[index]
-        raw, due = self.state.windows.push(grid, values, gaps)
-        windows = self._scaled(grid, values, raw, due)
-        index = index[due]
-        return Pushed(readings, outcomes, index, rows[index], windows, evicted)
+        due = self.state.windows.push(grid, values, gaps)
+        windows = self._scaled(grid, values, due)
+        index = index[due.index]
+        return Pushed(readings, outcomes, index, rows[index], windows, due.lengths, evicted)
 
     def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
         """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
         windows = pushed.windows
+        lengths = pushed.lengths if self.settings.min_steps else None
         errors = np.empty(len(windows))
         feature_errors = np.empty((len(windows), self.settings.features))
         for start in range(0, len(windows), SCORE_AT_ONCE):
             part = slice(start, start + SCORE_AT_ONCE)
             errors[part], feature_errors[part] = reconstruction_errors(
-                windows[part], self.reconstruct(windows[part]), self.settings.error
+                windows[part],
+                self.reconstruct(windows[part]),
+                self.settings.error,
+                None if lengths is None else lengths[part],
             )
         return errors, feature_errors
 
@@ -248,14 +262,18 @@ class Detector:
             regime_changed=False,
         )
 
-    def _scaled(self, grid: Grid, values: Floats, raw: Floats, due: Rows) -> NDArray[np.float32]:
+    def _scaled(self, grid: Grid, values: Floats, due: Due) -> NDArray[np.float32]:
         """The due windows as the model wants them, (M, T, F)."""
         if self.state.scale:
             laid = self.state.scale.advance(grid.rows, grid.lay(values), grid.counts)
-            return scaled(raw, *(grid.read(part)[due] for part in laid))
-        if self.settings.scaling.kind == "window":
-            return scaled(raw, *window_scale(raw))
-        return scaled(raw, self._offset, self._scale)
+            windows = scaled(due.windows, *(grid.read(part)[due.index] for part in laid))
+        elif self.settings.scaling.kind == "window":
+            windows = scaled(due.windows, *window_scale(due.windows, due.lengths))
+        else:
+            windows = scaled(due.windows, self._offset, self._scale)
+        if self.settings.min_steps:
+            pad(windows, due.lengths)
+        return windows
 
     def _transitions(self, grid: Grid, ruling: Ruling, verdicts: Verdicts) -> list[Transition]:
         """Take the incidents of every row in which something goes on through the batch."""
@@ -283,6 +301,7 @@ def windows_of(
     times: Floats | None = None,
     max_gap: float = inf,
     stride: int = 1,
+    min_steps: int = 0,
 ) -> NDArray[np.float32]:
     """The windows of one sensor's recording as a detector would score them.
 
@@ -292,13 +311,20 @@ def windows_of(
         scaling: how raw values become the model's input.
         times: (N,) Unix seconds; by default 0, 1, 2, …
         max_gap: in seconds; a longer pause restarts the window.
-        stride: every stride-th full window.
+        stride: every stride-th window.
+        min_steps: readings from which a window counts, with padding before them; 0 = T.
 
     Returns:
         (M, T, F) scaled.
     """
     settings = DetectorSettings(
-        time_steps, values.shape[1], scaling, TrainingError(0.0, 1.0), stride=stride, max_gap=max_gap
+        time_steps,
+        values.shape[1],
+        scaling,
+        TrainingError(0.0, 1.0),
+        min_steps=min_steps,
+        stride=stride,
+        max_gap=max_gap,
     )
     detector = Detector(settings, lambda windows: windows)
     times = np.arange(len(values), dtype=np.float64) if times is None else times

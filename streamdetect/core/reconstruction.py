@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .scaling import real_steps
+
 Reconstruct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(M, T, F) scaled windows → (M, T, F) reconstructions; pure, any M ≥ 1, rows independent of one another."""
 
@@ -18,7 +20,10 @@ MAX_ERROR = 1e30
 
 
 def reconstruction_errors(
-    windows: NDArray[np.float32], reconstructions: NDArray[np.float32], metric: ErrorMetric
+    windows: NDArray[np.float32],
+    reconstructions: NDArray[np.float32],
+    metric: ErrorMetric,
+    lengths: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean absolute ("mae") or mean squared ("mse") error, or the absolute error of the last step ("last").
 
@@ -26,6 +31,7 @@ def reconstruction_errors(
         windows: (M, T, F) scaled.
         reconstructions: (M, T, F), what the model made of them.
         metric: "mae", "mse" or "last".
+        lengths: (M,) real steps of each window, the last ones; by default all T. Only they count.
 
     Returns:
         One error per window, (M,), and one per window and feature, (M, F); always finite.
@@ -33,8 +39,12 @@ def reconstruction_errors(
     # Steps innermost and contiguous: the order of summation, and so the last bit, is one window's own.
     difference = np.subtract(windows, reconstructions, dtype=np.float64).transpose(0, 2, 1)
     if metric == "last":
-        difference = difference[:, :, -1:]
-    size = np.square(difference) if metric == "mse" else np.abs(difference)
-    by_feature = np.ascontiguousarray(size).mean(axis=2)
+        difference, lengths = difference[:, :, -1:], None
+    size = np.ascontiguousarray(np.square(difference) if metric == "mse" else np.abs(difference))
+    if lengths is None:
+        by_feature = size.mean(axis=2)
+    else:
+        size[np.broadcast_to(~real_steps(lengths, size.shape[2])[:, None, :], size.shape)] = 0.0
+        by_feature = size.sum(axis=2) / lengths[:, None]
     np.nan_to_num(by_feature, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)
     return by_feature.mean(axis=1), by_feature

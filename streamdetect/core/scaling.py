@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCALED_LIMIT = 1e6
 """Scaled values are clipped here, so that no reading can make the model or the error overflow."""
 
+PADDING = -2e6
+"""Stands before the readings of a window that is not full; no scaled value can be this."""
+
 RELATIVE_FLOOR = 1e-3
 ABSOLUTE_FLOOR = 1e-9
 BLOCKS = 16
@@ -50,11 +53,24 @@ def scaled(windows: Floats, offset: Floats, scale: Floats) -> NDArray[np.float32
     return np.clip(moved, -SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
 
 
-def window_scale(windows: Floats) -> tuple[Floats, Floats]:
-    """Mean and floored standard deviation of each window, (M, F) each, from (M, T, F)."""
-    steps = np.ascontiguousarray(windows.transpose(0, 2, 1))
-    centre = steps.mean(axis=2)
-    return centre, np.maximum(steps.std(axis=2), spread_floor(centre))
+def window_scale(windows: Floats, lengths: Rows) -> tuple[Floats, Floats]:
+    """Mean and floored standard deviation of the real steps of each window, (M, F) each, from (M, T, F)."""
+    real = real_steps(lengths, windows.shape[1])[:, None, :]
+    steps = np.where(real, windows.transpose(0, 2, 1), 0.0)
+    centre = steps.sum(axis=2) / lengths[:, None]
+    moved = np.where(real, steps - centre[:, :, None], 0.0)
+    spread = np.sqrt((moved * moved).sum(axis=2) / lengths[:, None])
+    return centre, np.maximum(spread, spread_floor(centre))
+
+
+def real_steps(lengths: Rows, time_steps: int) -> NDArray[np.bool_]:
+    """(M,) lengths → (M, T): which steps are readings; padding comes first."""
+    return np.arange(time_steps) >= (time_steps - lengths)[:, None]
+
+
+def pad(windows: NDArray[np.float32], lengths: Rows) -> None:
+    """Put PADDING before the real steps of each window (M, T, F), in place."""
+    windows[~real_steps(lengths, windows.shape[1])] = PADDING
 
 
 class SensorScale(Columns):
@@ -63,7 +79,7 @@ class SensorScale(Columns):
     The past is kept as `BLOCKS` blocks of readings. The offset is the median of the block means; the scale
     combines the median of the block variances (spread within a block) with the MAD of the block means
     (spread between blocks). So what happens in a few blocks, however large, moves neither. Both change only
-    when a block is full; before the first one is, they are those of the sensor's first `time_steps` readings.
+    when a block is full; before the first one is, they are those of the sensor's `first` readings.
     """
 
     offset: Floats  # (S, F) in force; NaN until known
@@ -72,10 +88,10 @@ class SensorScale(Columns):
     variances: Floats
     turn: NDArray[np.int64]  # (S,) blocks sealed so far
 
-    def __init__(self, time_steps: int, features: int, history: int) -> None:
+    def __init__(self, first: int, features: int, history: int) -> None:
         super().__init__()
-        self.time_steps = time_steps
-        self.block = max(history // BLOCKS, time_steps)
+        self.first = first
+        self.block = max(history // BLOCKS, first)
         for name in ("offset", "scale"):
             self.column(name, np.float64, np.nan, (features,))
         for name in ("means", "variances"):
@@ -108,16 +124,16 @@ class SensorScale(Columns):
         return offset, scale
 
     def _room(self, rows: Rows) -> Rows:
-        """Readings until the next estimate: the first full window, then each full block."""
+        """Readings until the next estimate: the first window that is due, then each full block."""
         count = self.open.count[rows, 0]
-        first = (self.turn[rows] == 0) & (count < self.time_steps)
-        room: Rows = (np.where(first, self.time_steps, self.block) - count).astype(np.intp)
+        first = (self.turn[rows] == 0) & (count < self.first)
+        room: Rows = (np.where(first, self.first, self.block) - count).astype(np.intp)
         return room
 
     def _estimate(self, rows: Rows) -> None:
         """Estimate anew where a block (or the first window) is complete, and seal full blocks."""
         count = self.open.count[rows, 0]
-        first = rows[(count == self.time_steps) & (self.turn[rows] == 0)]
+        first = rows[(count == self.first) & (self.turn[rows] == 0)]
         if len(first):
             held = self.open.moments(first)
             self.offset[first] = held.mean

@@ -25,7 +25,8 @@ class Pushed:
     outcomes: NDArray[np.uint8]  # (N,) Outcome
     index: Rows  # (M,) position of each window's newest reading in the readings
     rows: Rows  # (M,)
-    windows: NDArray[np.float32]  # (M, T, F) scaled
+    windows: NDArray[np.float32]  # (M, T, F) scaled, PADDING before the real steps
+    lengths: Rows  # (M,) real steps, T in a full window
     evicted: list[Transition]
 
 

@@ -27,6 +27,15 @@ class Accepted:
     gaps: NDArray[np.bool_]  # (N,) accepted, and more than max_gap after the one before
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """M windows to judge, in arrival order."""
+
+    windows: Floats  # (M, T, F) raw; what is before the last `lengths` steps means nothing
+    index: Rows  # (M,) the readings that completed them
+    lengths: Rows  # (M,) real steps, T in a full window
+
+
 class Windows(Columns):
     """A ring buffer of the latest T readings for each of S sensors.
 
@@ -40,9 +49,11 @@ class Windows(Columns):
     last_time: Floats  # (S,) of the last accepted reading; -inf before the first
     filled: NDArray[np.int64]  # (S,) readings since the window last restarted
 
-    def __init__(self, time_steps: int, features: int, stride: int, max_gap: float) -> None:
+    def __init__(
+        self, time_steps: int, features: int, *, min_steps: int, stride: int, max_gap: float
+    ) -> None:
         super().__init__()
-        self.time_steps, self.stride, self.max_gap = time_steps, stride, max_gap
+        self.time_steps, self.min_steps, self.stride, self.max_gap = time_steps, min_steps, stride, max_gap
         self.column("buffer", np.float64, shape=(time_steps, features))
         self.column("last_time", np.float64, -np.inf)
         self.column("filled", np.int64)
@@ -60,13 +71,8 @@ class Windows(Columns):
         gaps = (laid > before) & (laid - before > self.max_gap)
         return Accepted(grid.read(outcomes), grid.read(gaps))
 
-    def push(self, grid: Grid, values: Floats, gaps: NDArray[np.bool_]) -> tuple[Floats, Rows]:
-        """Take in accepted readings; values (N, F), gaps (N,).
-
-        Returns:
-            The windows that are due, (M, T, F) raw, and the readings that completed them, (M,), both in
-            arrival order.
-        """
+    def push(self, grid: Grid, values: Floats, gaps: NDArray[np.bool_]) -> Due:
+        """Take in accepted readings; values (N, F), gaps (N,)."""
         steps, places = self.time_steps, np.arange(grid.width)
         joined = np.concatenate([self.buffer[grid.rows], grid.lay(values)], axis=1)
         slices = sliding_window_view(joined, steps, axis=1).transpose(0, 1, 3, 2)  # (U, L + 1, T, F)
@@ -75,7 +81,7 @@ class Windows(Columns):
         lines = np.arange(len(grid.rows))
         self.filled[grid.rows] = filled[lines, grid.counts - 1]
         self.buffer[grid.rows] = slices[lines, grid.counts]
-        over = grid.read(filled) - steps
-        due = np.flatnonzero((over >= 0) & (over % self.stride == 0))
+        held = grid.read(filled)
+        due = np.flatnonzero((held >= self.min_steps) & ((held - self.min_steps) % self.stride == 0))
         line, place = grid.where()
-        return slices[line[due], place[due] + 1], due
+        return Due(slices[line[due], place[due] + 1], due, np.minimum(held[due], steps))

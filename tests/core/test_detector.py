@@ -10,7 +10,7 @@ from streams import cut, detector, process_in, rows_of, streams
 from streamdetect.core.detector import windows_of
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.readings import Outcome, Readings
-from streamdetect.core.scaling import Scaling
+from streamdetect.core.scaling import PADDING, Scaling
 from streamdetect.core.thresholds import ThresholdSettings
 
 SCALINGS = [
@@ -194,3 +194,36 @@ def test_columns_say_where_each_sensor_stands():
     assert now.value[:, 0].tolist() == [1, 6]
     assert now.last_time.tolist() == [19, 1]
     assert np.isnan(now.error).tolist() == [False, True]
+
+
+def test_with_min_steps_a_window_is_judged_before_it_is_full():
+    pushed = detector(min_steps=2).push(one("a", [0, 1, 2, 3, 4, 50, 51], [1, 2, 3, 4, 5, 6, 7]))
+    assert pushed.index.tolist() == [1, 2, 3, 4, 6]
+    assert pushed.lengths.tolist() == [2, 3, 4, 4, 2]
+    assert pushed.windows[..., 0].tolist() == [
+        [PADDING, PADDING, 1, 2],
+        [PADDING, 1, 2, 3],
+        [1, 2, 3, 4],
+        [2, 3, 4, 5],
+        [PADDING, PADDING, 6, 7],
+    ]
+
+
+@pytest.mark.parametrize("scaling", SCALINGS, ids=lambda scaling: scaling.kind)
+@given(readings=streams(), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=3))
+def test_with_min_steps_batch_boundaries_are_unobservable_too(scaling, readings, sizes):
+    singly = process_in(detector(scaling=scaling, min_steps=2), readings, [1])
+    assert process_in(detector(scaling=scaling, min_steps=2), readings, sizes) == singly
+
+
+@pytest.mark.parametrize("metric", ["mae", "mse", "last"])
+@pytest.mark.parametrize("scaling", SCALINGS, ids=lambda scaling: scaling.kind)
+def test_padding_never_adds_to_the_error(scaling, metric):
+    values = np.random.default_rng(2).normal(size=12)
+    found = []
+    for junk in (0.0, 1e6, -3.0):
+        model = detector(scaling=scaling, error=metric, min_steps=2)
+        model.reconstruct = lambda windows, junk=junk: np.where(windows == PADDING, junk, 0.5).astype("f4")
+        found.append(model.process(one("a", range(12), values)).errors.tolist())
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 11
