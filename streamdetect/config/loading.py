@@ -26,7 +26,7 @@ def load(path: str | PathLike[str]) -> Config:
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        return parse(content.decode("utf-8-sig"))
+        return parse(content.decode())
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(path), "must be UTF-8")]) from None
     except OSError as error:

@@ -88,6 +88,13 @@ def test_topics_longer_than_an_id_may_be_are_rejected(topic):
     assert rejected.value.reason == "topic"
 
 
+def test_a_long_topic_is_rejected_even_when_its_length_is_in_ignored_levels():
+    router = TopicRouter([Routing(["a/#"], ["a/{x}/#"], "{x}")])
+    assert router.routes("a/b/" + "c" * 1_020)[0].sensor == "b"
+    with pytest.raises(RejectedPayload, match="not a sensor's topic"):
+        router.routes("a/b/" + "c" * 1_021)
+
+
 @given(st.text())
 def test_any_topic_is_routed_or_rejected(topic):
     router = TopicRouter([Routing(["#"])])
