@@ -36,6 +36,7 @@ COMMANDS = {
         "streamdetect.backtest.command", "recordings through the same detector: CSV, pictures"
     ),
     "replay": Command("streamdetect.replay.command", "publish recordings over MQTT"),
+    "bench": Command("streamdetect.commands.bench", "tell what this machine carries with your configuration"),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"
     ),

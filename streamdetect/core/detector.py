@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .reconstruction import ErrorMetric, Reconstruct
     from .windows import Due
 
-SCORE_AT_ONCE = 1024
-"""Windows per call of the model: throughput is flat from here on, and memory is bounded."""
+READINGS_AT_ONCE = 1024
+"""Of a recording: more gain nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +118,11 @@ class Detector:
 
     def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
         """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
-        windows = pushed.windows
+        if not len(pushed.windows):
+            return np.empty(0), np.empty((0, self.settings.features))
         lengths = pushed.lengths if self.settings.min_steps else None
-        errors = np.empty(len(windows))
-        feature_errors = np.empty((len(windows), self.settings.features))
-        for start in range(0, len(windows), SCORE_AT_ONCE):
-            part = slice(start, start + SCORE_AT_ONCE)
-            errors[part], feature_errors[part] = reconstruction_errors(
-                windows[part],
-                self.reconstruct(windows[part]),
-                self.settings.error,
-                None if lengths is None else lengths[part],
-            )
-        return errors, feature_errors
+        rebuilt = self.reconstruct(pushed.windows)
+        return reconstruction_errors(pushed.windows, rebuilt, self.settings.error, lengths)
 
     def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
         """Hold the errors (M,) against their sensors' thresholds, then remember them."""
@@ -330,6 +322,6 @@ def windows_of(
     times = np.arange(len(values), dtype=np.float64) if times is None else times
     parts = [
         detector.push(Readings([""] * len(part), times[part], values[part])).windows
-        for part in np.array_split(np.arange(len(values)), len(values) // SCORE_AT_ONCE + 1)
+        for part in np.array_split(np.arange(len(values)), len(values) // READINGS_AT_ONCE + 1)
     ]
     return np.concatenate(parts)

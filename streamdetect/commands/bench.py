@@ -1,0 +1,157 @@
+"""`streamdetect bench`: what can this machine carry with my configuration and bundles?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from streamdetect.assembly import assemble
+from streamdetect.codecs.paths import parse_path
+from streamdetect.config import Config, load
+from streamdetect.inbox import Message
+from streamdetect.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from streamdetect.assembly import Assembly
+    from streamdetect.config import PayloadConfig
+
+SENSORS = 1000
+SEED = 0
+START = 1.7e9  # Unix seconds of the first reading
+MODEL_WINDOWS = 4096  # windows that the model alone is timed on
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect bench`."""
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults and the general bundle"
+    )
+    parser.add_argument("--sensors", metavar="N", type=int, default=SENSORS, help="[%(default)s]")
+    parser.add_argument(
+        "--every", metavar="SECONDS", type=float, default=1.0, help="between a sensor's readings [1]"
+    )
+    parser.add_argument("--turns", metavar="N", type=int, default=20, help="readings timed per sensor [20]")
+
+
+def run(args: Namespace) -> int:
+    """Time the pipeline without a broker: decode, push, score, judge."""
+    config = load(args.config) if args.config else Config.defaults()
+    out = sys.stdout.write
+    out(f"machine    {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+    for at, assembly in enumerate(assemble(config)):
+        alone = model_rate(assembly)
+        whole = pipeline_rate(config, at, args.sensors, args.turns)
+        asked = args.sensors / args.every
+        manifest = assembly.bundle.manifest
+        shape = f"{manifest.architecture.name}, windows of {manifest.time_steps} x {len(manifest.features)}"
+        out(f"\n{assembly.name}: bundle {assembly.config.bundle} ({shape})\n")
+        out(f"  model alone      {alone:>12,.0f} windows/s\n")
+        out(f"  decode to verdict{whole:>12,.0f} readings/s on one core, {whole / alone:.0%} of the model\n")
+        out(f"  {args.sensors:,} sensors, a reading every {args.every:g} s: {asked / whole:.1%} of a core\n")
+        out(f"  half a core carries {whole * args.every / 2:,.0f} such sensors\n")
+    return 0
+
+
+def model_rate(assembly: Assembly) -> float:
+    """Windows a second of the model alone, the best of five runs."""
+    settings = assembly.detector.settings
+    shape = MODEL_WINDOWS, settings.time_steps, settings.features
+    windows = np.random.default_rng(SEED).normal(size=shape).astype(np.float32)
+    return MODEL_WINDOWS / min(_timed(assembly.detector.reconstruct, windows) for _ in range(5))
+
+
+def pipeline_rate(config: Config, at: int, sensors: int, turns: int) -> float:
+    """Readings a second through the pipeline of one detector, once every window is full."""
+    one = config.model_copy(update={"detectors": config.detectors[at : at + 1]})
+    (assembly,) = assemble(one)
+    pipeline = Pipeline([assembly])
+    warm_up = assembly.detector.settings.time_steps
+    payload = Payload(assembly.config.payload, assembly.detector.settings.features)
+    topic = assembly.config.topics[0].replace("+", "bench").replace("#", "bench")
+    messages = _messages(payload, topic, sensors, warm_up + turns)
+    size = config.batch.max_batch
+    for start in range(0, warm_up * sensors, size):
+        pipeline.process(messages[start : start + size])
+    rest = messages[warm_up * sensors :]
+    batches = [rest[start : start + size] for start in range(0, len(rest), size)]
+    return len(rest) / sum(_timed(pipeline.process, batch) for batch in batches)
+
+
+class Payload:
+    """Writes readings as a configuration wants to read them."""
+
+    def __init__(self, config: PayloadConfig, features: int) -> None:
+        self.config = config
+        self.places = list((config.values or {"value": config.value}).values())
+        self.features = features
+
+    def __call__(self, moment: float, values: list[float]) -> bytes:
+        """One payload; its time is left out where a form other than Unix seconds is wanted."""
+        if self.config.format == "number":
+            return repr(values[0]).encode()
+        if self.config.format == "influx":
+            fields = ",".join(f"{place}={value}" for place, value in zip(self.places, values, strict=False))
+            return f"bench {fields}".encode()
+        document: dict[str, Any] = {}
+        for place, value in zip(self.places, values, strict=False):
+            _put(document, parse_path(place), value)
+        if self.config.time:
+            scale = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}.get(self.config.time_format or "s")
+            stamp = moment * scale if scale else f"{np.datetime64(int(moment), 's')}Z"
+            _put(document, parse_path(self.config.time), stamp)
+        return orjson.dumps(document)
+
+
+def _put(document: Any, path: tuple[str | int, ...], value: object) -> None:  # noqa: ANN401 - JSON
+    """Set what the path points to, making what is on the way."""
+    for step, following in pairwise(path):
+        inner: Any = [] if isinstance(following, int) else {}
+        if isinstance(step, int):
+            document.extend({} for _ in range(step + 1 - len(document)))
+            document[step] = document[step] or inner
+            document = document[step]
+        else:
+            document = document.setdefault(step, inner)
+    if isinstance(path[-1], int):
+        document.extend(0.0 for _ in range(path[-1] + 1 - len(document)))
+    document[path[-1]] = value
+
+
+def _messages(payload: Payload, topic: str, sensors: int, turns: int) -> list[Message]:
+    """A reading of every sensor a turn, values like a plant's: a period, a level and noise."""
+    rng = np.random.default_rng(SEED)
+    phase, level = rng.uniform(0, 6, sensors), rng.uniform(10, 100, sensors)
+    messages = []
+    for turn in range(turns):
+        wave = level[:, None] + np.sin(phase + turn / 15)[:, None]
+        values = (wave + 0.1 * rng.normal(size=(sensors, payload.features))).tolist()
+        moment = START + turn
+        messages += [
+            Message(
+                _sensor_topic(topic, sensor), payload(moment, values[sensor]), 0, 0, 0, moment, retain=False
+            )
+            for sensor in range(sensors)
+        ]
+    return messages
+
+
+def _sensor_topic(topic: str, sensor: int) -> str:
+    """The topic of one sensor: its last level is what tells it apart."""
+    head, _, tail = topic.rpartition("/")
+    return f"{head}/{tail}{sensor}" if head else f"{tail}{sensor}"
+
+
+def _timed(function: Any, argument: object) -> float:  # noqa: ANN401 - whatever is timed
+    started = time.perf_counter()
+    function(argument)
+    return time.perf_counter() - started
