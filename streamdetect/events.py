@@ -101,7 +101,8 @@ class EventEncoder:
             "sigma": transition.sigma,
             "score": transition.score,
             "severity": transition.severity,
-            "feature_errors": dict(zip(self._features, transition.feature_errors, strict=True)),
+            # Of an evicted sensor they are no longer known.
+            "feature_errors": dict(zip(self._features, transition.feature_errors, strict=False)),
             "started": rfc3339(transition.started),
             "ended": None if transition.ended is None else rfc3339(transition.ended),
             "duration_seconds": end - transition.started,

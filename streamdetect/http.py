@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _DEADLINE = 10.0  # s for a whole request, however slowly it comes in, and for the whole answer
 _AT_ONCE = 16  # requests; Prometheus needs one
+_CLOSES_WITHIN = 0.1  # s; how often the server looks whether to stop
 _TEXT = "text/plain; charset=utf-8"
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _INDEX = b"streamdetect\n\n/metrics\n/healthz\n/readyz\n"
@@ -62,7 +63,9 @@ class HttpServer:
         except OSError as error:
             where = f"{host}:{port}"
             raise StreamdetectError(f"metrics: cannot listen on {where}: {error.strerror}") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_CLOSES_WITHIN,), name="http", daemon=True
+        )
 
     @property
     def url(self) -> str:

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "streamdetect_"
 TRANSITIONS = ("opened", "updated", "closed", "regime_changed")
-_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-_MESSAGES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0)
+_OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
+_SECONDS = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0])
+_MESSAGES = 2.0 ** np.arange(13)
 
 # name: (help, labels); what `observe` adds up
 _COUNTERS = {
@@ -168,7 +169,7 @@ class Metrics:
             yield family
         for name, (text, bounds) in _HISTOGRAMS.items():
             counts, total = totals.histograms[name]
-            edges = [*map(str, bounds), "+Inf"]
+            edges = [*map(str, bounds.tolist()), "+Inf"]
             buckets = list(zip(edges, np.cumsum(counts).tolist(), strict=True))
             yield HistogramMetricFamily(_PREFIX + name, text, buckets=buckets, sum_value=total)
         last = GaugeMetricFamily(
@@ -222,9 +223,9 @@ def _counted(report: BatchReport) -> Iterator[tuple[tuple[str, ...], int]]:
     for reason, count in report.rejected.items():
         yield ("rejected", reason), count
     for part in report.detectors:
-        became = np.bincount(part.readings, minlength=len(Outcome)).tolist()
-        for member in Outcome:
-            yield ("readings", part.detector, member.name.lower()), became[member]
+        became = np.bincount(part.readings, minlength=len(_OUTCOMES)).tolist()
+        for outcome, count in zip(_OUTCOMES, became, strict=True):
+            yield ("readings", part.detector, outcome), count
         yield ("windows_scored", part.detector), part.windows
         yield ("anomalies", part.detector), part.anomalous
         for kind in TRANSITIONS:
@@ -232,10 +233,10 @@ def _counted(report: BatchReport) -> Iterator[tuple[tuple[str, ...], int]]:
 
 
 def _with(
-    counts: NDArray[np.int64], total: float, bounds: Sequence[float], values: NDArray[np.float64]
+    counts: NDArray[np.int64], total: float, bounds: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], float]:
     """Return a histogram with these values (n,) added; a value on a bound belongs below it."""
     if not len(values):
         return counts, total
-    places = np.searchsorted(bounds, values)
+    places = bounds.searchsorted(values)
     return counts + np.bincount(places, minlength=len(counts)), total + float(values.sum())

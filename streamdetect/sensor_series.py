@@ -6,9 +6,11 @@ costs nothing until it is read.
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
 from streamdetect.core.incidents import LEAST_THRESHOLD
 
@@ -78,14 +80,13 @@ def _gauges(
 
 def _lines(name: str, labels: list[str], values: NDArray[np.float64], suffix: str) -> list[str]:
     """Write the values that are known; what is not known yet has no series."""
-    head = "streamdetect_sensor_" + name
-    if np.isfinite(values).all():
-        return [
-            f"{head}{label}{suffix} {value}\n" for label, value in zip(labels, values.tolist(), strict=True)
-        ]
-    known = np.isfinite(values).tolist()
-    return [
-        f"{head}{label}{suffix} {value}\n"
-        for label, value, is_known in zip(labels, values.tolist(), known, strict=True)
-        if is_known
-    ]
+    head = f"streamdetect_sensor_{name}"
+    if not np.isfinite(values).all():
+        known = np.isfinite(values)
+        labels, values = list(compress(labels, known.tolist())), values[known]
+    if not labels:
+        return []
+    # orjson writes an array of floats ten times faster than Python writes them one by one.
+    array = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    numbers = array[1:-1].decode().split(",")
+    return [f"{head}{label}{suffix} {number}\n" for label, number in zip(labels, numbers, strict=True)]

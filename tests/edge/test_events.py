@@ -1,0 +1,215 @@
+"""Events are valid, say what happened, and can be recognised when they come twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+from math import nan
+from typing import get_args
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdetect.config import EventsConfig
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings, Reason, Transition
+from streamdetect.core.readings import Readings
+from streamdetect.core.scaling import Scaling
+from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.events import EventEncoder, rfc3339, topic_levels
+
+SCHEMA = json.loads(files("streamdetect").joinpath("schemas/event.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+OPENED = Transition(
+    kind="opened",
+    sensor="hall/a",
+    time=1714564800.25,
+    started=1714564790.0,
+    ended=None,
+    value=(21.5,),
+    error=0.5,
+    threshold=0.25,
+    mean=0.125,
+    sigma=0.0625,
+    score=2.0,
+    severity="critical",
+    peak_error=0.75,
+    peak_score=3.0,
+    peak_time=1714564795.0,
+    windows=4,
+    feature_errors=(0.5,),
+    reason="",
+)
+
+
+def encoder(**changes) -> EventEncoder:
+    return EventEncoder(
+        **{
+            "detector": "default",
+            "source": "/streamdetect/plant",
+            "bundle": "0123456789abcdef",
+            "features": ["value"],
+            "labels": {"site": "north", "team": "a"},
+            "topic_for": EventsConfig().topic_for,
+            **changes,
+        }
+    )
+
+
+def decoded(event) -> dict:
+    cloud_event = json.loads(event.payload)
+    VALIDATOR.validate(cloud_event)
+    assert cloud_event["id"] == event.id
+    return cloud_event
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_knows_every_reason():
+    reasons = SCHEMA["$defs"]["data"]["properties"]["reason"]["enum"]
+    assert set(reasons) == set(get_args(Reason))
+
+
+def test_an_event_says_what_happened():
+    event = encoder().encode(OPENED, {"room": "hall", "team": "b"})
+    assert event.topic == "streamdetect/events/default/hall/a"
+    cloud_event = decoded(event)
+    data = cloud_event.pop("data")
+    assert cloud_event == {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": "/streamdetect/plant",
+        "type": "io.streamdetect.anomaly.opened",
+        "subject": "hall/a",
+        "time": "2024-05-01T12:00:00.250000Z",
+        "datacontenttype": "application/json",
+    }
+    assert data == {
+        "detector": "default",
+        "sensor": "hall/a",
+        "incident": data["incident"],
+        "labels": {"site": "north", "team": "b", "room": "hall"},
+        "value": 21.5,
+        "error": 0.5,
+        "threshold": 0.25,
+        "mean": 0.125,
+        "sigma": 0.0625,
+        "score": 2.0,
+        "severity": "critical",
+        "feature_errors": {"value": 0.5},
+        "started": "2024-05-01T11:59:50.000000Z",
+        "ended": None,
+        "duration_seconds": 10.25,
+        "peak": {"error": 0.75, "score": 3.0, "time": "2024-05-01T11:59:55.000000Z"},
+        "windows": 4,
+        "reason": "",
+        "bundle": "0123456789abcdef",
+    }
+
+
+def test_several_features_go_by_name():
+    transition = replace(OPENED, value=(1.0, 2.0), feature_errors=(0.25, 0.75))
+    data = decoded(encoder(features=["temperature", "humidity"]).encode(transition, {}))["data"]
+    assert data["value"] == {"temperature": 1.0, "humidity": 2.0}
+    assert data["feature_errors"] == {"temperature": 0.25, "humidity": 0.75}
+
+
+def test_what_is_not_known_is_null():
+    data = decoded(encoder().encode(replace(OPENED, threshold=nan, mean=nan, sigma=nan, score=nan), {}))[
+        "data"
+    ]
+    assert [data[name] for name in ("threshold", "mean", "sigma", "score")] == [None] * 4
+
+
+def test_a_closed_incident_says_when_it_ended_and_why():
+    closed = replace(
+        OPENED, kind="closed", ended=OPENED.started + 60, time=OPENED.started + 90, reason="recovered"
+    )
+    cloud_event = decoded(encoder().encode(closed, {}))
+    assert cloud_event["type"] == "io.streamdetect.anomaly.closed"
+    assert cloud_event["data"]["duration_seconds"] == 60.0
+    with pytest.raises(jsonschema.ValidationError):
+        decoded(encoder().encode(replace(closed, reason=""), {}))
+
+
+def test_the_same_event_has_the_same_id_and_any_other_another():
+    def ids(transition, **changes):
+        event = encoder(**changes).encode(transition, {})
+        return event.id, decoded(event)["data"]["incident"]
+
+    first = ids(OPENED)
+    assert ids(replace(OPENED, error=0.6)) == first
+    updated = ids(replace(OPENED, kind="updated", time=OPENED.time + 1))
+    closed = ids(replace(OPENED, kind="closed", time=OPENED.time + 1, ended=OPENED.time, reason="recovered"))
+    assert updated[1] == closed[1] == first[1], "one incident"
+    others = [
+        updated,
+        closed,
+        ids(replace(OPENED, kind="updated", time=OPENED.time + 2)),
+        ids(replace(OPENED, sensor="hall/b")),
+        ids(OPENED, detector="other"),
+        ids(OPENED, bundle="f" * 16),
+        ids(replace(OPENED, started=OPENED.started - 1)),
+    ]
+    assert len({first[0], *(event for event, _ in others)}) == len(others) + 1
+    assert len({first[1], *(incident for _, incident in others[3:])}) == 5
+
+
+def test_the_events_of_a_real_detector_are_valid():
+    settings = DetectorSettings(
+        time_steps=4,
+        features=2,
+        scaling=Scaling("none"),
+        training_error=TrainingError(0.1, 0.05),
+        idle_after=1e6,
+        threshold=ThresholdSettings(min_count=10, history=50, regime_change_after=60),
+        incidents=IncidentSettings(update_every=5, critical_score=3.0),
+    )
+    detector = Detector(settings, np.zeros_like)
+    level = np.concatenate(
+        [np.full(50, 0.1), np.full(8, 5.0), np.full(20, 0.1), np.full(80, 9.0), np.full(9, 99.0)]
+    )
+    values = np.column_stack([level, -level])
+    times = 1714564800.0 + np.arange(len(level))
+    verdicts = detector.process(Readings(["a/b"] * len(level), times, values))
+    transitions = [*verdicts.transitions, *detector.evict(2e9)]
+    encode = encoder(features=["x", "y"]).encode
+    types = {decoded(encode(transition, {}))["type"] for transition in transitions}
+    assert types == set(SCHEMA["properties"]["type"]["enum"])
+    assert {transition.reason for transition in transitions} == set(get_args(Reason))
+    assert len({encode(transition, {}).id for transition in transitions}) == len(transitions)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_nothing_gets_into_a_topic_as_it_came_in(sensor):
+    levels = topic_levels(sensor)
+    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-%/")
+    assert set(levels) <= allowed
+    assert levels.count("/") == sensor.count("/")
+    if set(sensor) <= allowed - {"%"}:
+        assert levels == sensor
+
+
+def test_two_sensors_never_share_a_topic():
+    odd = ["a b", "a%20b", "a+b", "a#", "a~", "a%7E", "ä", "a\u202eb", "a\nb"]
+    assert len({topic_levels(sensor) for sensor in odd}) == len(odd)
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (-1.5, "1969-12-31T23:59:58.500000Z"),
+        (1714564800.123456, "2024-05-01T12:00:00.123456Z"),
+        (253402214400.0, "9999-12-31T00:00:00.000000Z"),
+    ],
+)
+def test_times_are_rfc_3339_in_utc(time, text):
+    assert rfc3339(time) == text

@@ -1,0 +1,216 @@
+"""What Prometheus reads is what happened."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamdetect.codecs import REASONS
+from streamdetect.core.readings import Outcome
+from streamdetect.core.verdicts import SensorColumns
+from streamdetect.metrics import WATCHED_COUNTERS, WATCHED_GAUGES, Metrics, Model, Watched
+from streamdetect.reports import BatchReport, DetectorReport
+from streamdetect.sensor_series import sensor_series
+
+NAN = np.nan
+
+
+def columns(ids=("a", "b", "c"), features=1) -> SensorColumns:
+    count = len(ids)
+    return SensorColumns(
+        ids=list(ids),
+        last_time=1.7e9 + np.arange(count),
+        value=np.arange(float(count * features)).reshape(count, features),
+        error=np.array([0.5, 0.25, NAN])[np.arange(count) % 3],
+        threshold=np.array([0.25, 0.5, NAN])[np.arange(count) % 3],
+        anomalous=np.arange(count) % 3 == 0,
+        incident_open=np.arange(count) % 3 == 0,
+        warming_up=np.arange(count) % 3 == 2,
+    )
+
+
+def metrics(*, per_sensor=True, max_sensors=1000, **detectors) -> Metrics:
+    made = Metrics(per_sensor=per_sensor, max_sensors=max_sensors)
+    made.detectors = {
+        name: Watched(lambda found=found: found, names, Model("general", "dense", "0123456789abcdef"))
+        for name, (found, names) in detectors.items()
+    }
+    return made
+
+
+def report(**changes) -> BatchReport:
+    return BatchReport(
+        **{
+            "messages": {"accepted": 3, "rejected": 2},
+            "rejected": {"decode": 2},
+            "latencies": np.array([0.001, 0.0011, 100.0]),
+            "last_arrival": 1.7e9,
+            "detectors": [
+                DetectorReport("d", np.array([0, 0, 1, 3], np.uint8), 3, 1, ["opened", "updated"], 0.004)
+            ],
+            **changes,
+        }
+    )
+
+
+def samples(exposition: bytes) -> dict[tuple[str, tuple], float]:
+    return {
+        (sample.name.removeprefix("streamdetect_"), tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(exposition.decode())
+        for sample in family.samples
+    }
+
+
+def test_reports_add_up():
+    made = metrics()
+    made.observe(report())
+    made.observe(report())
+    found = samples(made.exposition())
+    d = ("detector", "d")
+    assert found["messages_total", (("outcome", "accepted"),)] == 6
+    assert found["messages_total", (("outcome", "rejected"),)] == 4
+    assert found["messages_total", (("outcome", "retained"),)] == 0
+    assert {reason: found["rejected_total", (("reason", reason),)] for reason in REASONS} == {
+        reason: 4 * (reason == "decode") for reason in REASONS
+    }
+    readings = {
+        outcome: found["readings_total", (d, ("outcome", outcome.name.lower()))] for outcome in Outcome
+    }
+    assert readings == {
+        Outcome.ACCEPTED: 4,
+        Outcome.DUPLICATE: 2,
+        Outcome.LATE: 0,
+        Outcome.CARDINALITY: 2,
+    }
+    assert found["windows_scored_total", (d,)] == 6
+    assert found["anomalies_total", (d,)] == 2
+    transitions = {
+        kind: found["incident_transitions_total", (d, ("kind", kind))] for kind in ("opened", "closed")
+    }
+    assert transitions == {"opened": 2, "closed": 0}
+    assert found["last_message_timestamp_seconds", ()] == 1.7e9
+
+
+def test_histograms_are_cumulative_and_a_bound_belongs_to_its_bucket():
+    made = metrics()
+    made.observe(report())
+    found = samples(made.exposition())
+    latency = {
+        dict(labels)["le"]: value
+        for (name, labels), value in found.items()
+        if name == "end_to_end_latency_seconds_bucket"
+    }
+    assert latency["0.001"] == 1
+    assert latency["0.002"] == latency["30.0"] == 2
+    assert latency["+Inf"] == found["end_to_end_latency_seconds_count", ()] == 3
+    assert found["end_to_end_latency_seconds_sum", ()] == pytest.approx(100.0021)
+    assert found["batch_size_sum", ()] == 5
+    assert found["inference_duration_seconds_count", ()] == 1
+
+
+def test_a_batch_without_windows_is_no_inference():
+    made = metrics()
+    idle = DetectorReport("d", np.zeros(2, np.uint8), 0, 0, [], 0.1)
+    made.observe(report(detectors=[idle], latencies=np.empty(0)))
+    found = samples(made.exposition())
+    assert found["inference_duration_seconds_count", ()] == 0
+    assert found["end_to_end_latency_seconds_count", ()] == 0
+    assert found["batch_size_count", ()] == 1
+
+
+def test_before_the_first_message_there_is_no_time_of_it():
+    assert ("last_message_timestamp_seconds", ()) not in samples(metrics().exposition())
+
+
+def test_a_scrape_between_two_batches_is_not_changed_by_the_second():
+    made = metrics()
+    made.observe(report())
+    before = made._totals
+    copy = dict(before.counts), {name: counts.copy() for name, (counts, _) in before.histograms.items()}
+    made.observe(report())
+    assert before.counts == copy[0]
+    for name, counts in copy[1].items():
+        assert (before.histograms[name][0] == counts).all()
+
+
+def test_what_is_read_at_the_scrape():
+    made = metrics(d=(columns(), ["value"]))
+    made.counters.append(lambda: {"inbox_dropped": 7})
+    made.gauges["mqtt_connected"] = lambda: True
+    found = samples(made.exposition())
+    assert found["inbox_dropped_total", ()] == 7
+    assert found["mqtt_connected", ()] == 1
+    detector = (("detector", "d"),)
+    gauges = ("sensors", "sensors_warming_up", "sensors_not_exported", "incidents_open")
+    assert [found[name, detector] for name in gauges] == [3, 1, 0, 1]
+    labels = (
+        ("architecture", "dense"),
+        ("bundle", "general"),
+        ("detector", "d"),
+        ("fingerprint", "0123456789abcdef"),
+    )
+    assert found["model_info", labels] == 1
+    assert any(name == "build_info" for name, _ in found)
+    assert found["process_resident_memory_bytes", ()] > 1e6
+
+
+def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
+    found = samples(metrics(d=(columns(), ["value"])).exposition())
+    a, c = (("detector", "d"), ("sensor", "a")), (("detector", "d"), ("sensor", "c"))
+    assert found["sensor_value", a] == 0.0
+    assert found["sensor_reconstruction_error", a] == 0.5
+    assert found["sensor_threshold", a] == 0.25
+    assert found["sensor_anomaly_score", a] == 2.0
+    assert found["sensor_anomalous", a] == 1
+    assert found["sensor_last_reading_timestamp_seconds", a] == 1.7e9
+    assert found["sensor_value", c] == 2.0
+    assert {name for name, labels in found if labels == c} == {
+        "sensor_value",
+        "sensor_last_reading_timestamp_seconds",
+    }
+
+
+def test_several_features_have_a_label():
+    text, _ = sensor_series({"d": (columns(["a"], features=2), ["x", 'y"'])}, 10)
+    found = samples(text.encode())
+    for feature, value in (("x", 0.0), ('y"', 1.0)):
+        assert found["sensor_value", (("detector", "d"), ("feature", feature), ("sensor", "a"))] == value
+
+
+@pytest.mark.parametrize("sensor", ['a"b', "a\\b", "a\nb", 'x",sensor="y', "ä/\u202e"], ids=ascii)
+def test_a_sensor_id_cannot_leave_its_label(sensor):
+    found = samples(sensor_series({"d": (columns([sensor]), ["value"])}, 10)[0].encode())
+    assert found["sensor_value", (("detector", "d"), ("sensor", sensor))] == 0.0
+    assert len(found) == 6
+
+
+def test_sensors_past_the_cap_are_counted():
+    made = metrics(max_sensors=4, d=(columns(), ["value"]), e=(columns(), ["value"]))
+    found = samples(made.exposition())
+    assert sum(name == "sensor_value" for name, _ in found) == 4
+    assert found["sensors_not_exported", (("detector", "d"),)] == 0
+    assert found["sensors_not_exported", (("detector", "e"),)] == 2
+
+
+def test_series_of_sensors_can_be_turned_off():
+    found = samples(metrics(per_sensor=False, d=(columns(), ["value"])).exposition())
+    assert not any(name.startswith("sensor_") for name, _ in found)
+    assert found["sensors_not_exported", (("detector", "d"),)] == 3
+
+
+def test_promtool_has_nothing_to_say():
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    made = metrics(d=(columns(["a", 'b"'], features=2), ["x", "y"]))
+    made.observe(report())
+    made.counters.append(lambda: dict.fromkeys(WATCHED_COUNTERS, 1))
+    made.gauges = dict.fromkeys(WATCHED_GAUGES, lambda: 1.5)
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=made.exposition(), capture_output=True, check=False
+    )
+    assert checked.stdout + checked.stderr == b""
+    assert checked.returncode == 0
