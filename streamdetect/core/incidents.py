@@ -35,7 +35,7 @@ class IncidentSettings:
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["opened", "updated", "closed", "regime_changed"]
-Reason = Literal["", "recovered", "regime_change", "evicted"]
+Reason = Literal["", "recovered", "regime_change", "evicted", "restarted"]
 
 
 @dataclass(frozen=True, slots=True)
