@@ -42,7 +42,9 @@ def run(need) -> Callable[..., str]:
     def command(*arguments: object, ok: bool = True) -> str:
         words = [str(argument) for argument in arguments]
         need(words[0])
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        done = subprocess.run(
+            words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
+        )
         if (done.returncode == 0) is not ok:
             pytest.fail(f"{' '.join(words)} returned {done.returncode}:\n{done.stdout}", pytrace=False)
         return done.stdout
