@@ -115,18 +115,19 @@ class Judge(Columns):
         normal = _first(above, take)
         self.threshold.remember(rows, normal, sums)
         self._calm(rows, normal)
-        end = take
-        if (normal < take).any():
-            limits, end = _stand_still(limits, errors, normal, take)
-            end = np.minimum(end, normal + self.regime_after - self.streak.count[rows].astype(np.int64))
-            changed = self._streaks(rows, errors, normal, end)
+        end: Rows = take.copy()
+        hit = np.flatnonzero(normal < take)
+        if len(hit):
+            limits, end[hit] = _stand_still(limits, hit, errors[hit], normal[hit], take[hit])
+            left = self.regime_after - self.streak.count[rows[hit]].astype(np.int64)
+            end[hit] = np.minimum(end[hit], normal[hit] + left)
+            changed = hit[self._streaks(rows[hit], errors[hit], normal[hit], end[hit])]
             ruling.regime_changed[lines[changed], (start + end - 1)[changed]] = True
         written = ahead < end[:, None]
         at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
         ruling.means[at], ruling.sigmas[at], ruling.thresholds[at] = (part[written] for part in limits)
         ruling.anomalous[at] = (ahead >= normal[:, None])[written]
-        reached: Rows = start + end
-        return reached
+        return start + end
 
     def _calm(self, rows: Rows, normal: Rows) -> None:
         """Count normal errors in a row, and end the streaks that they end."""
@@ -137,11 +138,10 @@ class Judge(Columns):
 
     def _streaks(self, rows: Rows, errors: Floats, first: Rows, end: Rows) -> NDArray[np.bool_]:
         """Add the anomalous errors [first, end) to the streaks; returns whose regime that changed, (U,)."""
-        hit = np.flatnonzero(end > first)
-        count = (end - first)[hit]
-        self.calm[rows[hit]] = 0
-        places = np.minimum(first[hit][:, None] + np.arange(count.max()), errors.shape[1] - 1)
-        self.streak.add(rows[hit], np.take_along_axis(errors[hit], places, axis=1), count)
+        count = end - first
+        self.calm[rows] = 0
+        places = np.minimum(first[:, None] + np.arange(count.max()), errors.shape[1] - 1)
+        self.streak.add(rows, errors[np.arange(len(rows))[:, None], places], count)
         changed: NDArray[np.bool_] = self.streak.count[rows] >= self.regime_after
         if changed.any():
             self.threshold.restart(rows[changed], self.streak)
@@ -154,10 +154,15 @@ def _first(which: NDArray[np.bool_], otherwise: Rows) -> Rows:
     return np.where(which.any(axis=1), which.argmax(axis=1), otherwise)
 
 
-def _stand_still(limits: Limits, errors: Floats, first: Rows, take: Rows) -> tuple[Limits, Rows]:
-    """The limits (U, R) held from the first anomalous error on, and where errors stop exceeding them (U,)."""
+def _stand_still(limits: Limits, hit: Rows, errors: Floats, first: Rows, take: Rows) -> tuple[Limits, Rows]:
+    """Hold the limits (U, R) of the lines `hit` from their first anomalous error on.
+
+    Returns:
+        The limits, and where the errors (H, R) of those lines stop exceeding them, (H,).
+    """
     ahead = np.arange(errors.shape[1])
-    stop = np.minimum(first, errors.shape[1] - 1)[:, None]
-    still = Limits(*(np.where(ahead < stop, part, np.take_along_axis(part, stop, axis=1)) for part in limits))
-    run = (errors > still.threshold) & (ahead < take[:, None])
+    still = Limits(*(np.array(part) for part in limits))
+    for part in still:
+        part[hit] = np.where(ahead < first[:, None], part[hit], part[hit, first][:, None])
+    run = (errors > still.threshold[hit]) & (ahead < take[:, None])
     return still, _first((ahead >= first[:, None]) & ~run, take)
