@@ -83,6 +83,7 @@ class TrainingRecord(_Part):
     seed: Count
     stride: Annotated[int, Field(ge=1)]
     max_gap: NonNegative | None  # seconds; null: no limit
+    scaled_limit: NonNegative | None  # null: no limit
     parameters: Count
     final_loss: NonNegative
     final_validation_loss: NonNegative | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -81,27 +82,13 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     """Fit the scaler and cut the windows.
 
     Raises:
-        DataError: there is no series, they differ in features, a value is not finite, or none is as long as
-            a window.
+        DataError: there is no series, they differ in features, a value is not finite, or no window is left.
     """
-    checked = [one.checked() for one in series]
-    if not checked:
-        raise DataError("training data: must be at least one series, got none")
-    features = checked[0].values.shape[1]
-    for one in checked:
-        if one.values.shape[1] != features:
-            raise DataError(f"{one.name}: must have {features} features, got {one.values.shape[1]}")
+    checked = _same_features([one.checked() for one in series])
     scaling = fit_scaling(checked, settings)
     fitted, held_out, sources = [], [], []
     for one in checked:
-        windows = windows_of(
-            one.values,
-            settings.time_steps,
-            scaling,
-            times=one.times,
-            max_gap=settings.max_gap,
-            stride=settings.stride,
-        )
+        windows = _cut(one, scaling, settings)
         last = len(windows) - round(len(windows) * settings.validation_split)
         fitted.append(windows[:last])
         held_out.append(windows[last:])
@@ -110,10 +97,36 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     if not len(prepared.fitted):
         longest = max(len(one.values) for one in checked)
         raise DataError(
-            f"training data: a series must have at least {settings.time_steps} readings without a gap, "
-            f"got {longest} in the longest"
+            f"training data: must have {settings.time_steps} readings of one series without a gap"
+            + (f" and within ±{settings.scaled_limit:g} when scaled" if settings.scaled_limit < inf else "")
+            + f", got {longest} readings in the longest"
         )
     return prepared
+
+
+def _same_features(series: list[Series]) -> list[Series]:
+    if not series:
+        raise DataError("training data: must be at least one series, got none")
+    features = series[0].values.shape[1]
+    for one in series:
+        if one.values.shape[1] != features:
+            raise DataError(f"{one.name}: must have {features} features, got {one.values.shape[1]}")
+    return series
+
+
+def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Windows:
+    """The windows of one series, (M, T, F) scaled."""
+    windows = windows_of(
+        one.values,
+        settings.time_steps,
+        scaling,
+        times=one.times,
+        max_gap=settings.max_gap,
+        stride=settings.stride,
+    )
+    within = np.abs(windows).max(axis=(1, 2), initial=0.0) <= settings.scaled_limit
+    kept: Windows = windows[within]
+    return kept
 
 
 def fit_scaling(series: Sequence[Series], settings: TrainingSettings) -> Scaling:

@@ -1,0 +1,72 @@
+"""`python -m streamdetect.models.general OUT` makes the bundle that ships with streamdetect, `general`.
+
+It is trained on made-up normal series alone, each scaled by its own past, and so knows how sensors move and
+not what they measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .architectures import Architecture
+from .settings import TrainingSettings
+from .shapes import normal_series
+from .training import train
+
+if TYPE_CHECKING:
+    from .training import TrainingReport
+
+SETTINGS = TrainingSettings(
+    architecture=Architecture("dense", units=(64, 8)),
+    time_steps=16,
+    scaler="sensor",
+    loss="mae",
+    epochs=40,
+    batch_size=256,
+    stride=4,
+    scaled_limit=10.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralSettings:
+    """What the general bundle is made from.
+
+    Attributes:
+        training: how it is trained.
+        seed: of the series.
+        each: series of every shape.
+        readings: in each series.
+    """
+
+    training: TrainingSettings = field(default_factory=lambda: SETTINGS)
+    seed: int = 0
+    each: int = 24
+    readings: int = 4000
+
+
+def make(out: Path, settings: GeneralSettings | None = None, *, quiet: bool = True) -> TrainingReport:
+    """Train the general bundle into the directory `out`; the same settings give the same errors."""
+    settings = settings or GeneralSettings()
+    series = normal_series(settings.seed, settings.each, settings.readings)
+    return train(series, settings.training, out, quiet=quiet)
+
+
+def main() -> None:
+    """Make the general bundle from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m streamdetect.models.general", description=__doc__)
+    parser.add_argument("out", type=Path, help="the bundle's directory")
+    report = make(parser.parse_args().out, quiet=False)
+    errors = report.bundle.manifest.training_error
+    print(  # noqa: T201 - the command's answer
+        f"{report.bundle.path}: {report.windows} windows, {report.parameters} parameters, "
+        f"error {errors.mean:.4f} ± {errors.std:.4f}, threshold {report.threshold:.4f}, "
+        f"graph within {report.graph_difference.relative:.1g} of Keras, {report.seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
