@@ -154,7 +154,7 @@ class MqttEdge:
 
     @property
     def silence(self) -> float:
-        """Seconds since the network thread's last sign of life; up to 10 while it connects."""
+        """Seconds since the network thread's last sign of life; up to 15 while it connects."""
         return time.monotonic() - self._connection.last_sign
 
     @property

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UNSPECIFIED, _TAKEN_OVER = 0x80, 0x8E  # reason codes of DISCONNECT
 _FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take more
 
 
@@ -153,9 +154,14 @@ class Session:
         log.info("connected to the broker, session %s", "resumed" if flags.session_present else "new")
 
     def _on_disconnect(
-        self, _client: Client, _: object, _flags: DisconnectFlags, reason: ReasonCode, _props: Properties
+        self, _client: Client, _: object, flags: DisconnectFlags, reason: ReasonCode, _props: Properties
     ) -> None:
-        self.lost(str(reason))
+        if reason.value == _TAKEN_OVER:
+            self.lost(f"another client has our client id, {self._settings.client_id!r}")
+        elif reason.value == _UNSPECIFIED and not flags.is_disconnect_packet_from_server:
+            self.lost("connection lost")  # all that paho knows of a socket's error
+        else:
+            self.lost(str(reason))
 
     def _on_subscribe(
         self, _client: Client, _: object, mid: int, reasons: list[ReasonCode], _props: Properties

@@ -6,7 +6,9 @@ import json
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from paho.mqtt.client import Client
@@ -195,8 +197,8 @@ class TestStop:
 
     def test_with_a_broker_that_never_answers(self, edge):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            address = type("Silent", (), {"host": "127.0.0.1", "port": listener.getsockname()[1]})
-            one, _ = edge(address, wait=False)
+            broker = SimpleNamespace(host="127.0.0.1", port=listener.getsockname()[1])
+            one, _ = edge(broker, wait=False)
             connection, _ = listener.accept()
             with connection:
                 assert one.stop(1)
@@ -214,7 +216,32 @@ class TestStop:
         assert MqttEdge(MqttConfig(), ["#"], Inbox(1), status_topic="s").stop(1)
 
 
+ACCEPTED = b"\x20\x03\x00\x00\x00"  # CONNACK, new session
+
+
 class TestFaults:
+    @pytest.fixture
+    def answering(self):
+        """A broker that gives one answer a connection and hangs up."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def answer(answers):
+                def serve():
+                    for each in answers:
+                        connection, _ = listener.accept()
+                        with connection, suppress(OSError):
+                            connection.recv(1000)
+                            connection.sendall(each)
+                            connection.settimeout(0.5)
+                            while connection.recv(1000):
+                                pass
+
+                thread = threading.Thread(target=serve, daemon=True)
+                thread.start()
+                return SimpleNamespace(host="127.0.0.1", port=listener.getsockname()[1], thread=thread)
+
+            yield answer
+
     def test_a_bug_of_ours_on_the_network_thread_reaches_the_main_thread(self, mosquitto, edge, until):
         class Broken(Inbox):
             def put(self, message):
@@ -257,29 +284,23 @@ class TestFaults:
         one.raise_if_broken()
         assert receives(broker, inbox, take)
 
-    def test_garbage_from_the_broker_does_not_end_the_thread(self, edge, until):
+    def test_garbage_from_the_broker_does_not_end_the_thread(self, edge, until, answering):
         garbage = [
             b"\x00" * 64,
             b"\x20\x7f" + b"\xff" * 127,
-            b"\x20\x03\x00\x00\x00\x30\x02\xff\xff",
+            ACCEPTED + b"\x30\x02\xff\xff",
             bytes(range(256)),
         ]
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        broker = answering(garbage)
+        one, _ = edge(broker, wait=False)
+        until(lambda: not broker.thread.is_alive(), "all connections")
+        one.raise_if_broken()
+        assert one.stop(5)
 
-            def serve():
-                for answer in garbage:
-                    connection, _ = listener.accept()
-                    with connection:
-                        connection.recv(1000)
-                        connection.sendall(answer)
-
-            server = threading.Thread(target=serve, daemon=True)
-            server.start()
-            address = type("Confused", (), {"host": "127.0.0.1", "port": listener.getsockname()[1]})
-            one, _ = edge(address, wait=False)
-            until(lambda: not server.is_alive(), "all connections")
-            one.raise_if_broken()
-            assert one.stop(5)
+    def test_a_second_client_with_our_id_is_named(self, edge, until, answering, caplog):
+        """Mosquitto 2.0.11 hangs up without the reason that MQTT 5 has for it."""
+        edge(answering([ACCEPTED + b"\xe0\x01\x8e"]), wait=False)
+        until(lambda: "another client has our client id, 'edge'" in caplog.text, "the reason")
 
     def test_a_frozen_broker_is_noticed_and_the_thread_shows_its_life(self, mosquitto, edge, take, until):
         broker = mosquitto()

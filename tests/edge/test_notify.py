@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 import pytest
 
@@ -12,38 +13,35 @@ from streamdetect.notify import Notifier
 
 @pytest.fixture(params=["path", "abstract"])
 def systemd(request, tmp_path):
-    address = f"{tmp_path}/notify" if request.param == "path" else f"\0streamdetect-test-{os.getpid()}"
+    """The socket's name as systemd would give it, and a function that reads from it."""
+    name = f"{tmp_path}/notify" if request.param == "path" else f"@streamdetect-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(address)
+        listener.bind(name.replace("@", "\0"))
         listener.settimeout(10)
-        listener.name = address.replace("\0", "@")
-        yield listener
-
-
-class Listener(socket.socket):
-    name: str
-
-
-@pytest.fixture(autouse=True)
-def _named_sockets(monkeypatch):
-    monkeypatch.setattr(socket, "socket", Listener)
+        yield name, lambda: listener.recv(1000).decode()
 
 
 def test_every_state(systemd):
-    notifier = Notifier({"NOTIFY_SOCKET": systemd.name})
+    name, read = systemd
+    notifier = Notifier({"NOTIFY_SOCKET": name})
     notifier.ready("all\nis well")
-    assert systemd.recv(1000) == b"READY=1\nSTATUS=all is well"
+    assert read() == "READY=1\nSTATUS=all is well"
     notifier.status("10 sensors")
-    assert systemd.recv(1000) == b"STATUS=10 sensors"
+    assert read() == "STATUS=10 sensors"
     notifier.watchdog()
-    assert systemd.recv(1000) == b"WATCHDOG=1"
+    assert read() == "WATCHDOG=1"
     notifier.stopping()
-    assert systemd.recv(1000) == b"STOPPING=1"
-    notifier.reloading()
-    state, _, moment = systemd.recv(1000).decode().partition("\n")
+    assert read() == "STOPPING=1"
+
+
+def test_a_reload_carries_its_moment(systemd):
+    name, read = systemd
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    Notifier({"NOTIFY_SOCKET": name}).reloading()
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    state, moment = read().split("\n")
     assert state == "RELOADING=1"
-    assert moment.startswith("MONOTONIC_USEC=")
-    assert moment.removeprefix("MONOTONIC_USEC=").isdecimal()
+    assert before // 1000 <= int(moment.removeprefix("MONOTONIC_USEC=")) <= after // 1000
 
 
 def test_outside_systemd_nothing_is_sent():
