@@ -146,7 +146,7 @@ class Daemon:
             self._load_again()
         now = self._turn
         if self._is_due("evict", now, EVICT_EVERY):
-            self.outbox.add(self.pipeline.evict(self._clock()))
+            self.outbox.add(self.pipeline.evict())
         if self._is_due("status", now, STATUS_EVERY):
             self._notifier.status(self.status())
         interval = self._notifier.watchdog_interval

@@ -116,13 +116,17 @@ class Pipeline:
             BatchReport(outcomes, rejected, np.concatenate(waits), messages[-1].arrival, reports),
         )
 
-    def evict(self, now: float) -> list[Event]:
-        """Forget sensors that were silent for longer than `idle_after`; `now` is Unix seconds."""
+    def evict(self) -> list[Event]:
+        """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
+
+        The wall clock would do away with every sensor of a replay.
+        """
         events = []
         for at, assembly in enumerate(self.assemblies):
-            closed = assembly.detector.evict(now - assembly.config.idle_after_seconds)
+            detector = assembly.detector
+            closed = detector.evict(detector.newest - assembly.config.idle_after_seconds)
             events.extend(self._events(at, closed))
-            known = assembly.detector.sensors
+            known = detector.sensors
             self._labels[at] = {
                 sensor: labels for sensor, labels in self._labels[at].items() if sensor in known
             }

@@ -146,6 +146,11 @@ class Detector:
         verdicts.transitions.extend(self._transitions(grid, ruling, verdicts))
         return verdicts
 
+    @property
+    def newest(self) -> float:
+        """Time of the newest reading of all sensors, -inf without any: the only clock there is here."""
+        return float(self.state.windows.last_time.max(initial=-inf))
+
     def evict(self, idle_before: float) -> list[Transition]:
         """Free the rows of sensors whose last reading is older than this, closing what they have open."""
         return self._free(self._idle(idle_before))

@@ -147,6 +147,15 @@ def test_a_sensor_of_this_very_batch_is_not_idle():
     assert sorted(model.columns().ids) == ["a", "c"]
 
 
+def test_the_newest_reading_is_the_clock():
+    model = detector()
+    assert model.newest == -np.inf
+    model.process(Readings(["a", "b"], np.array([5.0, 3.0]), np.ones((2, 1))))
+    assert model.newest == 5.0
+    model.evict(4.0)
+    assert model.columns().ids == ["a"]
+
+
 def test_eviction_closes_what_is_open():
     quick = IncidentSettings()
     model = detector(incidents=quick, threshold=ThresholdSettings(min_count=1, history=10))
