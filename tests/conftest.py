@@ -2,110 +2,29 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
-import signal
-import socket
-import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import real_broker
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
     from typing import Any
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Mosquitto:
-    """A broker process with its own folder; the port stays the same over restarts."""
-
-    def __init__(self, folder: Path, options: tuple[str, ...], listener: tuple[str, ...]) -> None:
-        self.host = "127.0.0.1"
-        self.port = _free_port()
-        self.folder = folder
-        self.log = folder / "mosquitto.log"
-        self._process: subprocess.Popen[bytes] | None = None
-        defaults = {
-            "user": getpass.getuser(),  # or root becomes a user who may not write here
-            "persistence_location": f"{folder}/",
-            "log_type": "all",
-            "allow_anonymous": "true",
-            # 0 is no limit, but then Mosquitto 2.0.11 hangs up on a client when it refuses a publication.
-            "max_queued_messages": "1000000",
-        }
-        given = {option.split()[0] for option in options}
-        preset = [f"{name} {value}" for name, value in defaults.items() if name not in given]
-        lines = [*preset, *options, f"listener {self.port} {self.host}", *listener]
-        text = "\n".join(lines).replace("{folder}", str(folder)) + "\n"
-        (folder / "mosquitto.conf").write_text(text)
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            command = ["mosquitto", "-c", str(self.folder / "mosquitto.conf")]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        while not self._accepts():
-            if self._process.poll() is not None:
-                pytest.fail(f"mosquitto did not start:\n{self.log.read_text()}")
-            time.sleep(0.01)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.send_signal(signal.SIGCONT)
-            self._process.wait(10)
-            self._process = None
-
-    def kill(self) -> None:
-        self.stop(signal.SIGKILL)
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def freeze(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def publish(self, topic: str, payloads: Sequence[str], *options: str) -> None:
-        """Publish with mosquitto_pub, at QoS 1 unless the options say otherwise."""
-        qos = () if "-q" in options else ("-q", "1")
-        command = ["mosquitto_pub", "-p", str(self.port), "-t", topic, "-l", *qos, *options]
-        subprocess.run(command, input="\n".join(payloads), text=True, check=True, timeout=60)
-
-    def retained(self, topic: str, *options: str) -> str:
-        """Return what mosquitto_sub finds retained under a topic."""
-        command = ["mosquitto_sub", "-p", str(self.port), "-t", topic, "-C", "1", "-W", "10", *options]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-
-    def _accepts(self) -> bool:
-        try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+    from real_broker import Mosquitto
 
 
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on now."""
-    return _free_port()
+    return real_broker.free_port()
 
 
 @pytest.fixture
@@ -136,7 +55,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     brokers: list[Mosquitto] = []
 
     def make(*options: str, listener: tuple[str, ...] = (), start: bool = True) -> Mosquitto:
-        broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"), options, listener)
+        broker = real_broker.Mosquitto(tmp_path_factory.mktemp("mosquitto"), options, listener)
         brokers.append(broker)
         if start:
             broker.start()
