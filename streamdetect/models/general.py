@@ -27,7 +27,6 @@ SETTINGS = TrainingSettings(
     epochs=40,
     batch_size=256,
     stride=4,
-    scaled_limit=10.0,
 )
 
 

@@ -65,6 +65,7 @@ class Source(_Part):
     name: Text
     rows: Count
     windows: Count
+    left_out: Count  # windows too far out to be learned from
     sha256: Sha256  # of its times and values as float64 columns
 
 
@@ -83,7 +84,6 @@ class TrainingRecord(_Part):
     seed: Count
     stride: Annotated[int, Field(ge=1)]
     max_gap: NonNegative | None  # seconds; null: no limit
-    scaled_limit: NonNegative | None  # null: no limit
     parameters: Count
     final_loss: NonNegative
     final_validation_loss: NonNegative | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,6 +23,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Windows = NDArray[np.float32]
+
+FAR_OUT = 10.0
+"""Under the scaler "sensor", windows with a scaled value beyond ± this are left out of training.
+
+A series' first windows are scaled by very few readings, and may be hundreds of spreads out: left in, they
+are most of the loss and of the standard deviation of the training errors (measured on the series of the
+general bundle: 1.39 with them, 0.19 without).
+"""
 
 _ROUNDING = 1e-12  # a spread below this share of the offset is the rounding of a constant
 
@@ -88,18 +95,25 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     scaling = fit_scaling(checked, settings)
     fitted, held_out, sources = [], [], []
     for one in checked:
-        windows = _cut(one, scaling, settings)
+        windows, left_out = _cut(one, scaling, settings)
         last = len(windows) - round(len(windows) * settings.validation_split)
         fitted.append(windows[:last])
         held_out.append(windows[last:])
-        sources.append(Source(name=one.name, rows=len(one.values), windows=len(windows), sha256=one.digest()))
+        sources.append(
+            Source(
+                name=one.name,
+                rows=len(one.values),
+                windows=len(windows),
+                left_out=left_out,
+                sha256=one.digest(),
+            )
+        )
     prepared = Prepared(scaling, np.concatenate(fitted), np.concatenate(held_out), tuple(sources))
     if not len(prepared.fitted):
         longest = max(len(one.values) for one in checked)
         raise DataError(
-            f"training data: must have {settings.time_steps} readings of one series without a gap"
-            + (f" and within ±{settings.scaled_limit:g} when scaled" if settings.scaled_limit < inf else "")
-            + f", got {longest} readings in the longest"
+            f"training data: must have {settings.time_steps} readings of one series without a gap, "
+            f"got {longest} in the longest"
         )
     return prepared
 
@@ -114,8 +128,8 @@ def _same_features(series: list[Series]) -> list[Series]:
     return series
 
 
-def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Windows:
-    """The windows of one series, (M, T, F) scaled."""
+def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> tuple[Windows, int]:
+    """The windows of one series, (M, T, F) scaled, and how many more were left out."""
     windows = windows_of(
         one.values,
         settings.time_steps,
@@ -124,9 +138,10 @@ def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Windows:
         max_gap=settings.max_gap,
         stride=settings.stride,
     )
-    within = np.abs(windows).max(axis=(1, 2), initial=0.0) <= settings.scaled_limit
-    kept: Windows = windows[within]
-    return kept
+    if scaling.kind != "sensor":
+        return windows, 0
+    within = np.abs(windows).max(axis=(1, 2), initial=0.0) <= FAR_OUT
+    return windows[within], int((~within).sum())
 
 
 def fit_scaling(series: Sequence[Series], settings: TrainingSettings) -> Scaling:

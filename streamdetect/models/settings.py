@@ -47,8 +47,6 @@ class TrainingSettings:
         seed: of the weights, the dropout and the shuffling.
         stride: readings from one window to the next.
         max_gap: seconds; a longer gap between two readings restarts the window.
-        scaled_limit: windows with a scaled value beyond ± this are left out. Under the scaler "sensor" the
-            first windows of a series are scaled by very few readings, and may be far out.
 
     Raises:
         ConfigError: values are out of their ranges; names them all.
@@ -69,7 +67,6 @@ class TrainingSettings:
     seed: int = 0
     stride: int = 1
     max_gap: float = inf
-    scaled_limit: float = inf
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -96,6 +93,5 @@ class TrainingSettings:
             yield Problem("learning_rate", "must be > 0", str(self.learning_rate))
         if not 0 <= self.validation_split < 1:
             yield Problem("validation_split", "must be in [0, 1)", str(self.validation_split))
-        for name in ("max_gap", "scaled_limit"):
-            if not getattr(self, name) > 0:
-                yield Problem(name, "must be > 0", str(getattr(self, name)))
+        if not self.max_gap > 0:
+            yield Problem("max_gap", "must be > 0", str(self.max_gap))

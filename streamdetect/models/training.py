@@ -214,13 +214,8 @@ def _record(settings: TrainingSettings, history: dict[str, list[float]], paramet
         patience=settings.patience,
         seed=settings.seed,
         stride=settings.stride,
-        max_gap=_limit(settings.max_gap),
-        scaled_limit=_limit(settings.scaled_limit),
+        max_gap=settings.max_gap if settings.max_gap < inf else None,
         parameters=parameters,
         final_loss=history["loss"][-1],
         final_validation_loss=held_out_loss[-1] if held_out_loss else None,
     )
-
-
-def _limit(value: float) -> float | None:
-    return value if value < inf else None

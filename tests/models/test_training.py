@@ -118,7 +118,7 @@ class TestTrain:
         assert not list(tmp_path.iterdir())
 
     def test_the_general_bundle_comes_out_the_same(self, tmp_path):
-        training = dataclasses.replace(QUICK, scaler="sensor", epochs=2, stride=5, scaled_limit=10.0)
+        training = dataclasses.replace(QUICK, scaler="sensor", epochs=2, stride=5)
         settings = GeneralSettings(training, seed=3, each=1, readings=300)
         first = make(tmp_path / "first", settings).bundle.manifest
         second = make(tmp_path / "second", settings).bundle.manifest
@@ -183,7 +183,6 @@ def test_every_setting_out_of_range_is_named():
         "seed": -1,
         "stride": 0,
         "max_gap": 0.0,
-        "scaled_limit": float("nan"),
     }
     with pytest.raises(ConfigError) as caught:
         TrainingSettings(**broken)
@@ -230,13 +229,15 @@ def test_the_latest_windows_of_each_series_are_held_out():
     assert len(prepared.fitted) == 90
 
 
-def test_windows_past_the_limit_are_left_out():
-    values = np.zeros(50)
-    values[25] = 50
-    settings = dataclasses.replace(QUICK, time_steps=10, scaler="none", scaled_limit=10.0)
-    prepared = prepare([Series("a", values)], settings)
-    assert prepared.sources[0].windows == 41 - 10
-    assert np.abs(prepared.fitted).max() == 0
+def test_windows_far_out_of_their_sensors_spread_are_left_out():
+    values = np.random.default_rng(0).normal(size=400)
+    values[300] = 50
+    series = [Series("a", values)]
+    prepared = prepare(series, dataclasses.replace(QUICK, scaler="sensor"))
+    assert (prepared.sources[0].windows, prepared.sources[0].left_out) == (389 - 12, 12)
+    assert np.abs(prepared.fitted).max() < 10
+    fitted = prepare(series, dataclasses.replace(QUICK, scaler="standard"))
+    assert (fitted.sources[0].windows, fitted.sources[0].left_out) == (389, 0)
 
 
 def test_made_up_series_come_from_their_seed_alone():
