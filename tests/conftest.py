@@ -1,7 +1,8 @@
-"""A real Mosquitto for every test that wants one."""
+"""What tests of every folder share: a real Mosquitto, recorded data, patience."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from real_broker import Mosquitto
+
+# A deadline measures the machine, not the code.
+settings.register_profile("streamdetect", deadline=None, max_examples=40)
+settings.load_profile("streamdetect")
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of recorded data, which is no part of the project."""
+    folder = os.environ.get("STREAMDETECT_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not Path(folder).is_dir():
+        pytest.skip(f"no recorded data in {folder}; STREAMDETECT_DATA says where it is")
+    return Path(folder)
 
 
 @pytest.fixture

@@ -1,30 +1,13 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.recordings import Recording
-
-# A deadline measures the machine, not the code.
-settings.register_profile("streamdetect", deadline=None, max_examples=40)
-settings.load_profile("streamdetect")
-
-
-@pytest.fixture
-def data() -> Path:
-    """The folder of recorded data, which is no part of the project."""
-    folder = os.environ.get("STREAMDETECT_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data"
-    if not Path(folder).is_dir():
-        pytest.skip(f"no recorded data in {folder}; STREAMDETECT_DATA says where it is")
-    return Path(folder)
 
 
 @pytest.fixture(scope="session")
