@@ -114,7 +114,7 @@ def test_every_bad_input_is_counted_acknowledged_and_survived(daemon, publisher,
     daemon.stop()
     daemon.start()
     until(daemon.ready, "ready again")
-    publisher("in/good", GOOD % 1_800_000_000)
+    publisher("in/good", GOOD % 1_700_001_000)
     until(lambda: daemon.counts()["messages", "accepted"] == 1, "the message after the restart")
     assert daemon.counts()["messages", "rejected"] == 0, "a rejected message was not acknowledged"
 
