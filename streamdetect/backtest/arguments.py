@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import SUPPRESS
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from streamdetect import config
 from streamdetect.errors import ConfigError, Problem
@@ -38,11 +38,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # noqa: ANN401 - argparse's own
     field = section.model_fields[name]
     default = field.default
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     description = (field.description or "").rstrip(".")
     group.add_argument(
         f"--{name.replace('_', '-')}",
         dest=path,
-        metavar=name.upper(),
+        metavar="|".join(choices) or name.upper(),
         default=SUPPRESS,
         type=type(default) if isinstance(default, int | float) else str,
         help=f"{description} [{'none' if default is None else default}]".replace("%", "%%"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from streamdetect.backtest.results import SensorResult
     from streamdetect.backtest.summary import Summary
-    from streamdetect.config import DetectorConfig
+    from streamdetect.config import DetectorConfig, ThresholdConfig
     from streamdetect.core.detector import Detector
     from streamdetect.recordings import Recording
 
@@ -98,10 +98,22 @@ def _write(
 def _describe(config: DetectorConfig, bundle: Bundle) -> str:
     manifest, threshold, incidents = bundle.manifest, config.threshold, config.incidents
     smoothed = f" smoothed over {threshold.smoothing} windows" if threshold.smoothing > 1 else ""
-    rules = [
-        f"{manifest.error.upper()} of windows of {manifest.time_steps} readings{smoothed}",
-        f"against mean + {threshold.sigma:g} sigma of the last {threshold.history:,}",
-        f"an incident from {incidents.consecutive} anomalous in a row",
-    ]
     cooldown = f", cooldown {incidents.cooldown}" if incidents.cooldown else ""
-    return f"bundle {config.bundle} ({bundle.fingerprint}): {', '.join(rules)}{cooldown}"
+    return (
+        f"bundle {config.bundle} ({bundle.fingerprint}): {manifest.error.upper()} of windows of "
+        f"{manifest.time_steps} readings{smoothed}, threshold {_threshold(threshold)}, "
+        f"an incident from {incidents.consecutive} anomalous in a row{cooldown}"
+    )
+
+
+def _threshold(settings: ThresholdConfig) -> str:
+    past, sigma = f"of the last {settings.history:,}", f"{settings.sigma:g} sigma"
+    return {
+        "rolling": f"mean + {sigma} {past}",
+        "ewma": f"mean + {sigma}, weighted exponentially over {settings.history:,}",
+        "robust": f"median + {sigma} {past} (by their MAD)",
+        "quantile": f"quantile {settings.quantile:g} {past}",
+        "pot": f"of risk {settings.risk:g} by the peaks {past}",
+        "training": f"mean + {sigma} of the training errors",
+        "fixed": f"{settings.level:g}",
+    }[settings.kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend(figure: Figure, axes: Iterable[Axes], place: str = "lower") -> None:
+def legend(figure: Figure, axes: Iterable[Axes], place: Literal["lower", "upper"] = "lower") -> None:
     """Put one legend for all axes below them, or above."""
     handles = {
         label: handle
@@ -138,7 +138,7 @@ def legend(figure: Figure, axes: Iterable[Axes], place: str = "lower") -> None:
     figure.legend(
         list(handles.values()),
         list(handles),
-        loc=f"outside {place} center",
+        loc="outside lower center" if place == "lower" else "outside upper center",
         ncols=len(handles),
         frameon=False,
     )

@@ -1,0 +1,113 @@
+"""`streamdetect backtest` as a user runs it, with the bundle that ships."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from streamdetect.assembly import make_detector
+from streamdetect.backtest import backtest
+from streamdetect.config import DetectorConfig
+from streamdetect.models.bundle import Bundle
+from streamdetect.recordings import Layout, read
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory):
+    """Two sensors of 3,000 readings each: daily waves and noise; one with a spike and a day of silence."""
+    folder = tmp_path_factory.mktemp("plant")
+    random = np.random.default_rng(5)
+    steps = np.arange(3000)
+    lines = ["time,sensor,value,bad"]
+    for sensor, offset in (("north/flow", 40.0), ("south/flow", 1e6)):
+        values = offset + 3 * np.sin(2 * np.pi * steps / 288) + random.normal(0, 0.1, 3000)
+        bad = np.zeros(3000, int)
+        if sensor == "north/flow":
+            values[2000] += 30
+            values[2500:2540] = values[2500] + random.normal(0, 3, 40)
+            bad[2000] = bad[2500:2540] = 1
+        lines += [f"{1.7e9 + 300 * n},{sensor},{values[n]:.3f},{bad[n]}" for n in steps]
+    path = folder / "plant.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+LAYOUT = ("--sensor-column", "sensor", "--label-column", "bad")
+
+
+def run(*options):
+    command = [sys.executable, "-m", "streamdetect", "backtest", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_files_and_summary(plant, tmp_path):
+    done = run(plant, *LAYOUT, "--sigma", "5", "--cooldown", "50", "-o", tmp_path / "out", "--plot", "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
+    north, south = summary["sensors"]
+    assert (north["sensor"], north["readings"]) == ("north/flow", 3000)
+    assert (north["events"]["found"], north["events"]["missed"]) == (2, 0)
+    assert south["events"]["found"] == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("verdicts.csv", "incidents.csv", "summary.json", "north~flow.png", "south~flow.png")
+    }
+    with (tmp_path / "out" / "verdicts.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == north["windows"] + south["windows"]
+    assert sum(row["anomalous"] == "1" for row in rows) == summary["total"]["anomalous_windows"]
+
+
+def test_without_a_folder_only_the_summary_is_printed(plant, tmp_path):
+    done = run(plant, *LAYOUT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    first, _, *table = done.stdout.splitlines()
+    assert first.startswith(f"bundle general ({Bundle.load('general').fingerprint}): MAE of windows of ")
+    assert [line.split()[0] for line in table] == ["sensor", "north/flow", "south/flow", "2"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["ewma", "robust", "quantile", "pot", "training", "fixed"])
+def test_every_kind_of_threshold(plant, kind):
+    done = run(plant, *LAYOUT, "--kind", kind)
+    assert done.returncode == 0, done.stderr
+
+
+def test_verdicts_are_those_of_the_bundle_fed_by_hand(plant):
+    """The command's detector is the configuration's default one."""
+    recordings = read([plant], Layout(sensor_column="sensor", columns=("value",)))
+    results = backtest(make_detector(DetectorConfig(), Bundle.load("general")), recordings)
+    summary = json.loads(run(plant, *LAYOUT, "--json").stdout)
+    assert [int(r.anomalous.sum()) for r in results] == [s["anomalous_windows"] for s in summary["sensors"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (("--plot",), 1, "--output FOLDER"),
+        (("--bundle", "nowhere"), 1, "nowhere"),
+        (("--sigma", "0"), 78, "--sigma: must be > 0"),
+        (("--columns", "valve"), 1, "did you mean 'value'?"),
+        (("--columns", "value,bad"), 1, "2 value columns"),
+        (("--step", "x"), 2, "--step"),
+    ],
+)
+def test_errors_are_one_line(plant, options, status, said):
+    done = run(plant, "--sensor-column", "sensor", *options)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert status == 2 or len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written(plant, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(plant, *LAYOUT, "-o", tmp_path / "file" / "out")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
