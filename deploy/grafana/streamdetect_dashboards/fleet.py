@@ -1,0 +1,245 @@
+"""The fleet overview: is everything well, how much comes in, which sensors are anomalous."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.units import (
+    BytesIEC,
+    CountsPerSecond,
+    MessagesPerSecond,
+    PercentUnit,
+    Seconds,
+    Short,
+)
+
+from streamdetect_dashboards.panels import annotation, graph, number, page, painted, ranking
+
+ONE = '{instance=~"$instance"}'
+EACH = '{instance=~"$instance", detector=~"$detector"}'
+DROPPED = '{instance=~"$instance", detector=~"$detector", outcome!="accepted"}'
+# The process_ metrics of our daemons and of nobody else, whatever the job is called
+OURS = f"* on (job, instance) group_left () streamdetect_build_info{ONE}"
+
+
+def fleet() -> dashboard.Dashboard:
+    """All daemons, all detectors."""
+    made = page(
+        "streamdetect / Fleet",
+        "streamdetect-fleet",
+        "Health, throughput, latency and the state of all sensors.",
+        "now-1h",
+    )
+    starts = f"changes(process_start_time_seconds{ONE}[1m]) {OURS} > 0"
+    made = made.annotation(annotation("Daemon started", starts, "purple"))
+    for row, panels in ROWS.items():
+        made = made.with_row(dashboard.Row(row))
+        for panel in panels:
+            made = made.with_panel(panel)
+    return made
+
+
+def _per_detector(counter: str) -> str:
+    return f"sum by (instance, detector) (rate(streamdetect_{counter}_total{EACH}[$__rate_interval]))"
+
+
+HEALTH = (
+    number("Daemons", "Daemons that answer Prometheus.", Short, f"count(streamdetect_build_info{ONE})"),
+    number(
+        "Broker",
+        "Whether every daemon is connected to its broker and every subscription is granted.",
+        Short,
+        f"min(streamdetect_mqtt_connected{ONE} * streamdetect_mqtt_subscribed{ONE})",
+        names={"1": ("connected", "green"), "0": ("not connected", "red")},
+    ),
+    number(
+        "Last message",
+        "How long ago a daemon last heard anything; the worst of them.",
+        Seconds,
+        f"max(time() - streamdetect_last_message_timestamp_seconds{ONE})",
+        steps=((None, "green"), (60.0, "orange"), (600.0, "red")),
+    ),
+    number(
+        "Configuration",
+        "Whether every daemon took on the configuration that it was last given.",
+        Short,
+        f"min(streamdetect_config_last_reload_successful{ONE})",
+        names={"1": ("in force", "green"), "0": ("refused", "red")},
+    ),
+    number("Sensors", "Sensors known.", Short, f"sum(streamdetect_sensors{EACH})"),
+    number(
+        "Warming up",
+        "Sensors with too few past errors for a threshold of their own; until then the bundle's is used.",
+        Short,
+        f"sum(streamdetect_sensors_warming_up{EACH})",
+    ),
+    number(
+        "Open incidents",
+        "Sensors with an incident that has not been closed.",
+        Short,
+        f"sum(streamdetect_incidents_open{EACH})",
+        steps=((None, "green"), (1.0, "red")),
+    ),
+    number(
+        "Events not delivered",
+        "Events that wait for the broker, now.",
+        Short,
+        f"sum(streamdetect_outbox_depth{ONE})",
+        steps=((None, "green"), (100.0, "orange"), (1000.0, "red")),
+    ),
+)
+
+SENSORS = (
+    painted(
+        graph(
+            "Sensors by state",
+            "A sensor that warms up can be in an incident, too: until then the bundle's threshold holds.",
+            Short,
+            (f"sum(streamdetect_sensors{EACH})", "known"),
+            (f"sum(streamdetect_sensors_warming_up{EACH})", "warming up"),
+            (f"sum(streamdetect_incidents_open{EACH})", "in an incident"),
+        ),
+        {"known": "green", "warming up": "orange", "in an incident": "red"},
+    ),
+    painted(
+        graph(
+            "Incidents",
+            "Incidents opened and closed, and changes of regime: a new level that was taken for normal.",
+            Short,
+            (
+                f"sum by (kind) (increase(streamdetect_incident_transitions_total{EACH}[$__rate_interval]))",
+                "{{kind}}",
+            ),
+            bars=True,
+        ),
+        {"opened": "red", "updated": "orange", "closed": "green", "regime_changed": "blue"},
+    ),
+    ranking(
+        "Most anomalous now",
+        "Reconstruction error ÷ threshold of the latest window; above 1 is anomalous. A click shows it.",
+        Short,
+        (f"topk(10, streamdetect_sensor_anomaly_score{EACH})", "{{sensor}}"),
+        steps=((None, "green"), (1.0, "orange"), (2.0, "red")),
+    ),
+    ranking(
+        "Most often anomalous",
+        "Share of the time shown in which the sensor was anomalous.",
+        PercentUnit,
+        (f"topk(10, avg_over_time(streamdetect_sensor_anomalous{EACH}[$__range]))", "{{sensor}}"),
+        steps=((None, "green"), (0.1, "orange"), (0.5, "red")),
+    ),
+    ranking(
+        "Longest silent",
+        "Since the time of the sensor's latest reading, by the clock of whoever stamped it.",
+        Seconds,
+        (f"topk(10, time() - streamdetect_sensor_last_reading_timestamp_seconds{EACH})", "{{sensor}}"),
+        steps=((None, "green"), (300.0, "orange"), (900.0, "red")),
+    ),
+)
+
+FLOW = (
+    graph(
+        "Messages",
+        "MQTT messages handled a second, by what became of them.",
+        MessagesPerSecond,
+        (f"sum by (outcome) (rate(streamdetect_messages_total{ONE}[$__rate_interval]))", "{{outcome}}"),
+        span=8,
+        stacked=True,
+    ),
+    graph(
+        "Windows scored",
+        "Windows run through the model a second.",
+        CountsPerSecond,
+        (_per_detector("windows_scored"), "{{detector}} on {{instance}}"),
+        span=8,
+    ),
+    graph(
+        "Anomalous windows",
+        "Share of the windows over their threshold. At mean + 2 sigma some percent are normal.",
+        PercentUnit,
+        (f"{_per_detector('anomalies')} / {_per_detector('windows_scored')}", "{{detector}} on {{instance}}"),
+        span=8,
+    ),
+    graph(
+        "Rejected messages",
+        "Messages a second that could not become readings, by reason; the journal has examples of each.",
+        MessagesPerSecond,
+        (f"sum by (reason) (rate(streamdetect_rejected_total{ONE}[$__rate_interval])) > 0", "{{reason}}"),
+        span=8,
+        stacked=True,
+    ),
+    graph(
+        "Dropped readings",
+        "Readings a second that were too late, repeated, or of one sensor too many.",
+        CountsPerSecond,
+        (f"sum by (outcome) (rate(streamdetect_readings_total{DROPPED}[$__rate_interval]))", "{{outcome}}"),
+        span=8,
+        stacked=True,
+    ),
+    graph(
+        "Connection",
+        "Connections made and lost, and sessions that the broker had forgotten, with what it kept for us.",
+        Short,
+        (f"sum(increase(streamdetect_mqtt_connects_total{ONE}[$__rate_interval]))", "made"),
+        (f"sum(increase(streamdetect_mqtt_disconnects_total{ONE}[$__rate_interval]))", "lost"),
+        (
+            f"sum(increase(streamdetect_mqtt_session_losses_total{ONE}[$__rate_interval]))",
+            "session forgotten",
+        ),
+        span=8,
+        bars=True,
+    ),
+)
+
+
+def _quantiles(metric: str) -> tuple[tuple[str, str], ...]:
+    rate = f"sum by (le) (rate({metric}_bucket{ONE}[$__rate_interval]))"
+    return tuple((f"histogram_quantile({q}, {rate})", name) for q, name in ((0.5, "median"), (0.99, "99 %")))
+
+
+LATENCY = (
+    graph(
+        "Arrival to verdict",
+        "From the arrival of a message to the verdict on its window.",
+        Seconds,
+        *_quantiles("streamdetect_end_to_end_latency_seconds"),
+        span=8,
+    ),
+    graph(
+        "Inference",
+        "Time to score the windows of one batch and detector.",
+        Seconds,
+        *_quantiles("streamdetect_inference_duration_seconds"),
+        span=8,
+    ),
+    graph(
+        "Messages in a batch",
+        "Small batches: there is time to spare. At `batch.max_batch`: as much comes in as can be handled.",
+        Short,
+        *_quantiles("streamdetect_batch_size"),
+        span=8,
+    ),
+    graph(
+        "Waiting",
+        "Messages in the inbox and events in the outbox.",
+        Short,
+        (f"sum by (instance) (streamdetect_inbox_depth{ONE})", "inbox of {{instance}}"),
+        (f"sum by (instance) (streamdetect_outbox_depth{ONE})", "outbox of {{instance}}"),
+        span=8,
+    ),
+    graph(
+        "Memory",
+        "Resident memory of the daemons.",
+        BytesIEC,
+        (f"process_resident_memory_bytes{ONE} {OURS}", "{{instance}}"),
+        span=8,
+    ),
+    graph(
+        "Processor",
+        "Cores in use. Verdicts fall behind when the main thread and the model's threads are all busy.",
+        Short,
+        (f"rate(process_cpu_seconds_total{ONE}[$__rate_interval]) {OURS}", "{{instance}}"),
+        span=8,
+    ),
+)
+
+ROWS = {"Health": HEALTH, "Sensors": SENSORS, "Throughput": FLOW, "Latency and resources": LATENCY}
