@@ -1,0 +1,58 @@
+"""What is left to say when the demo is over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.demo.outcome import Incident, Outcome
+    from streamdetect.demo.plant import Injection
+
+
+def tabulate(outcome: Outcome, incidents: Sequence[Incident]) -> Table:
+    """Every fault and what became of it, then every false alarm."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for title in ("injected", "sensor", "at", "outcome"):
+        table.add_column(title, no_wrap=title != "outcome")
+    rows = [(one, *_found(one, outcome.found[one])) for one in outcome.found]
+    rows += [(one, _missed(one, incidents), "red") for one in outcome.missed]
+    rows += [(one, "cut short, not counted", "dim") for one in outcome.pending]
+    for one, text, style in sorted(rows, key=lambda row: row[0].started):
+        table.add_row(one.fault.kind.name, one.sensor, clock(one.started), text, style=style)
+    for incident in outcome.false:
+        text = f"false, score {incident.score:.1f}"
+        table.add_row("-", incident.sensor, clock(incident.started), text, style="yellow")
+    return table
+
+
+def _found(one: Injection, incident: Incident) -> tuple[str, str]:
+    return f"found after {span(incident.opened - one.started)}, score {one.peak:.1f}", ""
+
+
+def _missed(one: Injection, incidents: Sequence[Incident]) -> str:
+    if any(
+        incident.sensor == one.sensor
+        and incident.started < one.started
+        and (incident.ended is None or incident.ended >= one.started)
+        for incident in incidents
+    ):
+        return "missed, an incident was open already"
+    if one.peak > 1:
+        return f"missed, score {one.peak:.2f} but not for long enough"
+    return f"missed, score {one.peak:.2f} at most"
+
+
+def span(seconds: float) -> str:
+    """A time of the plant's as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def clock(time: float) -> str:
+    """A moment of the plant's, in local time."""
+    return datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")

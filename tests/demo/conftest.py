@@ -1,0 +1,37 @@
+"""A demo without a network: its own plant, detector and screen, fed by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamdetect.demo.running import Demo
+from streamdetect.inbox import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """One whose broker nobody has started."""
+    one = Demo(1, sensors=24, seed=0, speed=100.0, seconds=1.0)
+    yield one
+    one._daemon.http.close()
+
+
+@pytest.fixture
+def advance(demo) -> Callable[[int], None]:
+    """Take the plant so many steps on, and the daemon's pipeline with it."""
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            time = demo.feed.time = demo.feed.pace.time_of(demo.plant.steps, 2e9)
+            messages = [
+                Message(reading.topic, reading.payload, 1, 0, 1, time, retain=False)
+                for reading in demo.plant.step(time)
+            ]
+            demo._watch(demo._daemon.pipeline.process(messages))
+
+    return steps
