@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVERY = 18  # readings from one fault's start to the next one's
 REST = 120  # readings that a sensor has to itself after a fault
+_DEEPEST = 0.7  # of the quantity's level
 _STOPPING = 3.0  # readings; time constant of a machine that stops
 
 
@@ -59,7 +60,7 @@ def _drift(fault: Fault, into: int, value: float, _rng: Generator) -> float:
 
 
 def _noise(fault: Fault, _into: int, value: float, rng: Generator) -> float:
-    return value + fault.size * fault.sensor.spread * rng.normal()
+    return abs(value + fault.size * fault.sensor.spread * rng.normal())  # nothing here is below 0
 
 
 def _stuck(fault: Fault, _into: int, _value: float, _rng: Generator) -> float:
@@ -99,7 +100,13 @@ def schedule(sensors: Sequence[Sensor], seed: int, first: int) -> Iterator[Fault
             ]
             if free:
                 sensor = free[rng.integers(len(free))]
-                fault = Fault(kind, sensor, step, float(rng.uniform(*kind.sizes) * rng.choice((-1, 1))))
+                fault = Fault(kind, sensor, step, _size(kind, sensor, rng))
                 free_from[sensor] = fault.end + REST
                 yield fault
             step += EVERY
+
+
+def _size(kind: Kind, sensor: Sensor, rng: Generator) -> float:
+    """Up or down, but not down to below 0."""
+    size, sign = float(rng.uniform(*kind.sizes)), float(rng.choice((-1, 1)))
+    return size if size * sensor.spread > _DEEPEST * sensor.quantity.level else size * sign
