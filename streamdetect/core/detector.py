@@ -12,9 +12,10 @@ from .columns import Columns
 from .grid import Grid
 from .incidents import Incidents, IncidentSettings, Judged, Transition
 from .judging import Judge
+from .missing import LastKnown
 from .readings import Outcome, Readings
 from .reconstruction import reconstruction_errors
-from .scaling import Scaling, SensorScale, pad, scaled, window_scale
+from .scaling import Scaling, SensorScale, pad, real_steps, scaled, window_scale
 from .sensors import Sensors
 from .thresholds import ThresholdSettings, TrainingError
 from .verdicts import Pushed, SensorColumns, Verdicts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .columns import Rows
     from .judging import Ruling
+    from .missing import MissingPolicy
     from .moments import Floats
     from .reconstruction import ErrorMetric, Reconstruct
     from .windows import Due
@@ -44,6 +46,7 @@ class DetectorSettings:
     error: ErrorMetric = "mae"
     min_steps: int = 0  # readings from which a window is judged, with a model that takes padding; 0 = T
     stride: int = 1  # a full window is judged at every stride-th reading
+    missing: MissingPolicy = "drop"  # what becomes of a reading with a missing feature
     max_gap: float = inf  # s; a longer pause restarts the sensor's window
     max_sensors: int = 100_000
     idle_after: float = inf  # s; a sensor silent for longer makes room for a new one
@@ -63,8 +66,11 @@ class SensorState(Columns):
         super().__init__()
         steps, features, scaling = settings.time_steps, settings.features, settings.scaling
         first = settings.first_steps
+        self.known = LastKnown(features) if settings.missing != "drop" else None
+        # What is missing travels with the values, as F more of them.
+        width = 2 * features if settings.missing == "mask" else features
         self.windows = Windows(
-            steps, features, min_steps=first, stride=settings.stride, max_gap=settings.max_gap
+            steps, width, min_steps=first, stride=settings.stride, max_gap=settings.max_gap
         )
         self.scale = SensorScale(first, features, scaling.history) if scaling.kind == "sensor" else None
         self.judge = Judge(settings.threshold, settings.training_error, settings.incidents.close_after)
@@ -111,18 +117,26 @@ class Detector:
             index, gaps = index[kept], gaps[kept]
             grid = Grid(rows[index])
         values = readings.values[index]
-        due = self.state.windows.push(grid, values, gaps)
+        missing = np.isnan(values)
+        if self.state.known:
+            values = self.state.known.fill(grid, values)
+        if missing.any():
+            whole = ~np.isnan(values).any(axis=1)
+            outcomes[index[~whole]] = Outcome.INCOMPLETE
+            index, gaps, values, missing = index[whole], gaps[whole], values[whole], missing[whole]
+            grid = Grid(rows[index])
+        wide = np.concatenate([values, missing], axis=1) if self.settings.missing == "mask" else values
+        due = self.state.windows.push(grid, wide, gaps)
         windows = self._scaled(grid, values, due)
         index = index[due.index]
-        return Pushed(readings, outcomes, index, rows[index], windows, due.lengths, evicted)
+        return Pushed(readings, outcomes, index, rows[index], windows, self._real(due), evicted)
 
     def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
         """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
         if not len(pushed.windows):
             return np.empty(0), np.empty((0, self.settings.features))
-        lengths = pushed.lengths if self.settings.min_steps else None
         rebuilt = self.reconstruct(pushed.windows)
-        return reconstruction_errors(pushed.windows, rebuilt, self.settings.error, lengths)
+        return reconstruction_errors(pushed.windows, rebuilt, self.settings.error, pushed.real)
 
     def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
         """Hold the errors (M,) against their sensors' thresholds, then remember them."""
@@ -164,7 +178,7 @@ class Detector:
         return SensorColumns(
             ids=[self.sensors.ids[row] or "" for row in rows.tolist()],
             last_time=state.windows.last_time[rows],
-            value=state.windows.buffer[rows, -1],
+            value=state.windows.buffer[rows, -1, : self.settings.features],
             error=state.judge.error[rows],
             threshold=state.judge.limit[rows],
             anomalous=state.judge.anomalous[rows],
@@ -185,14 +199,8 @@ class Detector:
     def _shape(self) -> str:
         """The settings on which the meaning of the columns rests."""
         settings, threshold = self.settings, self.settings.threshold
-        facts = (
-            settings.time_steps,
-            settings.features,
-            settings.scaling,
-            threshold.history,
-            threshold.smoothing,
-        )
-        return repr(facts)
+        facts = settings.time_steps, settings.first_steps, settings.features, settings.scaling
+        return repr((*facts, settings.missing, threshold.kind, threshold.history, threshold.smoothing))
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> None:
         """Take in the sensors of a snapshot, beside those already here.
@@ -249,7 +257,7 @@ class Detector:
         return Judged(
             sensor=self.sensors.ids[row] or "",
             time=float(windows.last_time[row]),
-            value=tuple(windows.buffer[row, -1].tolist()),
+            value=tuple(windows.buffer[row, -1, : self.settings.features].tolist()),
             error=float(judge.error[row]),
             threshold=float(judge.limit[row]),
             mean=float(judge.mean[row]),
@@ -261,16 +269,28 @@ class Detector:
 
     def _scaled(self, grid: Grid, values: Floats, due: Due) -> NDArray[np.float32]:
         """The due windows as the model wants them, (M, T, F)."""
+        raw = due.windows[:, :, : self.settings.features]
         if self.state.scale:
             laid = self.state.scale.advance(grid.rows, grid.lay(values), grid.counts)
-            windows = scaled(due.windows, *(grid.read(part)[due.index] for part in laid))
+            windows = scaled(raw, *(grid.read(part)[due.index] for part in laid))
         elif self.settings.scaling.kind == "window":
-            windows = scaled(due.windows, *window_scale(due.windows, due.lengths))
+            windows = scaled(raw, *window_scale(raw, due.lengths))
         else:
-            windows = scaled(due.windows, self._offset, self._scale)
+            windows = scaled(raw, self._offset, self._scale)
         if self.settings.min_steps:
             pad(windows, due.lengths)
         return windows
+
+    def _real(self, due: Due) -> NDArray[np.bool_] | None:
+        """What of the due windows is neither padding nor missing, (M, T, F)."""
+        features, steps = self.settings.features, self.settings.time_steps
+        if self.settings.missing == "mask":
+            return np.asarray(
+                real_steps(due.lengths, steps)[:, :, None] & (due.windows[:, :, features:] == 0)
+            )
+        if not self.settings.min_steps:
+            return None
+        return np.repeat(real_steps(due.lengths, steps)[:, :, None], features, axis=2)
 
     def _transitions(self, grid: Grid, ruling: Ruling, verdicts: Verdicts) -> list[Transition]:
         """Take the incidents of every row in which something goes on through the batch."""

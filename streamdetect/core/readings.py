@@ -20,6 +20,7 @@ class Outcome(IntEnum):
     DUPLICATE = 1  # same time as the sensor's last accepted reading
     LATE = 2  # older than the sensor's last accepted reading
     CARDINALITY = 3  # a new sensor past `max_sensors`, with none idle to make room
+    INCOMPLETE = 4  # a feature is missing, and nothing may or can stand in for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +29,4 @@ class Readings:
 
     sensors: Sequence[str]  # N ids
     times: NDArray[np.float64]  # (N,) Unix seconds; float64 resolves about 0.3 µs today
-    values: NDArray[np.float64]  # (N, F) finite
+    values: NDArray[np.float64]  # (N, F) finite; NaN = missing

@@ -8,8 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .scaling import real_steps
-
 Reconstruct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(M, T, F) scaled windows → (M, T, F) reconstructions; pure, any M ≥ 1, rows independent of one another."""
 
@@ -23,7 +21,7 @@ def reconstruction_errors(
     windows: NDArray[np.float32],
     reconstructions: NDArray[np.float32],
     metric: ErrorMetric,
-    lengths: NDArray[np.intp] | None = None,
+    real: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean absolute ("mae") or mean squared ("mse") error, or the absolute error of the last step ("last").
 
@@ -31,7 +29,7 @@ def reconstruction_errors(
         windows: (M, T, F) scaled.
         reconstructions: (M, T, F), what the model made of them.
         metric: "mae", "mse" or "last".
-        lengths: (M,) real steps of each window, the last ones; by default all T. Only they count.
+        real: (M, T, F) what counts, neither padding nor missing; by default everything.
 
     Returns:
         One error per window, (M,), and one per window and feature, (M, F); always finite.
@@ -39,12 +37,16 @@ def reconstruction_errors(
     # Steps innermost and contiguous: the order of summation, and so the last bit, is one window's own.
     difference = np.subtract(windows, reconstructions, dtype=np.float64).transpose(0, 2, 1)
     if metric == "last":
-        difference, lengths = difference[:, :, -1:], None
+        difference = difference[:, :, -1:]
+        real = None if real is None else real[:, -1:]
     size = np.ascontiguousarray(np.square(difference) if metric == "mse" else np.abs(difference))
-    if lengths is None:
+    if real is None:
         by_feature = size.mean(axis=2)
-    else:
-        size[np.broadcast_to(~real_steps(lengths, size.shape[2])[:, None, :], size.shape)] = 0.0
-        by_feature = size.sum(axis=2) / lengths[:, None]
+        np.nan_to_num(by_feature, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)
+        return by_feature.mean(axis=1), by_feature
+    counted = np.ascontiguousarray(real.transpose(0, 2, 1))
+    size[~counted] = 0.0
+    counts = counted.sum(axis=2)
+    by_feature = size.sum(axis=2) / np.maximum(counts, 1)
     np.nan_to_num(by_feature, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)
-    return by_feature.mean(axis=1), by_feature
+    return by_feature.sum(axis=1) / np.maximum((counts > 0).sum(axis=1), 1), by_feature

@@ -26,7 +26,7 @@ class Pushed:
     index: Rows  # (M,) position of each window's newest reading in the readings
     rows: Rows  # (M,)
     windows: NDArray[np.float32]  # (M, T, F) scaled, PADDING before the real steps
-    lengths: Rows  # (M,) real steps, T in a full window
+    real: NDArray[np.bool_] | None  # (M, T, F) neither padding nor missing; None = everything is
     evicted: list[Transition]
 
 

@@ -68,7 +68,7 @@ def rows_of(verdicts, start=0):
         (verdicts.index + start).tolist(),
         verdicts.sensors,
         verdicts.times.tolist(),
-        verdicts.values.tolist(),
+        np.nan_to_num(verdicts.values, nan=-1.0).tolist(),
         verdicts.errors.tolist(),
         np.nan_to_num(verdicts.thresholds, nan=-1.0).tolist(),
         np.nan_to_num(verdicts.means, nan=-1.0).tolist(),

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import cut, detector, process_in, rows_of, streams
 
@@ -208,7 +208,7 @@ def test_columns_say_where_each_sensor_stands():
 def test_with_min_steps_a_window_is_judged_before_it_is_full():
     pushed = detector(min_steps=2).push(one("a", [0, 1, 2, 3, 4, 50, 51], [1, 2, 3, 4, 5, 6, 7]))
     assert pushed.index.tolist() == [1, 2, 3, 4, 6]
-    assert pushed.lengths.tolist() == [2, 3, 4, 4, 2]
+    assert pushed.real.sum(axis=(1, 2)).tolist() == [2, 3, 4, 4, 2]
     assert pushed.windows[..., 0].tolist() == [
         [PADDING, PADDING, 1, 2],
         [PADDING, 1, 2, 3],
@@ -236,3 +236,47 @@ def test_padding_never_adds_to_the_error(scaling, metric):
         found.append(model.process(one("a", range(12), values)).errors.tolist())
     assert found[0] == found[1] == found[2]
     assert len(found[0]) == 11
+
+
+def incomplete(sensors=2, size=80, seed=0):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(size, 2))
+    values[rng.random(values.shape) < 0.3] = np.nan
+    return Readings([f"s{at}" for at in rng.integers(0, sensors, size)], np.arange(float(size)), values)
+
+
+def test_a_reading_with_a_missing_feature_is_left_out_by_default():
+    values = np.array([[1.0, 2.0], [np.nan, 3.0], [4.0, 5.0]])
+    found = detector(features=2).process(Readings(["a"] * 3, np.arange(3.0), values))
+    assert found.outcomes.tolist() == [Outcome.ACCEPTED, Outcome.INCOMPLETE, Outcome.ACCEPTED]
+
+
+def test_hold_stands_in_with_what_the_feature_last_was():
+    nan = np.nan
+    values = np.array([[nan, 1.0], [2.0, nan], [nan, 3.0], [4.0, nan], [nan, nan]])
+    pushed = detector(features=2, missing="hold").push(Readings(["a"] * 5, np.arange(5.0), values))
+    assert pushed.outcomes.tolist() == [Outcome.INCOMPLETE, *[Outcome.ACCEPTED] * 4]
+    assert pushed.windows[0].tolist() == [[2, 1], [2, 3], [4, 3], [4, 3]]
+
+
+def test_mask_does_not_count_what_is_missing():
+    nan = np.nan
+    values = np.array([[1.0, 10.0], [1.0, nan], [nan, 30.0], [1.0, nan]])
+    model = detector(features=2, missing="mask")
+    pushed = model.push(Readings(["a"] * 4, np.arange(4.0), values))
+    assert pushed.windows[0].tolist() == [[1, 10], [1, 10], [1, 30], [1, 30]]
+    assert pushed.real[0].tolist() == [[True, True], [True, False], [False, True], [True, False]]
+    errors, by_feature = model.score(pushed)
+    assert by_feature.tolist() == [[1, 20]]
+    assert errors.tolist() == [10.5]
+
+
+@pytest.mark.parametrize("policy", ["drop", "hold", "mask"])
+@pytest.mark.parametrize("kind", ["none", "sensor", "window"])
+@given(seed=st.integers(0, 99), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=3))
+@settings(max_examples=10)
+def test_with_missing_features_batch_boundaries_are_unobservable_too(policy, kind, seed, sizes):
+    changes = {"features": 2, "missing": policy, "scaling": Scaling(kind, history=64)}
+    singly = process_in(detector(**changes), incomplete(seed=seed), [1])
+    found = process_in(detector(**changes), incomplete(seed=seed), sizes)
+    assert repr(found) == repr(singly)  # what is missing is NaN, which equals nothing
