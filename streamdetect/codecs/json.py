@@ -2,7 +2,8 @@
 
 An object is one reading, or with `fields: per_sensor` one reading of each sensor it names. A list of objects
 is several readings, which then need a time field. When a key is repeated the last one counts, as in most
-parsers. With `per_sensor` a field that is absent or null is a sensor that said nothing.
+parsers. With `per_sensor` a field that is absent or null is a sensor that said nothing; of a `partial`
+reading it is a missing feature, NaN.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class JsonCodec:
         if settings.per_sensor:
             self._read = self._each
         else:
-            self._read = self._together if len(self._places) > 1 else self._single
+            whole = self._together if len(self._places) > 1 else self._single
+            self._read = self._partial if settings.partial else whole
         self._fetch_first = self._places[0][1]
 
     def decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
@@ -88,6 +90,11 @@ class JsonCodec:
                 raise _missing(name) from error
         time = self._time(document, arrival)
         return (Sample("", time, tuple(values)),)
+
+    def _partial(self, document: object, arrival: float) -> Sequence[Sample]:
+        there = {sample.field: sample for sample in self._each(document, arrival)}
+        values = tuple(there[name].values[0] if name in there else math.nan for name, _ in self._places)
+        return (Sample("", next(iter(there.values())).time, values),)
 
     def _each(self, document: object, arrival: float) -> Sequence[Sample]:
         time = self._time(document, arrival)

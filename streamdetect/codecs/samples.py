@@ -30,7 +30,7 @@ class Sample(NamedTuple):
     time: float
     """Unix seconds."""
     values: tuple[float, ...]
-    """F finite numbers, none larger than a float32 can hold."""
+    """F numbers, none larger than a float32 can hold; NaN = missing, where that is allowed."""
 
 
 class Codec(Protocol):

@@ -22,6 +22,8 @@ class PayloadSettings:
     """Feature name to where it is, in the order of the bundle's features; takes the place of `value`."""
     fields: Literal["together", "per_sensor"] = "together"
     """The `values` are one reading of several features, or one sensor each."""
+    partial: bool = False
+    """Take a reading in which some of the values are absent or null (JSON): they are missing, NaN."""
     numeric_strings: bool = False
     """Take a value of "21.5" for 21.5."""
     time: str | None = None

@@ -105,3 +105,13 @@ def test_a_missing_or_unreadable_time_is_told_apart():
 
 def test_the_time_of_arrival_is_used_without_a_time_field():
     assert decode(b'{"value": 1, "time": 5}', arrival=7.25) == [Sample("", 7.25, (1.0,))]
+
+
+def test_a_partial_reading_has_nan_where_a_value_is_absent_or_null():
+    decode = codec(PayloadSettings(values={"a": "a", "b": "b", "c": "c"}, partial=True)).decode
+    (sample,) = decode(b'{"a": 1, "b": null}', 5.0)
+    assert sample.time == 5.0
+    assert sample.values[0] == 1.0
+    assert [value != value for value in sample.values] == [False, True, True]  # noqa: PLR0124 - NaN
+    with pytest.raises(RejectedPayload, match="none of the configured values"):
+        decode(b'{"x": 1}', 5.0)
