@@ -1,0 +1,120 @@
+"""The recorded data that quality is measured on: what a model may learn from, and what it is scored on.
+
+Each case is one stream: a normal part, then the part that is scored. What is learnt comes from the normal
+part alone; a detector is fed the whole stream, as it would be live, and judged from the end of the normal
+part on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamdetect.recordings import Layout, Recording, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PROBATION_SHARE, PROBATION_MOST = 0.15, 750
+"""The part of a file that the benchmark lets a detector learn from, and does not score."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A labelled stream of one device."""
+
+    name: str
+    recording: Recording  # the whole stream
+    normal: int  # its first readings, which are not scored
+    timed: bool  # its times are real ones
+
+    def per_feature(self) -> list[Recording]:
+        """Each feature as a sensor of its own."""
+        whole = self.recording
+        return [
+            replace(
+                whole, sensor=f"{whole.sensor}/{name}", values=whole.values[:, at : at + 1], features=(name,)
+            )
+            for at, name in enumerate(whole.features)
+        ]
+
+    @property
+    def scored_days(self) -> float:
+        """Length of the scored part; NaN where no times are known."""
+        times = self.recording.times[self.normal :]
+        return float(np.ptp(times)) / 86400.0 if self.timed else math.nan
+
+
+def nab(data: Path) -> list[Case]:
+    """28 files; a model may learn from the benchmark's probation."""
+    root = data / "nab_dev"
+    paths = sorted((root / "data").glob("*/*.csv"))
+    recordings = read(paths, Layout(labels=root / "windows.json"))
+    return [
+        Case(path.relative_to(root / "data").as_posix(), recording, probation(len(recording)), timed=True)
+        for path, recording in zip(paths, recordings, strict=True)
+    ]
+
+
+def probation(readings: int) -> int:
+    """How many readings at the start of a file are not scored."""
+    return min(math.floor(PROBATION_SHARE * readings), PROBATION_MOST)
+
+
+def smap_msl(data: Path) -> list[Case]:
+    """58 channels of two spacecraft: `__train`, then `__test`."""
+    root = data / "smap_msl_dev"
+    archive = root / "telemetry.npz"
+    normal = {one.sensor: one for one in read([archive], Layout(arrays="*__train"))}
+    tests = read([archive], Layout(arrays="*__test", labels=root / "labels.json"))
+    return [_joined(test.sensor, normal[test.sensor].values, test.values, test.labels) for test in tests]
+
+
+def asd(data: Path) -> list[Case]:
+    """Six servers of 19 metrics each: `train`, then `test`."""
+    cases = []
+    for path in sorted((data / "asd_dev").glob("*.npz")):
+        with np.load(path, allow_pickle=False) as arrays:
+            parts = arrays["train"], arrays["test"], arrays["test_label"].astype(bool)
+        cases.append(_joined(path.stem, *parts))
+    return cases
+
+
+def _joined(name: str, normal: NDArray[Any], scored: NDArray[Any], labels: NDArray[np.bool_] | None) -> Case:
+    values = np.concatenate([normal, scored]).astype(np.float64)
+    values = values.reshape(len(values), -1)
+    marked = np.zeros(len(values), dtype=np.bool_)
+    marked[len(normal) :] = labels
+    features = tuple(f"value_{at + 1}" for at in range(values.shape[1]))
+    times = np.arange(len(values), dtype=np.float64)
+    return Case(name, Recording(name, name, times, values, features, marked), len(normal), timed=False)
+
+
+def quiet(data: Path) -> list[Case]:
+    """Rooms and a water circuit in normal operation: every alarm is a false one."""
+    rooms = read(sorted((data / "opensmarthome").glob("*.csv")))
+    bench = read([data / "skab_normal" / "anomaly-free.csv"], Layout(per_column=True))
+    return [
+        Case(one.sensor, replace(one, labels=np.zeros(len(one), np.bool_)), probation(len(one)), timed=True)
+        for one in [*rooms, *bench]
+    ]
+
+
+DATA_SETS: Mapping[str, Callable[[Path], list[Case]]] = {
+    "nab_dev": nab,
+    "smap_msl_dev": smap_msl,
+    "asd_dev": asd,
+    "quiet": quiet,
+}
+FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "nab_dev": ("nab_dev",),
+    "smap_msl_dev": ("smap_msl_dev",),
+    "asd_dev": ("asd_dev",),
+    "quiet": ("opensmarthome", "skab_normal"),
+}
