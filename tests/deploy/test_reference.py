@@ -1,0 +1,73 @@
+"""REFERENCE.md is what the code says, and rules and dashboards ask only for metrics that it has."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+HISTOGRAM = ("_bucket", "_sum", "_count")
+
+
+@pytest.fixture(scope="module")
+def reference():
+    spec = importlib.util.spec_from_file_location("reference", DEPLOY / "reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def asked_for(expression):
+    """The names of our metrics in a query; what stands in quotes or is a recording rule is none."""
+    words = re.sub(r'"[^"]*"', "", expression)
+    return set(re.findall(r"(?<![:\w])(?:streamdetect|process)_\w+(?![:\w])", words))
+
+
+def queries():
+    for path in (DEPLOY / "prometheus/rules").iterdir():
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from (rule["expr"] for rule in group["rules"])
+    for path in (DEPLOY / "grafana/dashboards").iterdir():
+        yield from re.findall(r'"(?:expr|query)": "((?:[^"\\]|\\.)*)"', path.read_text())
+
+
+def test_it_is_what_the_code_says(reference):
+    assert reference.FILE.read_text() == reference.text(), "python deploy/reference.py writes it anew"
+
+
+def test_rules_and_dashboards_ask_for_metrics_that_there_are(reference):
+    names = set()
+    for name, kind, _, _ in reference.metrics():
+        names |= {f"{name}{suffix}" for suffix in HISTOGRAM} if kind == "histogram" else {name}
+    asked = set().union(*map(asked_for, queries()))
+    assert len(asked) > 20
+    assert asked <= names
+
+
+def test_every_option_is_documented(reference):
+    from streamdetect import config  # noqa: PLC0415 - part of this test only
+
+    def leaves(value, path):
+        if isinstance(value, dict) and value:
+            for name, below in value.items():
+                yield from leaves(below, f"{path}.{name}".removeprefix("."))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from leaves(value[0], f"{path}[]")
+        else:
+            yield path
+
+    options = set(leaves(json.loads(config.Config.defaults().model_dump_json()), ""))
+    documented = set(
+        re.findall(r"^\| `([\w.\[\]]+)` \|", reference.text().split("## Metrics")[0], re.MULTILINE)
+    )
+    assert documented == options
+
+
+def test_a_running_daemon_shows_what_is_documented_and_nothing_else(reference, live):
+    shown = set(re.findall(r"^# TYPE (\S+)", live.exposition(), re.MULTILINE))
+    assert shown == {name for name, *_ in reference.metrics()}
