@@ -87,8 +87,7 @@ class LiveScreen:
             error, threshold = columns.error[at], columns.threshold[at]
             score = float(error / max(threshold, LEAST_THRESHOLD))
             value = f"{columns.value[at, 0]:.{sensor.quantity.decimals}f}"
-            judged = [f"{error:.3f}", f"{threshold:.3f}", f"{score:.2f}"]
-            cells = [value, sensor.quantity.unit, *(["", "", ""] if isnan(score) else judged)]
+            cells = [value, sensor.quantity.unit, _number(error), _number(threshold), _number(score)]
             state = Text("anomaly", "bold red") if name in loud else Text("normal", "green")
             if demo.is_learning and name not in loud:
                 state = Text("learning", "dim")
@@ -144,6 +143,11 @@ def _fitting(sensors: list[Sensor], room: int, first: set[str]) -> list[Sensor]:
     """As many sensors as there is room for, in their order; those in `first` before others."""
     chosen = sorted(sensors, key=lambda sensor: sensor.name not in first)[:room]
     return [sensor for sensor in sensors if sensor in chosen]
+
+
+def _number(number: float) -> str:
+    """Three decimals; nothing for NaN, which is not known yet."""
+    return "" if isnan(number) else f"{number:.3f}"
 
 
 def _bar(score: float) -> ProgressBar:

@@ -27,6 +27,8 @@ detectors:
     payload: {{value: value, time: time}}   # {{"time": 1735689600.0, "value": 179.3}}
     threshold:
       sigma: 4.0                  # fewer false alarms than with 2.0, and large faults are still found
+      min_count: 200              # a threshold from this sensor's own errors alone,
+      until_min_count: silent     # and nothing is judged before
     incidents:
       consecutive: 2              # one window over the threshold is not worth an alarm
       close_after: 8              # and a fault that wavers around it is one incident
