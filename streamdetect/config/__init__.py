@@ -13,6 +13,7 @@ from streamdetect.config.service import (
     LoggingConfig,
     MetricsConfig,
     ShutdownConfig,
+    StateConfig,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MqttConfig",
     "PayloadConfig",
     "ShutdownConfig",
+    "StateConfig",
     "ThresholdConfig",
     "TlsConfig",
     "load",

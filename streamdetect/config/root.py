@@ -17,6 +17,7 @@ from streamdetect.config.service import (
     LoggingConfig,
     MetricsConfig,
     ShutdownConfig,
+    StateConfig,
 )
 from streamdetect.config.yaml_subset import write_yaml
 
@@ -34,6 +35,8 @@ class Config(Section):
     """Logs on stderr."""
     batch: BatchConfig = BatchConfig()
     """How messages are gathered for the model."""
+    state: StateConfig = StateConfig()
+    """What must survive, and where it is kept."""
     shutdown: ShutdownConfig = ShutdownConfig()
     """What happens at SIGTERM."""
     detectors: Annotated[tuple[DetectorConfig, ...], Field(min_length=1, strict=False)] = (DetectorConfig(),)

@@ -2,8 +2,10 @@
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -108,6 +110,21 @@ class BatchConfig(Section):
     """How long to wait for a batch to fill; never while there is a backlog."""
     inbox: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
     """Messages that may wait between the network and the model."""
+
+
+class StateConfig(Section):
+    """What a restart, a crash or a power cut must not cost: windows, thresholds, incidents, events."""
+
+    directory: Annotated[str, Field(min_length=1)] | None = None
+    """Where it is kept; by default where systemd says (StateDirectory=), and without that in memory."""
+    snapshot_every: Annotated[Span, Field(ge=1)] = 300.0
+    """All of it is written anew so often, or sooner when much has come in; what is new is at any time."""
+
+    @property
+    def path(self) -> Path | None:
+        """The directory, if there is any."""
+        directory = self.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        return Path(directory) if directory else None
 
 
 class ShutdownConfig(Section):
