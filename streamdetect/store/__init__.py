@@ -1,0 +1,23 @@
+"""What must survive: snapshots, the journal of what came since, and events not yet delivered."""
+
+from __future__ import annotations
+
+from streamdetect.store.database import DamagedError, UnavailableError
+from streamdetect.store.journal import Entry, Eviction, Intake
+from streamdetect.store.state import DetectorState
+from streamdetect.store.store import Saved, Store
+from streamdetect.store.tables import Change, DeadLetter, Queued
+
+__all__ = [
+    "Change",
+    "DamagedError",
+    "DeadLetter",
+    "DetectorState",
+    "Entry",
+    "Eviction",
+    "Intake",
+    "Queued",
+    "Saved",
+    "Store",
+    "UnavailableError",
+]

@@ -1,0 +1,140 @@
+"""The SQLite database: how it is opened, and what its errors mean.
+
+WAL with synchronous=FULL: one fsync a commit, and what was committed survives a power cut. The lock is
+exclusive, so there is no shared memory file to be damaged.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from streamdetect.errors import StateError
+from streamdetect.failpoints import failpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION = 0x53444554  # "SDET", where file(1) and we look for it
+VERSION = 1  # of everything in the file
+
+_PRAGMAS = (
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "temp_store = MEMORY",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    f"journal_size_limit = {16 << 20}",
+)
+# Primary result codes that speak of the disk or of another process, not of what is in the file.
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+class UnavailableError(StateError):
+    """The disk does not take or give it now; trying again may help."""
+
+
+class DamagedError(StateError):
+    """The file is not what was written."""
+
+
+def connect(path: Path | None, schema: str) -> sqlite3.Connection:
+    """Open the database, or make it of this schema; without a path it is in memory.
+
+    Raises:
+        UnavailableError: the disk does not let us.
+        DamagedError: it is no database of this version, or its structure is broken.
+    """
+    fresh = path is None or not path.exists()
+    connection = sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
+    connection.text_factory = lambda text: text.decode(errors="replace")  # the checksum tells
+    try:
+        with told(path):
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            if fresh:
+                _create(connection, schema)
+            else:
+                _verify(connection)
+    except BaseException:
+        connection.close()
+        if fresh and path is not None:
+            path.unlink(missing_ok=True)  # half made
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
+    """All of it or nothing; what is done when the block is left is on the disk.
+
+    Raises:
+        UnavailableError: the disk does not take it.
+        DamagedError: the file is broken.
+    """
+    with told(path):
+        failpoint("commit.begin")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            failpoint("commit.written")
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself
+                connection.execute("ROLLBACK")
+            raise
+    failpoint("commit.done")
+
+
+@contextmanager
+def told(path: Path | None) -> Iterator[None]:
+    """Turn SQLite's errors into ours.
+
+    Raises:
+        UnavailableError: the disk does not let us.
+        DamagedError: the file is broken.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:
+            raise  # the module's, not SQLite's: a bug of ours
+        passing = code & 0xFF in _PASSING
+        # A damaged header may call the file read-only when nothing else does.
+        if code & 0xFF == sqlite3.SQLITE_READONLY and path is not None:
+            passing = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        raise (UnavailableError if passing else DamagedError)(str(error)) from error
+
+
+def _create(connection: sqlite3.Connection, schema: str) -> None:
+    connection.executescript(
+        f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; {schema} COMMIT"
+    )
+
+
+def _verify(connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise DamagedError("it is not a database of streamdetect")
+    if version != VERSION:
+        raise DamagedError(f"its version must be {VERSION}, got {version}")
+    found = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != [("ok",)]:
+        raise DamagedError(f"its structure is broken: {found[0][0]}")

@@ -1,0 +1,120 @@
+"""The journal: what the detectors took in, with the errors of its windows, as bytes and back.
+
+An entry is one call that changed one detector. Those of a group commit are one record: a JSON head that says
+what is there, then the numbers as columns of little-endian float64. A record carries no checksum; the
+database keeps one beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from streamdetect.core.readings import Readings
+from streamdetect.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.moments import Floats
+
+_HEAD = struct.Struct("<I")  # length of the JSON
+_FLOAT = np.dtype("<f8")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A batch of N readings that a detector pushed and judged."""
+
+    detector: str
+    readings: Readings  # without those of sensors that were turned away
+    errors: Floats  # (M,) as scored, one for each window that the readings completed
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by sensor, where they are news
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """Sensors were forgotten whose last reading is older than this."""
+
+    detector: str
+    idle_before: float  # Unix seconds
+
+
+Entry = Intake | Eviction
+
+
+def encode(entries: Sequence[Entry]) -> bytes:
+    """Return the record of these entries, in their order."""
+    head: list[dict[str, Any]] = []
+    columns: list[NDArray[np.float64]] = []
+    for entry in entries:
+        if isinstance(entry, Eviction):
+            head.append({"detector": entry.detector, "idle_before": entry.idle_before})
+            continue
+        readings = entry.readings
+        described = {
+            "detector": entry.detector,
+            "sensors": list(readings.sensors),
+            "features": readings.values.shape[1],
+            "windows": len(entry.errors),
+        }
+        head.append(described | ({"labels": entry.labels} if entry.labels else {}))
+        columns += (readings.times, readings.values, entry.errors)
+    text = orjson.dumps(head)
+    return b"".join([_HEAD.pack(len(text)), text, *(_bytes(column) for column in columns)])
+
+
+def decode(record: bytes) -> list[Entry]:
+    """Return the entries of a record.
+
+    Raises:
+        StateError: it is no record.
+    """
+    try:
+        (length,) = _HEAD.unpack_from(record)
+        head = orjson.loads(record[_HEAD.size : _HEAD.size + length])
+        reader = _Reader(record, _HEAD.size + length)
+        entries = [_entry(described, reader) for described in head]
+        reader.finish()
+    except (struct.error, ValueError, TypeError, KeyError) as error:
+        raise StateError(f"journal: must be a record of entries, got {error!r}") from error
+    return entries
+
+
+def _bytes(column: NDArray[np.float64]) -> bytes:
+    return column.astype(_FLOAT, copy=False).tobytes()
+
+
+def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
+    detector = described["detector"]
+    if "idle_before" in described:
+        return Eviction(detector, float(described["idle_before"]))
+    sensors, features = described["sensors"], described["features"]
+    times = reader.floats(len(sensors))
+    values = reader.floats(len(sensors) * features).reshape(len(sensors), features)
+    errors = reader.floats(described["windows"])
+    return Intake(detector, Readings(sensors, times, values), errors, described.get("labels", {}))
+
+
+class _Reader:
+    """Takes columns off a record."""
+
+    def __init__(self, record: bytes, start: int) -> None:
+        self._record = record
+        self._at = start
+
+    def floats(self, count: int) -> Floats:
+        """The next `count` numbers; ValueError if there are not so many."""
+        column = np.frombuffer(self._record, _FLOAT, count, self._at)
+        self._at += column.nbytes
+        return column.astype(np.float64)
+
+    def finish(self) -> None:
+        if self._at != len(self._record):
+            raise ValueError(f"{len(self._record) - self._at} bytes left over")

@@ -1,0 +1,88 @@
+"""From a snapshot and the journal after it to the detectors as they were: exact, and without the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.core.readings import Readings
+from streamdetect.errors import StateError
+from streamdetect.store.journal import Intake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streamdetect.core.detector import Detector
+    from streamdetect.core.moments import Floats
+    from streamdetect.store.journal import Entry
+    from streamdetect.store.state import DetectorState
+
+AT_ONCE = 4096
+"""Readings a call: a journal of many small batches is read back many times faster than it was written."""
+
+
+def replay(states: Sequence[DetectorState], entries: Iterable[Entry]) -> None:
+    """Take the detectors through the entries, in place.
+
+    Raises:
+        StateError: the entries are not of these detectors.
+    """
+    players = {state.name: _Player(state) for state in states}
+    for entry in entries:
+        player = players.get(entry.detector)
+        if player is None:
+            raise StateError(f"journal: must be of the snapshot's detectors, got {entry.detector!r}")
+        player.take(entry)
+    for player in players.values():
+        player.finish()
+
+
+class _Player:
+    """Replays one detector, joining what it took in: batch boundaries are unobservable."""
+
+    def __init__(self, state: DetectorState) -> None:
+        self._state = state
+        self._waiting: list[Intake] = []
+        self._size = 0
+
+    def take(self, entry: Entry) -> None:
+        state = self._state
+        if isinstance(entry, Intake):
+            state.labels.update(entry.labels)
+            self._waiting.append(entry)
+            self._size += len(entry.readings.sensors)
+            if self._size >= AT_ONCE:
+                self.finish()
+            return
+        self.finish()
+        state.detector.evict(entry.idle_before)
+        for sensor in state.labels.keys() - set(state.detector.sensors.ids):
+            del state.labels[sensor]
+
+    def finish(self) -> None:
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if not waiting:
+            return
+        detector = self._state.detector
+        sensors = {sensor for intake in waiting for sensor in intake.readings.sensors}
+        new = sum(sensor not in detector.sensors for sensor in sensors)
+        if len(detector) + new > detector.settings.max_sensors:
+            # Some made room for others, and whom a batch spares is the one thing that depends on its bounds.
+            for intake in waiting:
+                _feed(detector, intake.readings, intake.errors)
+            return
+        readings = Readings(
+            [sensor for intake in waiting for sensor in intake.readings.sensors],
+            np.concatenate([intake.readings.times for intake in waiting]),
+            np.concatenate([intake.readings.values for intake in waiting]),
+        )
+        _feed(detector, readings, np.concatenate([intake.errors for intake in waiting]))
+
+
+def _feed(detector: Detector, readings: Readings, errors: Floats) -> None:
+    pushed = detector.push(readings)
+    if len(pushed.index) != len(errors):
+        raise StateError(f"journal: must have {len(pushed.index)} errors, got {len(errors)}")
+    # The errors of single features go into events only, and those are in the outbox already.
+    detector.judge(pushed, errors, np.zeros((len(errors), detector.settings.features)))

@@ -1,0 +1,121 @@
+"""A detector's state as it is saved, and a detector built from it again.
+
+A saved detector carries the settings that it ran with. So the journal is replayed under the very rules under
+which it was written, whatever the configuration says by now, and without the model: the errors are in it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.lib.format import descr_to_dtype, dtype_to_descr
+
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.scaling import Scaling
+from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+PART = 1 << 20
+"""Bytes of a snapshot that are written at once, about: what a group commit can carry unnoticed."""
+
+
+class DetectorState(NamedTuple):
+    """A detector, and by what it is known again."""
+
+    name: str
+    bundle: str  # fingerprint
+    features: tuple[str, ...]
+    detector: Detector
+    labels: dict[str, Mapping[str, str]]  # by sensor
+
+    @property
+    def identity(self) -> tuple[str, str, DetectorSettings]:
+        """What a journal must have been written under to be replayed on this."""
+        return self.name, self.bundle, self.detector.settings
+
+
+def encode(states: Sequence[DetectorState]) -> list[bytes | memoryview]:
+    """Return a snapshot of the detectors in parts: a JSON head, then the columns, cut into pieces.
+
+    The parts are copies; the detectors may go on.
+    """
+    head = []
+    parts: list[bytes | memoryview] = []
+    for state in states:
+        arrays = state.detector.snapshot()
+        columns = [[name, dtype_to_descr(array.dtype), array.shape] for name, array in arrays.items()]
+        head.append(
+            {
+                "name": state.name,
+                "bundle": state.bundle,
+                "features": state.features,
+                "settings": asdict(state.detector.settings),
+                "labels": state.labels,
+                "columns": columns,
+            }
+        )
+        for array in arrays.values():
+            parts += _pieces(array)
+    return [json.dumps(head).encode(), *parts]
+
+
+def decode(head: bytes, columns: bytes) -> list[DetectorState]:
+    """Build the detectors of a snapshot: its first part, and the rest joined.
+
+    Raises:
+        StateError: it is no snapshot that this version can use.
+    """
+    states, at = [], 0
+    try:
+        for described in json.loads(head):
+            arrays = {}
+            for name, descr, shape in described["columns"]:
+                dtype = descr_to_dtype(descr)
+                count = int(np.prod(shape, dtype=np.int64))
+                arrays[name] = np.frombuffer(columns, dtype, count, at).reshape(shape)
+                at += count * dtype.itemsize
+            detector = Detector(_settings(described["settings"]), _no_model)
+            detector.restore(arrays)
+            states.append(
+                DetectorState(
+                    described["name"],
+                    described["bundle"],
+                    tuple(described["features"]),
+                    detector,
+                    described["labels"],
+                )
+            )
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError(f"snapshot: must be one of this version, got {error!r}") from error
+    return states
+
+
+def _pieces(array: NDArray[Any]) -> list[bytes | memoryview]:
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return [data[start : start + PART] for start in range(0, len(data), PART)]
+
+
+def _settings(saved: dict[str, Any]) -> DetectorSettings:
+    scaling = saved["scaling"]
+    parts = {
+        "scaling": Scaling(
+            **scaling | {"offset": tuple(scaling["offset"]), "scale": tuple(scaling["scale"])}
+        ),
+        "training_error": TrainingError(**saved["training_error"]),
+        "threshold": ThresholdSettings(**saved["threshold"]),
+        "incidents": IncidentSettings(**saved["incidents"]),
+    }
+    return DetectorSettings(**saved | parts)
+
+
+def _no_model(_: NDArray[np.float32]) -> NoReturn:
+    raise StateError("a detector that was built from saved state has been given no model yet")

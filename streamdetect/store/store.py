@@ -1,0 +1,260 @@
+"""The store: one transaction a group commit, and everything back at the start."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streamdetect.errors import StateError
+from streamdetect.failpoints import failpoint
+from streamdetect.store import directory as files
+from streamdetect.store import journal, state, tables
+from streamdetect.store.database import DamagedError, UnavailableError, connect, told, transaction
+from streamdetect.store.replay import replay
+from streamdetect.store.tables import Current
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from streamdetect.store.journal import Entry
+    from streamdetect.store.state import DetectorState
+    from streamdetect.store.tables import Change, Queued
+
+log = logging.getLogger(__name__)
+
+LEAST_JOURNAL = 8 << 20  # bytes of journal that are worth a snapshot, however small that would be
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an earlier run left behind."""
+
+    states: list[DetectorState] = field(default_factory=list)
+    outbox: list[Queued] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    """A snapshot on its way to the disk."""
+
+    current: Current  # what it will be
+    parts: Sequence[bytes | memoryview]
+    journal_size: int  # bytes of journal that it makes superfluous
+    written: int = 0  # parts
+
+    @property
+    def done(self) -> bool:
+        return self.written == len(self.parts)
+
+    def next_parts(self, most: float) -> Sequence[bytes | memoryview]:
+        """The parts that come next, of about `most` bytes; at least one."""
+        end, size = self.written, 0
+        while end < len(self.parts) and size < most:
+            size += len(self.parts[end])
+            end += 1
+        return self.parts[self.written : end]
+
+
+class Store:
+    """The state of one daemon, on disk or, when there is no directory for it, in memory.
+
+    In memory it holds no more than the outbox: there is nobody whom a journal could serve.
+
+    Attributes:
+        durable: whether it is on disk.
+        set_aside: databases that could not be used.
+        commits: transactions done.
+        journal_size: bytes of journal since the current snapshot.
+        snapshot_at: when the current snapshot was completed, or read, in Unix seconds; 0 before the first.
+    """
+
+    def __init__(
+        self, directory: Path | None, snapshot_every: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take the directory.
+
+        Args:
+            directory: where the state is; None keeps it in memory.
+            snapshot_every: seconds after which what the journal holds is worth a snapshot.
+            clock: Unix time in seconds.
+
+        Raises:
+            StateError: another process has the directory, or it cannot be used.
+        """
+        self.durable = directory is not None
+        self.set_aside = self.commits = self.journal_size = 0
+        self.snapshot_at = 0.0
+        self._snapshot_every = snapshot_every
+        self._clock = clock
+        self._lock = files.lock(directory) if directory else None
+        self._mark = files.Mark(directory) if directory else None
+        self._path = directory / files.DATABASE if directory else None
+        self._connection: sqlite3.Connection | None = None
+        self._current = Current()
+        self._seq = 0  # of the last commit that changed a detector
+        self._snapshot_size = 0  # bytes of the current snapshot
+        self._snapshot: _Snapshot | None = None
+
+    def load(self) -> Saved:
+        """Read what an earlier run left; what cannot be used is set aside.
+
+        Raises:
+            StateError: it cannot be read now, or cannot be set aside.
+        """
+        if self._path is None or not self._path.exists():
+            self._note()
+            return Saved()
+        try:
+            with told(self._path):
+                return self._read(self._open())
+        except UnavailableError as error:
+            raise StateError(f"{self._path} cannot be read: {error}") from error
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with old state, the daemon has to start
+            self._abandon(error)
+            return Saved()
+
+    def commit(self, change: Change, anew: Sequence[DetectorState] = ()) -> None:
+        """Make a change durable, all of it or nothing.
+
+        Args:
+            change: what is new.
+            anew: all detectors: a snapshot of them replaces everything that was saved of detectors, and the
+                entries of this change.
+
+        Raises:
+            UnavailableError: the disk does not take it; nothing has changed, and the call may be repeated.
+            DamagedError: the database is broken and was set aside; the next call has to bring everything.
+        """
+        if anew:
+            self._begin_snapshot(anew, self._seq + 1)
+        record = journal.encode(change.entries) if self.durable and change.entries and not anew else b""
+        made = self._snapshot
+        parts = made.next_parts(float("inf") if anew else state.PART) if made else ()
+        try:
+            connection = self._open()
+            with transaction(connection, self._path):
+                if record:
+                    tables.write_record(connection, self._seq + 1, record)
+                    failpoint("commit.journal")
+                tables.write_outbox(connection, change, self._clock())
+                if made:
+                    self._write_snapshot(connection, made, parts)
+        except DamagedError as error:
+            self._abandon(error)
+            raise
+        self.commits += 1
+        if record or anew:
+            self._seq += 1
+            self._note()
+        self.journal_size += len(record)
+        if made:
+            self._written(made, len(parts))
+
+    def begin_snapshot(self, states: Sequence[DetectorState]) -> None:
+        """Copy the detectors, all of whose entries are committed; the next commits write the copy."""
+        self._begin_snapshot(states, self._seq)
+
+    @property
+    def snapshot_due(self) -> bool:
+        """Whether it is time to begin a snapshot."""
+        if self._snapshot or not self.journal_size:
+            return False
+        # No more snapshot than journal, in bytes: that bounds both the wear and the time to replay.
+        if self.journal_size >= max(LEAST_JOURNAL, self._snapshot_size):
+            return True
+        return not 0 <= self._clock() - self.snapshot_at < self._snapshot_every
+
+    @property
+    def snapshot_underway(self) -> bool:
+        """Whether there are parts of a snapshot still to be written."""
+        return self._snapshot is not None
+
+    def close(self) -> None:
+        """Give the database and the directory back."""
+        self._disconnect()
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path, tables.SCHEMA)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _note(self) -> None:
+        if self._mark is not None:
+            self._mark.write(self._seq)
+
+    def _begin_snapshot(self, states: Sequence[DetectorState], seq: int) -> None:
+        if self.durable:
+            parts = state.encode(states)
+            current = Current(self._current.generation + 1, len(parts), seq)
+            self._snapshot = _Snapshot(current, parts, self.journal_size)
+
+    def _write_snapshot(
+        self, connection: sqlite3.Connection, made: _Snapshot, parts: Sequence[bytes | memoryview]
+    ) -> None:
+        """Write some parts; with the last ones the snapshot counts."""
+        if not made.written:
+            tables.drop_other_snapshots(connection, self._current.generation)
+        tables.write_parts(connection, made.current.generation, made.written, parts)
+        failpoint("snapshot.part")
+        if made.written + len(parts) == len(made.parts):
+            tables.switch(connection, made.current)
+            failpoint("snapshot.switch")
+
+    def _written(self, made: _Snapshot, parts: int) -> None:
+        """Note that some parts are on the disk."""
+        made.written += parts
+        if made.done:
+            self._current, self._snapshot = made.current, None
+            self._snapshot_size = sum(map(len, made.parts))
+            self.journal_size -= made.journal_size
+            self.snapshot_at = self._clock()
+
+    def _abandon(self, error: Exception) -> None:
+        """Set the database aside; the next one starts empty."""
+        self._disconnect()
+        if self._path is None:
+            return
+        target = files.set_aside(self._path)
+        self._current, self._snapshot = Current(), None
+        self._seq = self._snapshot_size = self.journal_size = 0
+        self._note()
+        self.set_aside += 1
+        reason = error if isinstance(error, StateError) else repr(error)
+        log.error("the saved state cannot be used and was set aside as %s: %s", target, reason)
+
+    def _read(self, connection: sqlite3.Connection) -> Saved:
+        self._current = tables.read_current(connection)
+        states = []
+        if self._current.generation:
+            head, *columns = tables.read_parts(connection, self._current)
+            self._snapshot_size = len(head) + sum(map(len, columns))
+            states = state.decode(head, b"".join(columns))
+        self._seq = self._current.seq
+        replay(states, self._entries(connection))
+        if self._mark is not None and (noted := self._mark.read()) > self._seq:
+            raise DamagedError(f"it ends with commit {self._seq}, but there were {noted}")
+        self.snapshot_at = self._clock()
+        return Saved(states, tables.read_outbox(connection))
+
+    def _entries(self, connection: sqlite3.Connection) -> Iterator[Entry]:
+        """Read the journal, and count it."""
+        for record in tables.read_records(connection, self._seq):
+            self._seq += 1
+            self.journal_size += len(record)
+            yield from journal.decode(record)

@@ -1,0 +1,190 @@
+"""What the rows of the database mean: written within a transaction, read at the start.
+
+Every blob has a CRC-32 beside it that also covers its place, so a row that was changed, exchanged or lost is
+noticed. SQLite checks its own structure, but not what is in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+from streamdetect.events import Event
+from streamdetect.store.database import DamagedError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from streamdetect.store.journal import Entry
+
+SCHEMA = """
+-- Readings and their errors, one row a group commit, see journal.py. Those after the current snapshot count.
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries BLOB NOT NULL, crc INTEGER NOT NULL);
+-- Snapshots in parts, see state.py. The current generation counts.
+CREATE TABLE snapshot (
+    generation INTEGER NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (generation, part)
+);
+-- One row: the snapshot that counts, its number of parts, and the last row of the journal that is in it.
+CREATE TABLE current (
+    only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER NOT NULL, parts INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+);
+-- Events that the broker does not have yet.
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY, event TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    crc INTEGER NOT NULL
+);
+-- Events that the broker refuses for good, for whoever looks into it.
+CREATE TABLE dead_letter (
+    number INTEGER PRIMARY KEY, event TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    reason TEXT NOT NULL, time REAL NOT NULL
+);
+"""
+DEAD_LETTERS_KEPT = 1000
+
+
+class Queued(NamedTuple):
+    """An event with its number in the outbox."""
+
+    number: int
+    event: Event
+
+
+class DeadLetter(NamedTuple):
+    """An event that the broker refuses for good."""
+
+    queued: Queued
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a group commit makes durable."""
+
+    entries: Sequence[Entry] = ()
+    events: Sequence[Queued] = ()  # to be delivered
+    delivered: Sequence[int] = ()  # numbers
+    dead: Sequence[DeadLetter] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.events or self.delivered or self.dead)
+
+
+class Current(NamedTuple):
+    """The snapshot that counts; generation 0 is none."""
+
+    generation: int = 0
+    parts: int = 0
+    seq: int = 0
+
+
+def write_record(connection: sqlite3.Connection, seq: int, record: bytes) -> None:
+    """Write a row of the journal."""
+    connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (seq, record, crc32(record, seq)))
+
+
+def write_outbox(connection: sqlite3.Connection, change: Change, now: float) -> None:
+    """Add events to the outbox, and take out those that were delivered or refused; `now` is Unix seconds."""
+    rows = [(number, *event, _event_crc(number, event)) for number, event in change.events]
+    connection.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
+    gone = chain(change.delivered, (letter.queued.number for letter in change.dead))
+    connection.executemany("DELETE FROM outbox WHERE number = ?", ((number,) for number in gone))
+    if change.dead:
+        connection.executemany(
+            "INSERT INTO dead_letter (event, topic, payload, reason, time) VALUES (?, ?, ?, ?, ?)",
+            ((*queued.event, reason, now) for queued, reason in change.dead),
+        )
+        connection.execute(
+            "DELETE FROM dead_letter WHERE number <= (SELECT max(number) FROM dead_letter) - ?",
+            (DEAD_LETTERS_KEPT,),
+        )
+
+
+def write_parts(
+    connection: sqlite3.Connection, generation: int, first: int, parts: Sequence[bytes | memoryview]
+) -> None:
+    """Write parts of a snapshot, the first of which is number `first`."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)",
+        ((generation, part, data, crc32(data, part)) for part, data in enumerate(parts, first)),
+    )
+
+
+def switch(connection: sqlite3.Connection, current: Current) -> None:
+    """Let another snapshot count; the old one goes, and the journal up to the new one."""
+    connection.execute("INSERT OR REPLACE INTO current VALUES (1, ?, ?, ?)", current)
+    drop_other_snapshots(connection, current.generation)
+    connection.execute("DELETE FROM journal WHERE seq <= ?", (current.seq,))
+
+
+def drop_other_snapshots(connection: sqlite3.Connection, generation: int) -> None:
+    """Delete what does not count: old snapshots, or one that was never finished."""
+    connection.execute("DELETE FROM snapshot WHERE generation != ?", (generation,))
+
+
+def read_current(connection: sqlite3.Connection) -> Current:
+    """Which snapshot counts.
+
+    Raises:
+        DamagedError: none does, but there is a journal.
+    """
+    row = connection.execute("SELECT generation, parts, seq FROM current").fetchone()
+    if row is not None:
+        return Current(*row)
+    if connection.execute("SELECT count(*) FROM journal").fetchone() != (0,):
+        raise DamagedError("there is a journal without a snapshot")
+    return Current()
+
+
+def read_parts(connection: sqlite3.Connection, current: Current) -> list[bytes]:
+    """Read the parts of a snapshot.
+
+    Raises:
+        DamagedError: they are not what was written.
+    """
+    parts: list[bytes] = []
+    query = "SELECT part, data, crc FROM snapshot WHERE generation = ? ORDER BY part"
+    for part, data, crc in connection.execute(query, (current.generation,)):
+        if part != len(parts) or crc32(data, part) != crc:
+            raise DamagedError(f"part {part} of the snapshot is not what was written")
+        parts.append(data)
+    if len(parts) != current.parts:
+        raise DamagedError(f"the snapshot must have {current.parts} parts, got {len(parts)}")
+    return parts
+
+
+def read_records(connection: sqlite3.Connection, after: int) -> Iterator[bytes]:
+    """Read the journal, all of which comes after row `after`.
+
+    Raises:
+        DamagedError: it is not what was written.
+    """
+    rows = connection.execute("SELECT seq, entries, crc FROM journal ORDER BY seq")
+    for expected, (seq, record, crc) in enumerate(rows, after + 1):
+        if seq != expected or crc32(record, seq) != crc:
+            raise DamagedError(f"row {expected} of the journal is not what was written")
+        yield record
+
+
+def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
+    """Read the events that were not delivered yet.
+
+    Raises:
+        DamagedError: they are not what was written.
+    """
+    outbox = []
+    rows = connection.execute("SELECT number, event, topic, payload, crc FROM outbox ORDER BY number")
+    for number, identity, topic, payload, crc in rows:
+        event = Event(identity, topic, payload)
+        if _event_crc(number, event) != crc:
+            raise DamagedError(f"event {number} of the outbox is not what was written")
+        outbox.append(Queued(number, event))
+    return outbox
+
+
+def _event_crc(number: int, event: Event) -> int:
+    return crc32(f"{event.id}\0{event.topic}\0".encode() + event.payload, number)
