@@ -89,33 +89,22 @@ def assemble(config: Config) -> list[Assembly]:
         else:
             detector = make_detector(one, bundle)
             models[key] = detector.reconstruct
-        encoder = EventEncoder(
-            one.name,
-            source=config.event_source,
-            bundle=bundle.fingerprint,
-            features=bundle.manifest.features,
-            labels=config.events.labels,
-            topic_for=config.events.topic_for,
-        )
+        encode = encoder(config, one.name, bundle.fingerprint, bundle.manifest.features)
         payload = codec(one.payload_settings(config.mqtt.max_payload))
-        assemblies.append(Assembly(one, bundle, detector, payload, encoder))
+        assemblies.append(Assembly(one, bundle, detector, payload, encode))
     return assemblies
 
 
-def carry_over(old: Sequence[Assembly], new: Sequence[Assembly]) -> list[str]:
-    """Give detectors that keep their name and bundle the state they had; names those that start anew."""
-    before = {assembly.name: assembly for assembly in old}
-    anew = []
-    for assembly in new:
-        known = before.get(assembly.name)
-        if known is None or known.bundle.fingerprint != assembly.bundle.fingerprint:
-            anew.append(assembly.name)
-            continue
-        try:
-            assembly.detector.restore(known.detector.snapshot())
-        except ValueError:
-            anew.append(assembly.name)
-    return anew
+def encoder(config: Config, detector: str, bundle: str, features: Sequence[str]) -> EventEncoder:
+    """What makes the events of a detector, now or once, with a bundle of this fingerprint."""
+    return EventEncoder(
+        detector,
+        source=config.event_source,
+        bundle=bundle,
+        features=features,
+        labels=config.events.labels,
+        topic_for=config.events.topic_for,
+    )
 
 
 def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:

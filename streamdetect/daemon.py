@@ -5,32 +5,34 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from streamdetect import __version__
-from streamdetect.assembly import Assembly, assemble, carry_over
-from streamdetect.errors import StreamdetectError
+from streamdetect.assembly import assemble
+from streamdetect.committing import Committer
 from streamdetect.http import HttpServer, Pages
 from streamdetect.inbox import Inbox
-from streamdetect.metrics import Metrics, Model, Watched
+from streamdetect.lineup import Lineup
+from streamdetect.metrics import Metrics
 from streamdetect.mqtt import MqttEdge
 from streamdetect.notify import Notifier
 from streamdetect.outbox import Outbox
-from streamdetect.pipeline import Pipeline
+from streamdetect.store import Store
+from streamdetect.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamdetect.config import Config
-    from streamdetect.pipeline import Processed
+    from streamdetect.pipeline import Pipeline, Processed
 
 log = logging.getLogger(__name__)
 
 IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after everything else
 EVICT_EVERY = 60.0  # s
+EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
-SILENT_NETWORK = 20.0  # s without a sign of life of the network thread; a name lookup may take 10
-STUCK_LOOP = 60.0  # s that one turn of the loop may take
 EVENTS_KEPT = 10_000
 
 
@@ -45,7 +47,7 @@ class Daemon:
         observers: tuple[Callable[[Processed], None], ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Load bundles, make everything and bind the metrics port; nothing is connected yet.
+        """Load bundles and saved state, make everything and bind the metrics port; nothing is connected yet.
 
         Args:
             config: what to do.
@@ -55,29 +57,39 @@ class Daemon:
 
         Raises:
             ConfigError: bundles, secrets or TLS files are unusable.
+            StateError: the state directory is in use or cannot be used.
             StreamdetectError: a runtime is not installed, or the metrics port cannot be bound.
         """
-        self.config = config
-        self._reload, self._observers, self._clock = reload, observers, clock
-        self.pipeline = self._make_pipeline(config, assemble(config))
-        self.inbox = Inbox(config.batch.inbox)
-        self.outbox = Outbox(EVENTS_KEPT, config.events.qos)
-        self.edge = MqttEdge(
-            config.mqtt,
-            self._filters(config),
-            self.inbox,
-            status_topic=config.events.status_topic,
-            clock=clock,
-        )
-        self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
-        pages = Pages(self.metrics.exposition, self.unhealthy, self.unready)
-        port = config.metrics
-        self.http = HttpServer(port.host, port.port, pages) if port.enabled else None
+        self._reload, self._observers = reload, observers
         self._notifier = Notifier()
         self._stopping = self._reloading = False
-        self._turn = time.monotonic()  # when the loop last came round
-        self._loaded, self._load_failed = clock(), False
-        self._due = dict.fromkeys(("evict", "status", "watchdog"), 0.0)
+        self._due = {"evict": time.monotonic() + EVICT_FIRST, "status": 0.0, "watchdog": 0.0}
+        self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
+        with ExitStack() as undo:
+            assemblies = assemble(config)
+            self._store = Store(config.state.path, config.state.snapshot_every, clock)
+            undo.callback(self._store.close)
+            saved = self._store.load()
+            self.lineup = Lineup(config, assemblies, saved.states, self.metrics, clock)
+            self.inbox = Inbox(config.batch.inbox)
+            self.outbox = Outbox(EVENTS_KEPT, config.events.qos, saved.outbox)
+            status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
+            self.edge = MqttEdge(
+                config.mqtt, self.lineup.filters, self.inbox, status_topic=status, clock=clock
+            )
+            self._committer = Committer(
+                self._store, self.outbox, self.edge, self.lineup.states, window=window
+            )
+            if self.lineup.unsaved is not None:
+                self._committer.save_anew(self.lineup.unsaved)
+            self._vitals = Vitals(
+                self.edge, self.inbox, self.outbox, self._store, self._committer, self.lineup
+            )
+            self.metrics.gauges = self._vitals.gauges()
+            self.metrics.counters = [self._vitals.counters, self.edge.counters]
+            port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
+            self.http = HttpServer(port.host, port.port, pages) if port.enabled else None
+            undo.pop_all()
 
     # Signals
 
@@ -95,6 +107,30 @@ class Daemon:
             signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: self.reload())
 
+    # What others see
+
+    @property
+    def config(self) -> Config:
+        """What is in force."""
+        return self.lineup.config
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What messages go through."""
+        return self.lineup.pipeline
+
+    def unhealthy(self) -> list[str]:
+        """What speaks against the daemon making progress."""
+        return self._vitals.unhealthy()
+
+    def unready(self) -> list[str]:
+        """What speaks against verdicts coming."""
+        return self._vitals.unready()
+
+    def status(self) -> str:
+        """How things are, in a line."""
+        return self._vitals.status()
+
     # The loop
 
     def run(self) -> None:
@@ -106,7 +142,7 @@ class Daemon:
         self._start()
         try:
             while not self._stopping:
-                self._turn = time.monotonic()
+                self._vitals.turn = time.monotonic()
                 self._take(IDLE_WAIT)
                 self._look_after()
             self._drain(time.monotonic() + self.config.shutdown.deadline)
@@ -114,29 +150,33 @@ class Daemon:
             self._stop()
 
     def _start(self) -> None:
-        self._watch()
+        if not self._store.durable:
+            level = logging.WARNING if self.config.mqtt.qos else logging.INFO
+            log.log(level, "no state.directory: state is kept in memory, and lost when the daemon ends")
         if self.http:
             self.http.start()
         self.edge.start()
         names = ", ".join(assembly.name for assembly in self.pipeline.assemblies)
-        log.info("streamdetect %s is ready, detectors: %s", __version__, names)
+        log.info("streamdetect %s is ready, detectors: %s; %s", __version__, names, self.status())
         self._notifier.ready(self.status())
 
     def _take(self, idle_wait: float) -> None:
-        """Process one batch, if there is one and its events can be kept."""
-        if self.outbox.full:
+        """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
+        batch, committer = self.config.batch, self._committer
+        if committer.failure or self.outbox.full:
             time.sleep(idle_wait)
-            return
-        batch = self.config.batch
-        messages = self.inbox.take(batch.max_batch, batch.max_wait, idle_wait)
-        if not messages:
-            return
-        processed = self.pipeline.process(messages)
-        self.outbox.add(processed.events)
-        self.edge.ack(messages)
-        self.metrics.observe(processed.report)
-        for observe in self._observers:
-            observe(processed)
+            messages = []
+        else:
+            messages = self.inbox.take(
+                batch.max_batch, committer.patience(batch.max_wait), committer.patience(idle_wait)
+            )
+        if messages:
+            processed = self.pipeline.process(messages)
+            committer.take(messages, processed.entries, processed.events)
+            self.metrics.observe(processed.report)
+            for observe in self._observers:
+                observe(processed)
+        committer.turn(lull=not messages)
 
     def _look_after(self) -> None:
         """Everything that is not about one batch."""
@@ -144,14 +184,22 @@ class Daemon:
         if self._reloading:
             self._reloading = False
             self._load_again()
-        now = self._turn
+        now = self._vitals.turn
         if self._is_due("evict", now, EVICT_EVERY):
-            self.outbox.add(self.pipeline.evict())
+            self._committer.take((), *self.pipeline.evict())
         if self._is_due("status", now, STATUS_EVERY):
             self._notifier.status(self.status())
         interval = self._notifier.watchdog_interval
         if interval and not self.unhealthy() and self._is_due("watchdog", now, interval / 3):
             self._notifier.watchdog()
+
+    def _load_again(self) -> None:
+        self._notifier.reloading()
+        events = self.lineup.load_again(self._reload) if self._reload else None
+        if events is not None:
+            self._committer.save_anew(events)
+        self.edge.set_filters(self.lineup.filters)
+        self._notifier.ready(self.status())
 
     def _is_due(self, what: str, now: float, every: float) -> bool:
         due = now >= self._due[what]
@@ -167,93 +215,18 @@ class Daemon:
             if time.monotonic() > deadline:
                 break
             self._take(0.0)
+        self._committer.commit()
         while len(self.outbox) and self.edge.connected and time.monotonic() < deadline:
             self.outbox.drain(self.edge)
+            self._committer.turn(lull=True)
             time.sleep(0.01)
         self.edge.stop(max(deadline - time.monotonic(), 1.0))
+        self.outbox.drain(self.edge)
+        self._committer.conclude()
 
     def _stop(self) -> None:
         self.edge.stop(1.0)
         if self.http:
             self.http.close()
+        self._store.close()
         log.info("stopped with %d messages and %d events undelivered", self.inbox.depth, len(self.outbox))
-
-    # Reload
-
-    def _load_again(self) -> None:
-        """Take on a new configuration if it is sound, else keep the old one."""
-        self._notifier.reloading()
-        try:
-            if self._reload is None:
-                return
-            config = self._reload()
-            assemblies = assemble(config)
-        except StreamdetectError as error:
-            self._load_failed = True
-            log.error("kept the old configuration, the new one is not sound:\n%s", error)  # noqa: TRY400 - expected
-        else:
-            self._take_on(config, assemblies)
-        finally:
-            self._notifier.ready(self.status())
-
-    def _take_on(self, config: Config, assemblies: list[Assembly]) -> None:
-        fixed = ("mqtt", "events", "metrics", "batch", "logging", "shutdown")
-        changed = [name for name in fixed if getattr(config, name) != getattr(self.config, name)]
-        if changed:
-            log.warning("takes effect at the next start: %s", ", ".join(changed))
-        anew = carry_over(self.pipeline.assemblies, assemblies)
-        kept = self.config.model_copy(update={"detectors": config.detectors})
-        self.pipeline = self._make_pipeline(kept, assemblies)
-        self.config = kept
-        self.edge.set_filters(self._filters(kept))
-        self._watch()
-        self._loaded, self._load_failed = self._clock(), False
-        log.info("took on the new configuration; detectors that start anew: %s", ", ".join(anew) or "none")
-
-    # What others see
-
-    def unhealthy(self) -> list[str]:
-        """What speaks against the daemon making progress."""
-        silence, stuck = self.edge.silence, time.monotonic() - self._turn
-        signs = ((silence, SILENT_NETWORK, "the network thread"), (stuck, STUCK_LOOP, "the main loop"))
-        return [f"{what} has been silent for {took:.0f} s" for took, most, what in signs if took > most]
-
-    def unready(self) -> list[str]:
-        """What speaks against verdicts coming."""
-        if self.edge.connected and self.edge.subscribed:
-            return []
-        state = "not subscribed" if self.edge.connected else "not connected to the broker"
-        return [state, *([self.edge.last_error] if self.edge.last_error else [])]
-
-    def status(self) -> str:
-        """How things are, in a line."""
-        detectors = [assembly.detector for assembly in self.pipeline.assemblies]
-        sensors = sum(map(len, detectors))
-        return f"{'connected' if self.edge.connected else 'not connected'}, {sensors} sensors"
-
-    def _watch(self) -> None:
-        """Show the metrics what to look at."""
-        self.metrics.detectors = {
-            one.name: Watched(
-                one.detector.columns,
-                one.bundle.manifest.features,
-                Model(one.config.bundle, one.bundle.manifest.architecture.name, one.bundle.fingerprint),
-            )
-            for one in self.pipeline.assemblies
-        }
-        edge = self.edge
-        self.metrics.gauges |= {
-            "config_last_reload_success_timestamp_seconds": lambda: self._loaded,
-            "config_last_reload_successful": lambda: not self._load_failed,
-            "inbox_depth": lambda: self.inbox.depth,
-            "mqtt_connected": lambda: edge.connected,
-            "mqtt_subscribed": lambda: edge.subscribed,
-            "outbox_depth": lambda: len(self.outbox),
-        }
-
-    @staticmethod
-    def _filters(config: Config) -> list[str]:
-        return [topic for detector in config.detectors for topic in detector.topics]
-
-    def _make_pipeline(self, config: Config, assemblies: list[Assembly]) -> Pipeline:
-        return Pipeline(assemblies, take_retained=config.mqtt.retained == "accept", clock=self._clock)

@@ -51,6 +51,8 @@ _HISTOGRAMS = {
 }
 # What others count, read at the scrape
 WATCHED_COUNTERS = {
+    "detectors_restarted": "Detectors that gave up the state there was of them: it did not fit any more.",
+    "events_published": "Events that the broker took.",
     "events_undeliverable": "Events given up because the broker refuses them for good.",
     "inbox_dropped": "QoS 0 messages dropped because the inbox was full.",
     "mqtt_connects": "Connections that the broker accepted.",
@@ -61,14 +63,22 @@ WATCHED_COUNTERS = {
     "mqtt_publications_failed": "Publications not delivered.",
     "mqtt_session_losses": "Connections on which the broker had forgotten our session.",
     "mqtt_stale_acks": "Acknowledgements dropped because their connection was gone.",
+    "state_commits": "Transactions that made state durable.",
+    "state_commit_failures": "Transactions that the disk did not take; they are tried again.",
+    "state_set_aside": "Databases that could not be used and were renamed.",
 }
 WATCHED_GAUGES = {
+    "checkpoint_age_seconds": "How long the oldest effect has waited for its commit; 0 when all are done.",
     "config_last_reload_success_timestamp_seconds": "When the configuration was last loaded.",
     "config_last_reload_successful": "Whether the last attempt to load the configuration succeeded.",
     "inbox_depth": "Messages that wait for the main thread.",
     "mqtt_connected": "Whether the broker is connected.",
     "mqtt_subscribed": "Whether the broker has granted every subscription.",
     "outbox_depth": "Events that wait to be delivered.",
+    "state_durable": "Whether state is kept on disk rather than in memory.",
+    "state_journal_bytes": "Size of what came since the last snapshot.",
+    "state_snapshot_timestamp_seconds": "When the last snapshot was completed or read.",
+    "state_writable": "Whether the last attempt to save state succeeded.",
 }
 # Read from a detector's columns
 _SENSORS = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from streamdetect.logs import Sparingly
+from streamdetect.store import DeadLetter, Queued
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from streamdetect.events import Event
     from streamdetect.mqtt import MqttEdge
@@ -17,21 +19,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PAUSE = 1.0  # s after a refusal that may pass
+
 
 class Outbox:
     """Events in the order in which they happened, each until a successful PUBACK.
 
     Attributes:
         limit: events; past it the daemon stops taking messages until some are delivered.
-        undeliverable: events given up because the broker refuses them for good.
+        delivered: numbers of the events that the broker has; `forget` them once that is on the disk.
+        dead: events that it refuses for good, likewise.
+        published: how many were delivered so far.
+        undeliverable: how many were refused for good.
     """
 
-    def __init__(self, limit: int, qos: int) -> None:
+    def __init__(self, limit: int, qos: int, queued: Iterable[Queued] = ()) -> None:
+        """Begin with what an earlier run had not delivered."""
         self.limit = limit
-        self.undeliverable = 0
+        self.delivered: list[int] = []
+        self.dead: list[DeadLetter] = []
+        self.published = self.undeliverable = 0
         self._qos = qos
-        self._waiting: deque[Event] = deque()
-        self._sent: dict[str, Event] = {}
+        self._waiting = deque(queued)
+        self._next = self._waiting[-1].number + 1 if self._waiting else 1
+        self._sent: dict[int, Queued] = {}
+        self._pause_until = 0.0
         self._sparingly = Sparingly()
 
     def __len__(self) -> int:
@@ -42,29 +54,55 @@ class Outbox:
         """Whether no more should come in for now."""
         return len(self) >= self.limit
 
+    def numbered(self, events: Iterable[Event]) -> list[Queued]:
+        """The events with the numbers that `add` will give them, if they are the next."""
+        return [Queued(number, event) for number, event in enumerate(events, self._next)]
+
     def add(self, events: Iterable[Event]) -> None:
         """Take in events to deliver."""
-        self._waiting.extend(events)
+        queued = self.numbered(events)
+        self._waiting.extend(queued)
+        self._next += len(queued)
+
+    def undelivered(self) -> list[Queued]:
+        """What the broker does not have yet, as far as we know, in order."""
+        return sorted([*self._sent.values(), *self._waiting])
+
+    def forget(self, delivered: int, dead: int) -> None:
+        """Drop the first so many of `delivered` and of `dead`."""
+        del self.delivered[:delivered], self.dead[:dead]
 
     def drain(self, edge: MqttEdge) -> None:
         """Settle what the broker has answered, and hand over what waits."""
-        retry = []
-        for delivery in edge.completed():
-            event = self._sent.pop(str(delivery.token))
-            if delivery.retry:
-                retry.append(event)
-            elif not delivery.ok:
-                self._give_up(event, delivery)
-        self._waiting.extendleft(reversed(retry))
+        self._settle(edge.completed())
+        if time.monotonic() < self._pause_until:
+            return
         while self._waiting:
-            event = self._waiting[0]
-            if not edge.publish(event.id, event.topic, event.payload, qos=self._qos):
+            number, event = self._waiting[0]
+            if not edge.publish(number, event.topic, event.payload, qos=self._qos):
                 return
-            self._sent[event.id] = self._waiting.popleft()
+            self._sent[number] = self._waiting.popleft()
 
-    def _give_up(self, event: Event, delivery: Delivery) -> None:
+    def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        retry = []
+        for delivery in deliveries:
+            queued = self._sent.pop(delivery.token)  # type: ignore[call-overload] # what we passed to `publish`
+            if delivery.ok:
+                self.published += 1
+                self.delivered.append(queued.number)
+            elif delivery.retry:
+                retry.append(queued)
+            else:
+                self._give_up(queued, delivery.reason)
+        if retry:
+            self._waiting.extendleft(reversed(retry))
+            self._pause_until = time.monotonic() + PAUSE
+
+    def _give_up(self, queued: Queued, reason: str) -> None:
         self.undeliverable += 1
+        self.dead.append(DeadLetter(queued, reason))
         allowed, held_back = self._sparingly.allows("refused")
         if allowed:
             more = f" ({held_back} more were not logged)" if held_back else ""
-            log.error("the broker refuses event %s on %r: %s%s", event.id, event.topic, delivery.reason, more)
+            event = queued.event
+            log.error("the broker refuses event %s on %r: %s%s", event.id, event.topic, reason, more)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streamdetect.codecs import TopicRouter
-from streamdetect.core.readings import Readings
+from streamdetect.core.readings import Outcome, Readings
 from streamdetect.errors import RejectedPayload
+from streamdetect.failpoints import failpoint
 from streamdetect.logs import Sparingly
 from streamdetect.reports import BatchReport, DetectorReport
+from streamdetect.store import DetectorState, Eviction, Intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,11 +23,16 @@ if TYPE_CHECKING:
     from streamdetect.assembly import Assembly
     from streamdetect.codecs import Route, Sample
     from streamdetect.core.incidents import Transition
-    from streamdetect.core.verdicts import Verdicts
+    from streamdetect.core.moments import Floats
+    from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.events import Event
+    from streamdetect.handover import Labels
     from streamdetect.inbox import Message
+    from streamdetect.store import Entry
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
 
 
 class Processed(NamedTuple):
@@ -34,14 +41,26 @@ class Processed(NamedTuple):
     events: list[Event]
     verdicts: list[tuple[str, Verdicts]]  # by detector
     report: BatchReport
+    entries: list[Entry]  # for the journal
+
+
+class _Part(NamedTuple):
+    """One detector's share in what came of a batch."""
+
+    verdicts: Verdicts
+    report: DetectorReport
+    events: list[Event]
+    intake: Intake | None
+    latencies: Floats  # (M,) s
 
 
 class _Gathered:
     """The samples of one detector in a batch, column by column."""
 
-    __slots__ = ("arrivals", "sensors", "times", "values")
+    __slots__ = ("arrivals", "labels", "sensors", "times", "values")
 
     def __init__(self) -> None:
+        self.labels: dict[str, Mapping[str, str]] = {}  # by sensor
         self.sensors: list[str] = []
         self.times: list[float] = []
         self.values: list[tuple[float, ...]] = []
@@ -53,9 +72,12 @@ class _Gathered:
             self.times.append(moment)
             self.values.append(values)
             self.arrivals.append(arrival)
+        if route.labels:
+            sensors = (route.sensor,) if route.sensor else route.sensors.values()
+            self.labels.update(dict.fromkeys(sensors, route.labels))
 
     def readings(self) -> Readings:
-        return Readings(self.sensors, np.array(self.times), np.array(self.values))
+        return Readings(self.sensors, np.array(self.times, float), np.array(self.values, float))
 
 
 class Pipeline:
@@ -65,6 +87,7 @@ class Pipeline:
         self,
         assemblies: Sequence[Assembly],
         *,
+        labels: Labels | None = None,
         take_retained: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,12 +95,13 @@ class Pipeline:
 
         Args:
             assemblies: the detectors.
+            labels: what is known of their sensors from earlier.
             take_retained: whether a retained message, which says what was true at some time, is a reading.
             clock: Unix time in seconds, for latencies only.
         """
         self.assemblies = list(assemblies)
         self._router = TopicRouter([assembly.config.routing() for assembly in assemblies])
-        self._labels: list[dict[str, Mapping[str, str]]] = [{} for _ in assemblies]
+        self._labels = [(labels or {}).get(assembly.name, {}) for assembly in assemblies]
         self._take_retained = take_retained
         self._clock = clock
         self._sparingly = Sparingly()
@@ -99,55 +123,68 @@ class Pipeline:
                 self._say(message, error)
             else:
                 outcomes["accepted"] += 1
-        verdicts: list[tuple[str, Verdicts]] = []
-        events: list[Event] = []
-        waits = [np.empty(0)]
-        reports = []
-        for at, one in enumerate(gathered):
-            if one.sensors:
-                found, report = self._judge(self.assemblies[at], one)
-                verdicts.append((report.detector, found))
-                reports.append(report)
-                events.extend(self._events(at, found.transitions))
-                waits.append(self._clock() - np.array(one.arrivals)[found.index])
+        parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
+        report = BatchReport(
+            messages=outcomes,
+            rejected=rejected,
+            latencies=np.concatenate([np.empty(0), *(part.latencies for part in parts)]),
+            last_arrival=messages[-1].arrival,
+            detectors=[part.report for part in parts],
+        )
         return Processed(
-            events,
-            verdicts,
-            BatchReport(outcomes, rejected, np.concatenate(waits), messages[-1].arrival, reports),
+            events=[event for part in parts for event in part.events],
+            verdicts=[(part.report.detector, part.verdicts) for part in parts],
+            report=report,
+            entries=[part.intake for part in parts if part.intake],
         )
 
-    def evict(self) -> list[Event]:
+    def evict(self) -> tuple[list[Entry], list[Event]]:
         """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
 
         The wall clock would do away with every sensor of a replay.
+
+        Returns:
+            Entries for the journal, and events that close what the sensors had open.
         """
-        events = []
+        events: list[Event] = []
+        entries: list[Entry] = []
         for at, assembly in enumerate(self.assemblies):
-            detector = assembly.detector
-            closed = detector.evict(detector.newest - assembly.config.idle_after_seconds)
-            events.extend(self._events(at, closed))
-            known = detector.sensors
-            self._labels[at] = {
-                sensor: labels for sensor, labels in self._labels[at].items() if sensor in known
-            }
-        return events
+            detector, labels = assembly.detector, self._labels[at]
+            before = len(detector)
+            idle_before = detector.newest - assembly.config.idle_after_seconds
+            events.extend(self._events(at, detector.evict(idle_before)))
+            if len(detector) < before:
+                entries.append(Eviction(assembly.name, idle_before))
+            for sensor in [sensor for sensor in labels if sensor not in detector.sensors]:
+                del labels[sensor]
+        return entries, events
+
+    def states(self) -> list[DetectorState]:
+        """All detectors, for a snapshot or for their successors."""
+        return [
+            DetectorState(
+                one.name, one.bundle.fingerprint, one.bundle.manifest.features, one.detector, labels
+            )
+            for one, labels in zip(self.assemblies, self._labels, strict=True)
+        ]
 
     def _decode(self, message: Message, gathered: Sequence[_Gathered]) -> None:
         for route in self._router.routes(message.topic):
             samples = self.assemblies[route.detector].codec.decode(message.payload, message.arrival)
             gathered[route.detector].take(route, samples, message.arrival)
-            if route.labels:
-                for sensor in (route.sensor,) if route.sensor else route.sensors.values():
-                    self._labels[route.detector][sensor] = route.labels
 
-    def _judge(self, assembly: Assembly, gathered: _Gathered) -> tuple[Verdicts, DetectorReport]:
+    def _judge(self, at: int, gathered: _Gathered) -> _Part:
+        """Take one detector through its share of a batch."""
+        assembly, readings = self.assemblies[at], gathered.readings()
         detector = assembly.detector
-        pushed = detector.push(gathered.readings())
+        pushed = detector.push(readings)
         started = time.perf_counter()
+        failpoint("score")
         errors, feature_errors = detector.score(pushed)
         took = time.perf_counter() - started
         verdicts = detector.judge(pushed, errors, feature_errors)
-        return verdicts, DetectorReport(
+        news = self._news(at, gathered.labels)
+        report = DetectorReport(
             detector=assembly.name,
             readings=verdicts.outcomes,
             windows=len(verdicts),
@@ -155,6 +192,24 @@ class Pipeline:
             transitions=[transition.kind for transition in verdicts.transitions],
             inference_seconds=took,
         )
+        return _Part(
+            verdicts=verdicts,
+            report=report,
+            events=self._events(at, verdicts.transitions),
+            intake=_intake(assembly.name, pushed, errors, news),
+            latencies=self._clock() - np.array(gathered.arrivals)[verdicts.index],
+        )
+
+    def _news(self, at: int, gathered: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+        """Remember labels of known sensors, and return those that are new."""
+        known, sensors = self._labels[at], self.assemblies[at].detector.sensors
+        news = {
+            sensor: labels
+            for sensor, labels in gathered.items()
+            if known.get(sensor) != labels and sensor in sensors
+        }
+        known.update(news)
+        return news
 
     def _events(self, at: int, transitions: Iterable[Transition]) -> list[Event]:
         encode, labels = self.assemblies[at].encoder.encode, self._labels[at]
@@ -165,3 +220,18 @@ class Pipeline:
         if allowed:
             more = f" ({held_back} more of this kind were not logged)" if held_back else ""
             log.warning("rejected a message on %r: %s%s", message.topic, error, more)
+
+
+def _intake(
+    detector: str, pushed: Pushed, errors: Floats, labels: Mapping[str, Mapping[str, str]]
+) -> Intake | None:
+    """What the journal needs to repeat this; None if nothing was taken in."""
+    outcomes, readings = pushed.outcomes, pushed.readings
+    if np.isin(outcomes, _WITHOUT_EFFECT).all():
+        return None
+    # Late readings and duplicates stay: a sensor that is heard of is spared when others have to make room.
+    if (turned_away := outcomes == Outcome.CARDINALITY).any():
+        kept = np.flatnonzero(~turned_away)
+        sensors = [readings.sensors[place] for place in kept.tolist()]
+        readings = Readings(sensors, readings.times[kept], readings.values[kept])
+    return Intake(detector, readings, errors, labels)

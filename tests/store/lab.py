@@ -1,0 +1,113 @@
+"""Detectors at work and streams for the tests of the store."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import strategies as st
+
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.readings import Readings
+from streamdetect.core.scaling import Scaling
+from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.pipeline import _intake
+from streamdetect.store import DetectorState, Eviction, Intake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCALINGS = {
+    "none": Scaling("none"),
+    "sensor": Scaling("sensor", history=64),
+    "affine": Scaling("affine", (1.0,), (2.0,)),
+}
+
+
+def nothing(windows):
+    """A model that rebuilds nothing, so that an error is a known number."""
+    return np.zeros_like(windows)
+
+
+def detector_settings(**changes) -> DetectorSettings:
+    base = {
+        "time_steps": 4,
+        "features": 1,
+        "scaling": Scaling("none"),
+        "training_error": TrainingError(0.5, 0.2),
+        "threshold": ThresholdSettings(history=40, min_count=6, regime_change_after=12, smoothing=3),
+        "incidents": IncidentSettings(consecutive=2, close_after=2, cooldown=3, close_ratio=0.9),
+        "max_gap": 30.0,
+        "max_sensors": 5,
+        "idle_after": 60.0,
+    }
+    return DetectorSettings(**(base | changes))
+
+
+class Live:
+    """A detector at work, and what a daemon would journal of it."""
+
+    def __init__(self, name="lab", bundle="0123456789abcdef", **changes) -> None:
+        self.state = DetectorState(
+            name, bundle, ("value",), Detector(detector_settings(**changes), nothing), {}
+        )
+
+    @property
+    def detector(self) -> Detector:
+        return self.state.detector
+
+    def feed(self, readings: Readings) -> Intake | None:
+        """Take readings in as the pipeline does."""
+        pushed = self.detector.push(readings)
+        errors, by_feature = self.detector.score(pushed)
+        self.detector.judge(pushed, errors, by_feature)
+        return _intake(self.state.name, pushed, errors, {})
+
+    def evict(self, idle_before: float) -> Eviction:
+        self.detector.evict(idle_before)
+        return Eviction(self.state.name, idle_before)
+
+
+def held(detector: Detector) -> dict[str, np.ndarray]:
+    """The detector's columns, without the base of sums in which there is nothing: it has no meaning."""
+    columns = detector.snapshot()
+    for name, base in columns.items():
+        if name.endswith(".base"):
+            base[columns[name.removesuffix("base") + "count"] == 0] = 0.0
+    return columns
+
+
+def same(one: Detector, other: Detector) -> bool:
+    """Whether two detectors hold the same to the last bit."""
+    mine, theirs = held(one), held(other)
+    return mine.keys() == theirs.keys() and all(
+        mine[name].dtype == theirs[name].dtype and mine[name].tobytes() == theirs[name].tobytes()
+        for name in mine
+    )
+
+
+def copy_of(directory: Path, target: Path) -> Path:
+    """The files as a kill at this moment would leave them."""
+    target.mkdir(parents=True)
+    for path in directory.iterdir():
+        shutil.copy(path, target / path.name)
+    return target
+
+
+@st.composite
+def batches(draw, most=12, sensors=7):
+    """Batches with repeats, late readings, gaps, spikes, and more sensors than there is room for."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    clock = 1e9
+    made = []
+    for _ in range(draw(st.integers(1, most))):
+        size = int(rng.integers(1, 40))
+        ids = [f"s{at}" for at in rng.integers(0, int(rng.integers(1, sensors + 1)), size)]
+        steps = rng.choice([0.0, 1.0, 1.0, 2.0, -3.0, 45.0], size, p=[0.1, 0.35, 0.35, 0.1, 0.05, 0.05])
+        times = clock + np.cumsum(steps)
+        clock = float(times[-1])
+        values = rng.normal(size=(size, 1)) + 20.0 * (rng.random((size, 1)) < 0.05)
+        made.append(Readings(ids, times, values))
+    return made

@@ -1,0 +1,101 @@
+"""Records of the journal come back as they were, and nothing else comes back at all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hn
+from lab import SCALINGS, Live, batches, same
+
+from streamdetect.core.readings import Readings
+from streamdetect.errors import StateError
+from streamdetect.store import Eviction, Intake
+from streamdetect.store.journal import decode, encode
+from streamdetect.store.replay import replay
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+floats = st.floats(allow_nan=False)
+
+
+@st.composite
+def intakes(draw):
+    count, features = draw(st.integers(0, 5)), draw(st.integers(1, 3))
+    sensors = draw(st.lists(names, min_size=count, max_size=count))
+    times = draw(hn.arrays(np.float64, count, elements=floats))
+    values = draw(hn.arrays(np.float64, (count, features), elements=floats))
+    errors = draw(hn.arrays(np.float64, st.integers(0, 5), elements=floats))
+    labels = draw(st.dictionaries(names, st.dictionaries(names, names, max_size=2), max_size=2))
+    return Intake(draw(names), Readings(sensors, times, values), errors, labels)
+
+
+entries = st.lists(intakes() | st.builds(Eviction, names, st.floats(allow_nan=False, allow_infinity=False)))
+
+
+def plain(entry):
+    if isinstance(entry, Eviction):
+        return entry
+    readings = entry.readings
+    columns = (readings.times, readings.values, entry.errors)
+    return entry.detector, list(readings.sensors), [(c.shape, c.tobytes()) for c in columns], entry.labels
+
+
+@given(entries)
+def test_what_goes_in_comes_out(written):
+    assert list(map(plain, decode(encode(written)))) == list(map(plain, written))
+
+
+@given(st.binary(max_size=200))
+def test_any_other_bytes_are_refused(data):
+    with pytest.raises(StateError):
+        decode(data)
+
+
+@given(entries.filter(bool), st.data())
+def test_a_record_that_was_cut_is_refused(written, data):
+    record = encode(written)
+    with pytest.raises(StateError):
+        decode(record[: data.draw(st.integers(0, len(record) - 1))])
+
+
+@given(entries, st.data())
+def test_a_changed_byte_never_does_worse_than_being_refused(written, data):
+    record = bytearray(encode(written))
+    record[data.draw(st.integers(0, len(record) - 1))] ^= data.draw(st.integers(1, 255))
+    with suppress(StateError):
+        decode(bytes(record))
+
+
+@given(batches(), st.sampled_from(["none", "sensor", "affine"]), st.data())
+def test_a_replay_ends_where_the_detector_did(stream, scaling, data):
+
+    live, again = Live(scaling=SCALINGS[scaling]), Live(scaling=SCALINGS[scaling])
+    written = []
+    for readings in stream:
+        if data.draw(st.integers(0, 5)) == 0:
+            written.append(live.evict(float(readings.times[0]) - 20.0))
+        if intake := live.feed(readings):
+            written.append(intake)
+    replay([again.state], decode(encode(written)))
+    assert same(again.detector, live.detector)
+
+
+def test_a_replay_keeps_labels_of_those_who_are_still_there():
+    live, again = Live(), Live()
+    readings = Readings(["a", "b"], np.array([1.0, 100.0]), np.ones((2, 1)))
+    intake = live.feed(readings)
+    intake = Intake(intake.detector, intake.readings, intake.errors, {"a": {"at": "x"}, "b": {"at": "y"}})
+    replay([again.state], [intake, live.evict(50.0)])
+    assert again.state.labels == {"b": {"at": "y"}}
+
+
+def test_a_journal_of_another_detector_is_refused():
+    live = Live()
+    intake = live.feed(Readings(["a"], np.array([1.0]), np.ones((1, 1))))
+    with pytest.raises(StateError, match="lab"):
+        replay([Live("other").state], [intake])
+    with pytest.raises(StateError, match="errors"):
+        replay([Live().state], [Intake("lab", intake.readings, np.ones(3))])
