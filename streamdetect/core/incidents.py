@@ -25,7 +25,8 @@ LEAST_THRESHOLD = 1e-12
 class IncidentSettings:
     """When anomalous verdicts become an incident, and when it is over. Counts are in windows."""
 
-    consecutive: int = 1  # anomalous windows in a row that open one
+    consecutive: int = 1  # anomalous windows in a row that open one,
+    evidence: float = 0.0  # once their (error - threshold) / sigma add up to this
     close_ratio: float = 1.0  # it closes at errors up to this share of the threshold
     close_after: int = 1  # windows in a row that close one
     cooldown: int = 0  # after one closes, none opens for so long
@@ -88,6 +89,7 @@ class _State:
     windows: int
     since_update: int
     quiet: int  # windows until one may open again
+    evidence: float  # (error - threshold) / sigma, added up over the anomalous windows in a row
     started: float
     last: float  # time of the last anomalous window
     peak_error: float
@@ -100,7 +102,7 @@ _values = attrgetter(*(f.name for f in fields(_State)))  # dataclasses.astuple c
 _DTYPE = np.dtype(
     [("open", "?"), ("critical", "?")]
     + [(name, "i8") for name in ("consecutive", "calm", "windows", "since_update", "quiet")]
-    + [(name, "f8") for name in ("started", "last", "peak_error", "peak_score", "peak_time")]
+    + [(name, "f8") for name in ("evidence", "started", "last", "peak_error", "peak_score", "peak_time")]
 )
 
 
@@ -140,13 +142,14 @@ class Incidents(Columns):
         if window.regime_changed:
             if state.open:
                 done.append(self._close(state, window, "regime_change"))
-            state.consecutive = 0
+            state.consecutive, state.evidence = 0, 0.0
             done.append(_transition("regime_changed", state, window))
         return done
 
     def _anomalous(self, state: _State, window: Judged) -> list[Transition]:
         rules = self.settings
         state.consecutive += 1
+        state.evidence += _evidence(window)
         if state.consecutive == 1 and not state.open:
             state.started, state.windows, state.since_update = window.time, 0, 0
             state.peak_error, state.critical = -np.inf, False
@@ -159,7 +162,7 @@ class Incidents(Columns):
         rises = score >= rules.critical_score and not state.critical
         state.critical |= rises
         if not state.open:
-            if state.consecutive < rules.consecutive or state.quiet:
+            if state.consecutive < rules.consecutive or state.evidence < rules.evidence or state.quiet:
                 return []
             state.open, state.since_update = True, 0
             return [_transition("opened", state, window)]
@@ -169,7 +172,7 @@ class Incidents(Columns):
         return []
 
     def _normal(self, state: _State, window: Judged) -> list[Transition]:
-        state.consecutive = 0
+        state.consecutive, state.evidence = 0, 0.0
         if not state.open:
             return []
         calm = window.error <= self.settings.close_ratio * window.threshold
@@ -185,6 +188,11 @@ class Incidents(Columns):
 
 def _score(window: Judged) -> float:
     return window.error / max(window.threshold, LEAST_THRESHOLD)
+
+
+def _evidence(window: Judged) -> float:
+    """How far above its threshold the error is, in σ; infinite where there is no σ to measure it by."""
+    return (window.error - window.threshold) / window.sigma if window.sigma > 0 else np.inf
 
 
 def _transition(kind: Kind, state: _State, window: Judged, reason: Reason = "") -> Transition:

@@ -34,7 +34,7 @@ class Joiner:
         self._pending: dict[str, _Pending] = {}
 
     def take(self, sensor: str, feature: int, time: float, value: float) -> list[Joined]:
-        """Take in one feature, by its place; gives out the readings that it completes or ends, oldest first."""
+        """Take in one feature, by its place; gives out the readings that it completes or ends, in order."""
         done = []
         pending = self._pending.pop(sensor, None)
         if pending and not self._belongs(pending, feature, time):

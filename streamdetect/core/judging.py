@@ -37,13 +37,14 @@ class Ruling(NamedTuple):
 class Judge(Columns):
     """Holds each sensor's errors against its threshold.
 
-    An anomalous error is not remembered, or it would raise the threshold that has to catch the next one.
+    An anomalous error is remembered as no more than mean + `guard` σ, or it would raise the threshold that
+    has to catch the next one. It is not dropped altogether: at mean + 2σ, a few of a hundred normal errors
+    are above the threshold, and a history without its upper tail flags more and more of them.
     The escape: a sensor that stays anomalous for `regime_change_after` windows has a new normal, and its
     history restarts from those windows. `calm_after` normal windows in a row end such a streak.
 
-    A batch is taken in rounds. Each round looks ahead over as many errors of every sensor as are known not
-    to change the rule on the way: normal ones up to the end of a block of history, then anomalous ones,
-    for which the limit stands still. Live, one round does it; so does it mostly for a long recording.
+    A batch is taken in rounds. Each round looks ahead over the normal errors of every sensor, up to the end
+    of a block of history or the first anomalous error. Live, one round does it.
     """
 
     error: Floats  # (S,) of the last verdict; NaN before the first
@@ -57,7 +58,7 @@ class Judge(Columns):
 
     def __init__(self, settings: ThresholdSettings, training: TrainingError, calm_after: int) -> None:
         super().__init__()
-        self.smoothing, self.calm_after = settings.smoothing, calm_after
+        self.smoothing, self.calm_after, self.guard = settings.smoothing, calm_after, settings.guard
         for name in ("error", "mean", "sigma", "limit"):
             self.column(name, np.float64, np.nan)
         self.column("anomalous", np.bool_)
@@ -118,16 +119,16 @@ class Judge(Columns):
         end: Rows = take.copy()
         hit = np.flatnonzero(normal < take)
         if len(hit):
-            limits, end[hit] = _stand_still(limits, hit, errors[hit], normal[hit], take[hit])
-            left = self.regime_after - self.streak.count[rows[hit]].astype(np.int64)
-            end[hit] = np.minimum(end[hit], normal[hit] + left)
-            changed = hit[self._streaks(rows[hit], errors[hit], normal[hit], end[hit])]
-            ruling.regime_changed[lines[changed], (start + end - 1)[changed]] = True
+            end[hit] = normal[hit] + 1
+            here = Limits(*(part[hit, normal[hit]] for part in limits))
+            changed = hit[self._anomalous(rows[hit], errors[hit, normal[hit]], here)]
+            ruling.regime_changed[lines[changed], (start + normal)[changed]] = True
         written = ahead < end[:, None]
         at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
         ruling.means[at], ruling.sigmas[at], ruling.thresholds[at] = (part[written] for part in limits)
-        ruling.anomalous[at] = (ahead >= normal[:, None])[written]
-        return start + end
+        ruling.anomalous[at] = (ahead == normal[:, None])[written]
+        reached: Rows = start + end
+        return reached
 
     def _calm(self, rows: Rows, normal: Rows) -> None:
         """Count normal errors in a row, and end the streaks that they end."""
@@ -136,12 +137,14 @@ class Judge(Columns):
         if len(over):
             self.streak.clear(over)
 
-    def _streaks(self, rows: Rows, errors: Floats, first: Rows, end: Rows) -> NDArray[np.bool_]:
-        """Add the anomalous errors [first, end) to the streaks; returns whose regime that changed, (U,)."""
-        count = end - first
+    def _anomalous(self, rows: Rows, errors: Floats, limits: Limits) -> NDArray[np.bool_]:
+        """Remember one anomalous error (U,) of each row as far as allowed; returns whose regime changes."""
+        one = np.ones_like(rows)
+        if self.guard:
+            capped = np.minimum(errors, limits.mean + self.guard * limits.sigma)[:, None]
+            self.threshold.remember(rows, one, self.threshold.ahead(rows, capped)[1])
         self.calm[rows] = 0
-        places = np.minimum(first[:, None] + np.arange(count.max()), errors.shape[1] - 1)
-        self.streak.add(rows, errors[np.arange(len(rows))[:, None], places], count)
+        self.streak.add(rows, errors[:, None], one)
         changed: NDArray[np.bool_] = self.streak.count[rows] >= self.regime_after
         if changed.any():
             self.threshold.restart(rows[changed], self.streak)
@@ -152,17 +155,3 @@ class Judge(Columns):
 def _first(which: NDArray[np.bool_], otherwise: Rows) -> Rows:
     """The first True of each line of (U, R), or `otherwise` (U,) where there is none."""
     return np.where(which.any(axis=1), which.argmax(axis=1), otherwise)
-
-
-def _stand_still(limits: Limits, hit: Rows, errors: Floats, first: Rows, take: Rows) -> tuple[Limits, Rows]:
-    """Hold the limits (U, R) of the lines `hit` from their first anomalous error on.
-
-    Returns:
-        The limits, and where the errors (H, R) of those lines stop exceeding them, (H,).
-    """
-    ahead = np.arange(errors.shape[1])
-    still = Limits(*(np.array(part) for part in limits))
-    for part in still:
-        part[hit] = np.where(ahead < first[:, None], part[hit], part[hit, first][:, None])
-    run = (errors > still.threshold[hit]) & (ahead < take[:, None])
-    return still, _first((ahead >= first[:, None]) & ~run, take)

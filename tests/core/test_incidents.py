@@ -51,6 +51,13 @@ def test_consecutive_windows_open_one_and_it_started_with_the_first():
     assert (closed.kind, closed.time, closed.ended) == ("closed", 5, 4)
 
 
+def test_evidence_adds_up_until_an_incident_opens():
+    # (error - 1) / 0.25 a window: 4, then 20
+    assert told([2.0, 2.0, 2.0, 0], evidence=12, critical_score=9) == [("opened", 2), ("closed", 3)]
+    assert told([6.0, 0], evidence=12, critical_score=9) == [("opened", 0), ("closed", 1)]
+    assert told([2.0, 2.0, 0, 2.0, 2.0, 0], evidence=12) == []
+
+
 def test_close_after_bridges_a_short_calm():
     assert told([1.5, 0, 1.5, 0, 0, 0], close_after=2) == [("opened", 0), ("closed", 4)]
 

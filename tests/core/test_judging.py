@@ -45,18 +45,21 @@ def reference(settings, errors, calm_after=1):
             mean, sigma = np.mean(past), np.std(past)
         threshold = mean + settings.sigma * max(sigma, settings.sigma_floor * TRAINING.std)
         anomalous, changed = smooth > threshold, False
+        remembered = [smooth]
         if anomalous:
+            cap = mean + settings.guard * max(sigma, settings.sigma_floor * TRAINING.std)
+            remembered = [min(smooth, cap)] if settings.guard else []
             streak.append(smooth)
             calm = 0
-            if len(streak) == settings.regime_change_after:
-                past, streak, changed, whole = streak, [], True, len(streak)
         else:
             calm += 1
             if calm >= calm_after:
                 streak = []
-            past = [*past, smooth]
-            if (len(past) - whole) % block == 0 and len(past) - whole >= most:
-                past, whole = past[-most:], 0
+        past = [*past, *remembered]
+        if remembered and (len(past) - whole) % block == 0 and len(past) - whole >= most:
+            past, whole = past[-most:], 0
+        if len(streak) == settings.regime_change_after:
+            past, streak, changed, whole = streak, [], True, len(streak)
         found.append((smooth, threshold, anomalous, changed))
     return found
 
@@ -72,10 +75,16 @@ def stream(seed, size=400):
 @pytest.mark.parametrize("until", ["training", "silent"])
 @pytest.mark.parametrize("smoothing", [1, 4])
 @pytest.mark.parametrize("calm_after", [1, 3])
-@pytest.mark.parametrize("seed", range(3))
-def test_verdicts_are_those_of_a_plain_reference(until, smoothing, calm_after, seed):
+@pytest.mark.parametrize("guard", [0.0, 4.0])
+@pytest.mark.parametrize("seed", range(2))
+def test_verdicts_are_those_of_a_plain_reference(until, smoothing, calm_after, guard, seed):
     settings = ThresholdSettings(
-        history=10_000, min_count=20, smoothing=smoothing, until_min_count=until, regime_change_after=40
+        history=10_000,
+        min_count=20,
+        smoothing=smoothing,
+        guard=guard,
+        until_min_count=until,
+        regime_change_after=40,
     )
     errors = stream(seed)
     expected = reference(settings, errors, calm_after)
@@ -118,17 +127,35 @@ def test_looking_ahead_changes_no_bit(kind, regime_change_after, seed, cuts):
     assert found == judged(settings, errors, calm_after=2)
 
 
-def test_a_spike_does_not_lift_the_threshold():
-    settings = ThresholdSettings(history=100, min_count=10)
-    rng = np.random.default_rng(0)
-    quiet = rng.gamma(4.0, 0.1, 50)
+def test_what_is_anomalous_need_not_be_remembered_at_all():
+    settings = ThresholdSettings(history=100, min_count=10, guard=0.0)
+    quiet = np.random.default_rng(0).gamma(4.0, 0.1, 50)
     *_, before = judged(settings, [*quiet, 0.4])
     *_, after = judged(settings, [*quiet, 1e12, 0.4])
     assert after[1] == before[1]
 
 
+def test_a_spike_of_any_size_lifts_the_threshold_no_more_than_the_guard_allows():
+    settings = ThresholdSettings(history=100, min_count=10, guard=4.0)
+    quiet = np.random.default_rng(0).gamma(4.0, 0.1, 50)
+    *_, before = judged(settings, [*quiet, 0.4])
+    *_, small = judged(settings, [*quiet, 2.0, 0.4])
+    *_, large = judged(settings, [*quiet, 1e12, 0.4])
+    assert before[1] < small[1] == large[1] < 1.1 * before[1]
+
+
+def test_the_tail_of_normal_errors_does_not_flag_more_and_more_of_itself():
+    errors = np.random.default_rng(5).gamma(4.0, 0.1, 3000)
+    share = {}
+    for guard in (0.0, 4.0):
+        settings = ThresholdSettings(history=500, min_count=100, guard=guard, regime_change_after=0)
+        share[guard] = np.mean([row[2] for row in judged(settings, errors)[1000:]])
+    true_share = np.mean(errors > errors.mean() + 2 * errors.std())
+    assert share[4.0] < 1.5 * true_share < share[0.0]
+
+
 def test_a_level_shift_does_not_lock_the_threshold():
-    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=30)
+    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=30, guard=0.0)
     rng = np.random.default_rng(0)
     found = judged(settings, [*rng.gamma(4.0, 0.1, 50), *(10 + rng.gamma(4.0, 0.1, 200))])
     changed = [at for at, row in enumerate(found) if row[3]]
@@ -138,7 +165,7 @@ def test_a_level_shift_does_not_lock_the_threshold():
 
 
 def test_without_the_escape_it_stays_locked():
-    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=0)
+    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=0, guard=0.0)
     rng = np.random.default_rng(0)
     found = judged(settings, [*rng.gamma(4.0, 0.1, 50), *(10 + rng.gamma(4.0, 0.1, 2000))])
     assert all(row[2] for row in found[50:])

@@ -63,7 +63,9 @@ def reference(settings, find, errors, every):
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_verdicts_are_those_of_the_textbook(kind, find, every, seed):
-    settings = ThresholdSettings(kind=kind, sigma=4.0, history=100, min_count=20, regime_change_after=0)
+    settings = ThresholdSettings(
+        kind=kind, sigma=4.0, history=100, min_count=20, regime_change_after=0, guard=0.0
+    )
     errors = stream(seed)
     found = judged(settings, errors)
     expected = reference(settings, find, errors, every)
@@ -89,7 +91,7 @@ def test_a_constant_error_is_no_anomaly_for_any_kind(kind):
 
 @pytest.mark.parametrize("kind", ["rolling", "ewma", "robust", "quantile", "pot"])
 def test_every_kind_that_learns_escapes_a_level_shift(kind):
-    settings = ThresholdSettings(kind=kind, history=64, min_count=16, regime_change_after=20)
+    settings = ThresholdSettings(kind=kind, history=64, min_count=16, regime_change_after=20, guard=0.0)
     rng = np.random.default_rng(1)
     errors = [*rng.gamma(4.0, 0.1, 60), *(10 + rng.gamma(4.0, 0.1, 100))]
     found = judged(settings, errors)

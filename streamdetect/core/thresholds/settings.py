@@ -33,6 +33,7 @@ class ThresholdSettings:
     smoothing: int = 1
     min_count: int = 100
     sigma_floor: float = 0.05  # in units of the training error's std
+    guard: float = 4.0  # an anomalous error is remembered as mean + guard sigma at most; 0 = not at all
     until_min_count: Literal["training", "silent"] = "training"
     regime_change_after: int = 500  # 0 = never
     level: float = 1.0
