@@ -1,0 +1,215 @@
+"""A wire between the daemon and the broker that can be cut, slowed down and read along."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+import sys
+import termios
+import threading
+import time
+from bisect import bisect_right
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rig import packets
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
+_QUEUED = 64  # packets on the way; then TCP holds the sender back
+_READ = 1 << 16
+
+
+class Wire:
+    """What went over one connection. Times are monotonic seconds, None for what has not been."""
+
+    def __init__(self) -> None:
+        self.opened = time.monotonic()
+        self.connack: float | None = None
+        self.suback: float | None = None
+        self.session_present = False
+        self.in_flight: set[int] = set()  # packet ids that the daemon has yet to acknowledge
+        self.most_in_flight = 0
+        self.again = 0  # messages that the broker had sent before
+        self.acks: list[float] = []
+        self.stale_acks = 0  # for packet ids that were not in flight on this connection
+        self.withheld = 0
+        self.passed = 0  # bytes to the daemon
+        self._ends: list[int] = []  # of the messages among them
+
+    def note_broker(self, packet: bytes) -> None:
+        """Note a packet from the broker, about to be passed on."""
+        kind = packets.kind(packet)
+        self.passed += len(packet)
+        if kind == packets.CONNACK:
+            self.connack, self.session_present = time.monotonic(), bool(packet[2] & 1)
+        elif kind == packets.SUBACK:
+            self.suback = time.monotonic()
+        elif packets.asks_for_ack(packet):
+            self.again += packets.is_again(packet)
+            self.in_flight.add(packets.packet_id(packet))
+            self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
+            self._ends.append(self.passed)
+
+    def held(self, unread: int) -> int:
+        """Messages that the daemon has and did not acknowledge, if it has yet to read so many bytes."""
+        return bisect_right(self._ends, self.passed - unread) - len(self.acks)
+
+    def note_daemon(self, packet: bytes) -> None:
+        """Note a packet from the daemon, about to be passed on."""
+        if packets.kind(packet) == packets.PUBACK:
+            mid = packets.packet_id(packet)
+            self.stale_acks += mid not in self.in_flight
+            self.in_flight.discard(mid)
+            self.acks.append(time.monotonic())
+
+
+class Proxy:
+    """Passes whole packets between the daemon and a broker's port.
+
+    Attributes:
+        port: where the daemon connects to.
+        delay: seconds that a packet takes, either way.
+        rate: bytes a second, either way; 0 is no limit.
+        withhold: types of the broker's packets that are not passed on.
+        wires: one for each connection so far.
+    """
+
+    def __init__(self, broker_port: int, port: int) -> None:
+        self.port = port
+        self.delay = 0.0
+        self.rate = 0.0
+        self.withhold: frozenset[int] = frozenset()
+        self.wires: list[Wire] = []
+        self._broker_port = broker_port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._daemons: dict[Wire, asyncio.StreamWriter] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        listening = asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def cut(self) -> int:
+        """Reset every connection; returns how many there were."""
+        return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+
+    @property
+    def acks(self) -> list[float]:
+        """When the daemon acknowledged a message, on any connection."""
+        return [moment for wire in list(self.wires) for moment in wire.acks]
+
+    def total(self, what: str) -> int:
+        """Add up a number over all connections."""
+        return sum(getattr(wire, what) for wire in list(self.wires))
+
+    def held(self) -> int:
+        """Messages that the daemon holds: those on the way to it, in the kernel, are not its own.
+
+        Mosquitto 2.0.11 sends more than Receive Maximum, so what is not acknowledged is no measure.
+        """
+        return asyncio.run_coroutine_threadsafe(self._held(), self._loop).result(10)
+
+    async def _held(self) -> int:
+        """The same, between two looks at the daemon's end that find it standing still."""
+        most = 0
+        for wire, writer in list(self._daemons.items()):
+            ours = writer.get_extra_info("socket")
+            before = _unread(ours)
+            underway = int.from_bytes(fcntl.ioctl(ours.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+            if before is not None and before == _unread(ours):
+                unread = before + underway + writer.transport.get_write_buffer_size()
+                most = max(most, wire.held(unread))
+        return most
+
+    async def _cut(self) -> int:
+        for writer in list(self._writers):
+            sock = writer.get_extra_info("socket")
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+        return len(self._writers) // 2
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = Wire()
+        self.wires.append(wire)
+        ends = {writer}
+        self._writers.add(writer)
+        self._daemons[wire] = writer
+        try:
+            broker_reader, broker = await asyncio.open_connection("127.0.0.1", self._broker_port)
+            ends.add(broker)
+            self._writers.add(broker)
+            pumps = [
+                asyncio.create_task(self._pump(reader, broker, wire, from_broker=False)),
+                asyncio.create_task(self._pump(broker_reader, writer, wire, from_broker=True)),
+            ]
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+        except OSError:
+            pass  # the broker is down: so is the wire
+        finally:
+            del self._daemons[wire]
+            for end in ends:
+                self._writers.discard(end)
+                end.close()
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wire: Wire, *, from_broker: bool
+    ) -> None:
+        queue: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue(_QUEUED)
+        sender = asyncio.create_task(self._send(queue, writer, wire, from_broker=from_broker))
+        splitter = packets.Splitter()
+        try:
+            while data := await reader.read(_READ):
+                for packet in splitter.feed(data):
+                    await queue.put((self._loop.time() + self.delay, packet))
+            await queue.put(None)
+            await sender
+        finally:
+            sender.cancel()
+
+    async def _send(
+        self,
+        queue: asyncio.Queue[tuple[float, bytes] | None],
+        writer: asyncio.StreamWriter,
+        wire: Wire,
+        *,
+        from_broker: bool,
+    ) -> None:
+        while item := await queue.get():
+            due, packet = item
+            await asyncio.sleep(max(due - self._loop.time(), 0))
+            if from_broker and packets.kind(packet) in self.withhold:
+                wire.withheld += 1
+                continue
+            (wire.note_broker if from_broker else wire.note_daemon)(packet)
+            writer.write(packet)
+            await writer.drain()
+            if self.rate:
+                await asyncio.sleep(len(packet) / self.rate)
+
+
+def _unread(ours: socket.socket) -> int | None:
+    """Bytes that arrived at the other end of a connection within this machine and were not read."""
+    here, there = (f"0100007F:{end[1]:04X}" for end in (ours.getsockname(), ours.getpeername()))
+    for line in Path("/proc/net/tcp").read_text().splitlines():
+        fields = line.split()
+        if fields[1:3] == [there, here]:
+            return int(fields[4].partition(":")[2], 16)
+    return None
