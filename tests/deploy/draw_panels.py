@@ -57,14 +57,14 @@ def over_time(axes, panel: dict, live: Live) -> None:
             known = {round(moment - live.started): float(value) for moment, value in series["values"]}
             values = [known.get(second, float("nan")) for second in range(len(at))]
             name = named(series, target["legendFormat"])
-            paint = fixed.get(name)
+            paint = {"color": fixed[name]} if name in fixed else {}
             if stacked:
                 filled_in = [0.0 if value != value else value for value in values]  # noqa: PLR0124 - NaN
                 top = [one + other for one, other in zip(base, filled_in, strict=True)]
-                axes.fill_between(at, base, top, label=name, color=paint, step="mid", alpha=0.7)
+                axes.fill_between(at, base, top, label=name, step="mid", alpha=0.7, **paint)
                 base = top
             else:
-                axes.plot(at, values, label=name, color=paint, linewidth=1)
+                axes.plot(at, values, label=name, linewidth=1, **paint)
     if "thresholdsStyle" in custom:
         for step in defaults["thresholds"]["steps"][1:]:
             axes.axhline(step["value"], color=COLORS[step["color"]], linestyle="--", linewidth=0.8)

@@ -24,23 +24,22 @@ if TYPE_CHECKING:
 
 SENSORS = [f"north/{kind}{number}" for kind in ("temperature", "pressure") for number in range(1, 7)]
 ROWS, RATE = 480, 8.0  # readings of each sensor, and how many of them a second
-FAULTS = {
-    "north/temperature2": (320, 350, 12.0),
-    "north/pressure3": (360, 440, -20.0),
-}  # from row, to row, by how much
+# From which row to which, and how far the value then shakes from reading to reading
+FAULTS = {"north/temperature2": (300, 360, 12.0), "north/pressure3": (330, 420, 20.0)}
 SECONDS = ROWS / RATE
 
 
 def recording(path: Path) -> None:
-    """Write what the plant will say: slow waves, noise, and two sensors whose level shifts."""
+    """Write what the plant will say: slow waves, noise, and two sensors that begin to shake."""
     chance = random.Random(7)  # noqa: S311 - a plant, no secret
     lines = [",".join(["time", *SENSORS])]
     for row in range(ROWS):
         values = []
         for place, sensor in enumerate(SENSORS):
-            start, end, by = FAULTS.get(sensor, (0, 0, 0.0))
+            start, end, shake = FAULTS.get(sensor, (0, 0, 0.0))
             value = 50 + 5 * math.sin(row / (8 + place) + place) + chance.gauss(0, 0.3)
-            values.append(f"{value + (by if start <= row < end else 0):.3f}")
+            value += shake * (-1) ** row if start <= row < end else 0.0
+            values.append(f"{value:.3f}")
         lines.append(",".join([str(row), *values]))
     path.write_text("\n".join(lines) + "\n")
 
@@ -124,6 +123,7 @@ class Live:
                 for kind in ("temperature", "pressure")
             ]
             config = {"mqtt": mqtt, "metrics": {"port": self.metrics_port}, "detectors": detectors}
+            config["state"] = {"directory": str(self.folder / "state")}
             name = "daemon.yaml" if user == "streamdetect" else "plant.yaml"
             (self.folder / name).write_text(yaml.safe_dump(config))
         shutil.copytree(self.deploy / "prometheus", self.folder / "prometheus")

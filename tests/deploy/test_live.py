@@ -62,6 +62,7 @@ def test_every_variable_has_values(live, query):
 def test_the_faults_are_seen(live):
     for sensor in FAULTS:
         assert live.query(f'max_over_time(streamdetect_sensor_anomalous{{sensor="{sensor}"}}[5m]) == 1')
+    assert live.query('sum(streamdetect_incident_transitions_total{kind="opened"}) >= 2')
     assert len(live.query("streamdetect_sensor_value")) == len(SENSORS)
 
 

@@ -67,10 +67,11 @@ HEALTH = (
     ),
     number("Sensors", "Sensors known.", Short, f"sum(streamdetect_sensors{EACH})"),
     number(
-        "Warming up",
-        "Sensors with too few past errors for a threshold of their own; until then the bundle's is used.",
+        "State",
+        "Whether every daemon keeps its state on disk, and the disk takes it.",
         Short,
-        f"sum(streamdetect_sensors_warming_up{EACH})",
+        f"min(streamdetect_state_durable{ONE} * streamdetect_state_writable{ONE})",
+        names={"1": ("on disk", "green"), "0": ("not kept", "red")},
     ),
     number(
         "Open incidents",
@@ -242,4 +243,35 @@ LATENCY = (
     ),
 )
 
-ROWS = {"Health": HEALTH, "Sensors": SENSORS, "Throughput": FLOW, "Latency and resources": LATENCY}
+STATE = (
+    graph(
+        "Waiting for the disk",
+        "How long the oldest message has waited for its effect to be committed; then it is acknowledged.",
+        Seconds,
+        (f"streamdetect_checkpoint_age_seconds{ONE}", "{{instance}}"),
+        span=8,
+    ),
+    graph(
+        "Commits",
+        "Transactions a second, and those that the disk did not take.",
+        CountsPerSecond,
+        (f"rate(streamdetect_state_commits_total{ONE}[$__rate_interval])", "{{instance}}"),
+        (f"rate(streamdetect_state_commit_failures_total{ONE}[$__rate_interval])", "{{instance}} failed"),
+        span=8,
+    ),
+    graph(
+        "Journal",
+        "What came since the last snapshot: read again at a start.",
+        BytesIEC,
+        (f"streamdetect_state_journal_bytes{ONE}", "{{instance}}"),
+        span=8,
+    ),
+)
+
+ROWS = {
+    "Health": HEALTH,
+    "Sensors": SENSORS,
+    "Throughput": FLOW,
+    "Latency and resources": LATENCY,
+    "State": STATE,
+}
