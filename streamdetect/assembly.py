@@ -48,6 +48,7 @@ def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSet
         scaling=manifest.scaling,
         training_error=TrainingError(training.mean, training.std),
         error=manifest.error,
+        missing=config.missing,
         stride=config.stride,
         max_gap=config.max_gap_seconds,
         max_sensors=config.max_sensors,
@@ -119,7 +120,7 @@ def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
         bundles.append(bundle)
         wanted = bundle.manifest.features
         given = one.payload_settings(config.mqtt.max_payload).features
-        if len(given) != len(wanted):
+        if len(given) != (1 if one.join else len(wanted)):
             rule = (
                 f"must give {len(wanted)} values a reading for the bundle {one.bundle} ({', '.join(wanted)})"
             )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.codecs import TopicRouter
+from streamdetect.codecs import Sample, TopicRouter
+from streamdetect.core.joining import Joiner
 from streamdetect.core.readings import Outcome, Readings
 from streamdetect.errors import RejectedPayload
 from streamdetect.failpoints import failpoint
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streamdetect.assembly import Assembly
-    from streamdetect.codecs import Route, Sample
+    from streamdetect.codecs import Route
     from streamdetect.core.incidents import Transition
     from streamdetect.core.moments import Floats
     from streamdetect.core.verdicts import Pushed, Verdicts
@@ -80,6 +81,37 @@ class _Gathered:
         return Readings(self.sensors, np.array(self.times, float), np.array(self.values, float))
 
 
+class _Join:
+    """Makes whole readings of a device from the topics of its features."""
+
+    def __init__(self, by: str, features: Sequence[str], joiner: Joiner) -> None:
+        self._by, self._joiner = by, joiner
+        self._places = {name: place for place, name in enumerate(features)}
+
+    @classmethod
+    def of(cls, assembly: Assembly) -> _Join | None:
+        """The one that the configuration asks for."""
+        config, features = assembly.config, assembly.bundle.manifest.features
+        if config.join is None:
+            return None
+        joiner = Joiner(len(features), config.join.tolerance, config.max_sensors)
+        return cls(config.join.by, features, joiner)
+
+    def __call__(self, route: Route, samples: Sequence[Sample]) -> tuple[Route, list[Sample]]:
+        """The device's route, and its readings that are whole or over with these samples of one feature."""
+        labels = dict(route.labels)
+        feature = labels.pop(self._by)
+        place = self._places.get(feature)
+        if place is None:
+            raise RejectedPayload("field", f"{feature!r:.60} is no feature of the bundle")
+        joined = [
+            Sample("", *reading)
+            for sample in samples
+            for reading in self._joiner.take(route.sensor, place, sample.time, sample.values[0])
+        ]
+        return route._replace(labels=labels), joined
+
+
 class Pipeline:
     """Decodes messages, feeds every detector that they are for, and makes the events of what changed."""
 
@@ -102,6 +134,7 @@ class Pipeline:
         self.assemblies = list(assemblies)
         self._router = TopicRouter([assembly.config.routing() for assembly in assemblies])
         self._labels = [(labels or {}).get(assembly.name, {}) for assembly in assemblies]
+        self._joins = [_Join.of(assembly) for assembly in assemblies]
         self._take_retained = take_retained
         self._clock = clock
         self._sparingly = Sparingly()
@@ -171,6 +204,8 @@ class Pipeline:
     def _decode(self, message: Message, gathered: Sequence[_Gathered]) -> None:
         for route in self._router.routes(message.topic):
             samples = self.assemblies[route.detector].codec.decode(message.payload, message.arrival)
+            if join := self._joins[route.detector]:
+                route, samples = join(route, samples)  # noqa: PLW2901 - the route of the device, from here on
             gathered[route.detector].take(route, samples, message.arrival)
 
     def _judge(self, at: int, gathered: _Gathered) -> _Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamdetect.config.broker import MqttConfig, TlsConfig
-from streamdetect.config.detectors import DetectorConfig, PayloadConfig
+from streamdetect.config.detectors import DetectorConfig, JoinConfig, PayloadConfig
 from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.loading import load, parse, schema, validate
 from streamdetect.config.root import Config
@@ -22,6 +22,7 @@ __all__ = [
     "DetectorConfig",
     "EventsConfig",
     "IncidentsConfig",
+    "JoinConfig",
     "LoggingConfig",
     "MetricsConfig",
     "MqttConfig",

@@ -15,6 +15,7 @@ from streamdetect.codecs.timestamps import TimeFormat
 from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
+from streamdetect.core.missing import MissingPolicy
 
 _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
 
@@ -97,6 +98,15 @@ class PayloadConfig(Section):
                 yield Broken("value", "is not for the format number", self.value, also)
 
 
+class JoinConfig(Section):
+    """Features of one device that come on topics of their own, joined by time."""
+
+    by: Annotated[str, Field(min_length=1)]
+    """The template's name whose level says which feature of the bundle it is."""
+    tolerance: Span = 1.0
+    """How far apart the times of one reading's features may be."""
+
+
 class DetectorConfig(Section):
     """Everything about one group of sensors that share a bundle."""
 
@@ -120,6 +130,11 @@ class DetectorConfig(Section):
     """Of the model."""
     payload: PayloadConfig = PayloadConfig()
     """How a payload is read."""
+    join: JoinConfig | None = None
+    """Join features that come one by one; without it, a payload is a whole reading."""
+    missing: MissingPolicy = "drop"
+    """A reading with a missing feature is left out (drop), has the value that the feature last had (hold),
+    or has it without counting in the error (mask)."""
     max_future: Duration = _PAYLOAD.max_future
     """A reading further ahead of its arrival is rejected."""
     stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
@@ -148,7 +163,10 @@ class DetectorConfig(Section):
     def payload_settings(self, max_payload: int) -> PayloadSettings:
         """Give the codec's settings."""
         return PayloadSettings(
-            **self.payload.model_dump(), max_payload=max_payload, max_future=self.max_future
+            **self.payload.model_dump(),
+            partial=self.missing != "drop" and self.payload.values is not None,
+            max_payload=max_payload,
+            max_future=self.max_future,
         )
 
     def routing(self) -> Routing:
@@ -168,6 +186,7 @@ class DetectorConfig(Section):
                 rule = "must have topics that one of the templates matches"
                 yield Broken(f"topics[{index}]", rule, topic, ("templates",))
         yield from self._broken_sensor()
+        yield from self._broken_join()
 
     def _broken_sensor(self) -> Iterator[Broken]:
         per_sensor = self.payload.fields == "per_sensor"
@@ -185,3 +204,19 @@ class DetectorConfig(Section):
             if missing:
                 rule = f"must have only names of every template; {text} has no {{{min(missing)}}}"
                 yield Broken("sensor", rule, self.sensor, also)
+
+    def _broken_join(self) -> Iterator[Broken]:
+        if self.join is None:
+            return
+        also = ("templates", "sensor", "payload")
+        if self.payload.values is not None:
+            yield Broken(
+                "join", "must not stand beside payload.values: each payload is one feature", also=also
+            )
+        if not self.templates or any(
+            self.join.by not in TopicTemplate(text).names for text in self.templates
+        ):
+            yield Broken("join.by", "must be a name of every template", self.join.by, also)
+        if self.sensor is None or self.join.by in SensorTemplate(self.sensor).names:
+            rule = f"is required with join, without {{{self.join.by}}}: it names the device"
+            yield Broken("sensor", rule, self.sensor, also)

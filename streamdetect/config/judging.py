@@ -34,6 +34,8 @@ class ThresholdConfig(Section):
     """Past errors needed before they count."""
     sigma_floor: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _THRESHOLD.sigma_floor
     """The least standard deviation, in units of that of the training errors."""
+    guard: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _THRESHOLD.guard
+    """An anomalous error is remembered as mean + guard standard deviations at most; 0: not at all."""
     until_min_count: Literal["training", "silent"] = _THRESHOLD.until_min_count
     """Until then use the training errors' threshold, or judge nothing."""
     regime_change_after: CountOrNone = _THRESHOLD.regime_change_after
@@ -66,6 +68,8 @@ class IncidentsConfig(Section):
 
     consecutive: Count = _INCIDENTS.consecutive
     """Anomalous windows in a row that open one."""
+    evidence: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.evidence
+    """What their (error - threshold) / standard deviation must add up to: a large spike does so at once."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A window counts towards closing when its error is at most this share of the threshold."""
     close_after: Count = _INCIDENTS.close_after

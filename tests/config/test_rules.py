@@ -186,7 +186,7 @@ detectors:
     [
         (ThresholdConfig, ThresholdSettings, set()),
         (IncidentsConfig, IncidentSettings, set()),
-        (PayloadConfig, PayloadSettings, {"max_payload", "max_future"}),
+        (PayloadConfig, PayloadSettings, {"partial", "max_payload", "max_future"}),
     ],
 )
 def test_options_are_the_settings_with_the_same_defaults(section, settings, elsewhere):

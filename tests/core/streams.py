@@ -21,7 +21,9 @@ def settings(**changes):
         "scaling": Scaling("none"),
         "training_error": TrainingError(0.5, 0.2),
         "threshold": ThresholdSettings(history=40, min_count=6, regime_change_after=12, smoothing=3),
-        "incidents": IncidentSettings(consecutive=2, close_after=2, cooldown=3, close_ratio=0.9),
+        "incidents": IncidentSettings(
+            consecutive=2, evidence=3.0, close_after=2, cooldown=3, close_ratio=0.9
+        ),
         "max_gap": 30.0,
     }
     return DetectorSettings(**(base | changes))

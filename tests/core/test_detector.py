@@ -157,8 +157,8 @@ def test_the_newest_reading_is_the_clock():
 
 
 def test_eviction_closes_what_is_open():
-    quick = IncidentSettings()
-    model = detector(incidents=quick, threshold=ThresholdSettings(min_count=1, history=10))
+    quick = IncidentSettings(evidence=0.0)
+    model = detector(incidents=quick, threshold=ThresholdSettings(min_count=1, history=10, smoothing=1))
     model.process(one("a", range(5), [0, 0, 0, 0, 1000]))
     closed = model.evict(1e12)
     assert [(edge.kind, edge.reason, edge.sensor) for edge in closed] == [("closed", "evicted", "a")]

@@ -24,7 +24,7 @@ def windows(errors, threshold=1.0, changed=()):
 
 
 def edges(errors, changed=(), **settings):
-    incidents = Incidents(IncidentSettings(**settings))
+    incidents = Incidents(IncidentSettings(**{"evidence": 0.0, "close_after": 1, **settings}))
     incidents.resize(1)
     return [edge for step in incidents.step(0, windows(errors, changed=changed)) for edge in step]
 
@@ -93,7 +93,7 @@ def test_a_change_of_regime_during_a_cooldown_is_said_too():
 
 
 def test_a_score_against_a_threshold_of_zero_is_finite():
-    incidents = Incidents(IncidentSettings())
+    incidents = Incidents(IncidentSettings(evidence=0.0))
     incidents.resize(1)
     ((opened,),) = incidents.step(0, windows([0.5], threshold=0.0))
     assert np.isfinite(opened.score)
@@ -101,7 +101,9 @@ def test_a_score_against_a_threshold_of_zero_is_finite():
 
 def test_a_step_at_a_time_is_the_same_as_all_at_once():
     errors = np.random.default_rng(3).gamma(2.0, 0.5, 300).tolist()
-    rules = IncidentSettings(consecutive=2, close_after=2, cooldown=4, update_every=3, close_ratio=0.7)
+    rules = IncidentSettings(
+        consecutive=2, evidence=0.0, close_after=2, cooldown=4, update_every=3, close_ratio=0.7
+    )
     whole, singly = Incidents(rules), Incidents(rules)
     for incidents in (whole, singly):
         incidents.resize(1)

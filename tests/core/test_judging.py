@@ -85,6 +85,7 @@ def test_verdicts_are_those_of_a_plain_reference(until, smoothing, calm_after, g
         guard=guard,
         until_min_count=until,
         regime_change_after=40,
+        sigma_floor=0.05,
     )
     errors = stream(seed)
     expected = reference(settings, errors, calm_after)
@@ -95,7 +96,9 @@ def test_verdicts_are_those_of_a_plain_reference(until, smoothing, calm_after, g
 
 @pytest.mark.parametrize("history", [16, 48, 160])
 def test_old_errors_leave_the_history_block_by_block(history):
-    settings = ThresholdSettings(history=history, min_count=5, sigma=50.0, regime_change_after=0)
+    settings = ThresholdSettings(
+        history=history, min_count=5, sigma=50.0, regime_change_after=0, smoothing=1, sigma_floor=0.05
+    )
     errors = np.random.default_rng(4).gamma(4.0, 0.1, 500)
     block = history // 16
     for at, (_, threshold, *_) in enumerate(judged(settings, errors)):
@@ -111,7 +114,12 @@ def test_old_errors_leave_the_history_block_by_block(history):
 @hypothesis.settings(max_examples=10)
 def test_looking_ahead_changes_no_bit(kind, regime_change_after, seed, cuts):
     settings = ThresholdSettings(
-        kind=kind, history=48, min_count=6, regime_change_after=regime_change_after, smoothing=2
+        kind=kind,
+        history=48,
+        min_count=6,
+        regime_change_after=regime_change_after,
+        smoothing=2,
+        sigma_floor=0.05,
     )
     errors = stream(seed)
     judge = Judge(settings, TRAINING, 2)
@@ -128,7 +136,7 @@ def test_looking_ahead_changes_no_bit(kind, regime_change_after, seed, cuts):
 
 
 def test_what_is_anomalous_need_not_be_remembered_at_all():
-    settings = ThresholdSettings(history=100, min_count=10, guard=0.0)
+    settings = ThresholdSettings(history=100, min_count=10, guard=0.0, smoothing=1, sigma_floor=0.05)
     quiet = np.random.default_rng(0).gamma(4.0, 0.1, 50)
     *_, before = judged(settings, [*quiet, 0.4])
     *_, after = judged(settings, [*quiet, 1e12, 0.4])
@@ -136,7 +144,7 @@ def test_what_is_anomalous_need_not_be_remembered_at_all():
 
 
 def test_a_spike_of_any_size_lifts_the_threshold_no_more_than_the_guard_allows():
-    settings = ThresholdSettings(history=100, min_count=10, guard=4.0)
+    settings = ThresholdSettings(history=100, min_count=10, guard=4.0, smoothing=1, sigma_floor=0.05)
     quiet = np.random.default_rng(0).gamma(4.0, 0.1, 50)
     *_, before = judged(settings, [*quiet, 0.4])
     *_, small = judged(settings, [*quiet, 2.0, 0.4])
@@ -148,14 +156,18 @@ def test_the_tail_of_normal_errors_does_not_flag_more_and_more_of_itself():
     errors = np.random.default_rng(5).gamma(4.0, 0.1, 3000)
     share = {}
     for guard in (0.0, 4.0):
-        settings = ThresholdSettings(history=500, min_count=100, guard=guard, regime_change_after=0)
+        settings = ThresholdSettings(
+            history=500, min_count=100, guard=guard, regime_change_after=0, smoothing=1, sigma_floor=0.05
+        )
         share[guard] = np.mean([row[2] for row in judged(settings, errors)[1000:]])
     true_share = np.mean(errors > errors.mean() + 2 * errors.std())
     assert share[4.0] < 1.5 * true_share < share[0.0]
 
 
 def test_a_level_shift_does_not_lock_the_threshold():
-    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=30, guard=0.0)
+    settings = ThresholdSettings(
+        history=100, min_count=10, regime_change_after=30, guard=0.0, smoothing=1, sigma_floor=0.05
+    )
     rng = np.random.default_rng(0)
     found = judged(settings, [*rng.gamma(4.0, 0.1, 50), *(10 + rng.gamma(4.0, 0.1, 200))])
     changed = [at for at, row in enumerate(found) if row[3]]
@@ -165,26 +177,30 @@ def test_a_level_shift_does_not_lock_the_threshold():
 
 
 def test_without_the_escape_it_stays_locked():
-    settings = ThresholdSettings(history=100, min_count=10, regime_change_after=0, guard=0.0)
+    settings = ThresholdSettings(
+        history=100, min_count=10, regime_change_after=0, guard=0.0, smoothing=1, sigma_floor=0.05
+    )
     rng = np.random.default_rng(0)
     found = judged(settings, [*rng.gamma(4.0, 0.1, 50), *(10 + rng.gamma(4.0, 0.1, 2000))])
     assert all(row[2] for row in found[50:])
 
 
 def test_a_constant_error_is_no_anomaly():
-    settings = ThresholdSettings(history=100, min_count=10)
+    settings = ThresholdSettings(history=100, min_count=10, smoothing=1, sigma_floor=0.05)
     assert not any(row[2] for row in judged(settings, [0.3] * 300))
 
 
 def test_a_threshold_of_zero_is_a_threshold():
-    settings = ThresholdSettings(history=100, min_count=3, sigma_floor=0.0)
+    settings = ThresholdSettings(history=100, min_count=3, sigma_floor=0.0, smoothing=1)
     found = judged(settings, [0.0] * 5 + [1e-9])
     assert found[4][1] == 0.0
     assert [row[2] for row in found] == [False] * 5 + [True]
 
 
 def test_silence_until_enough_is_known():
-    settings = ThresholdSettings(history=100, min_count=5, until_min_count="silent")
+    settings = ThresholdSettings(
+        history=100, min_count=5, until_min_count="silent", smoothing=1, sigma_floor=0.05
+    )
     found = judged(settings, [9.0, 1.0, 1.1, 0.9, 1.0, 1e6])
     assert [math.isnan(row[1]) for row in found] == [True] * 5 + [False]
     assert [row[2] for row in found] == [False] * 5 + [True]

@@ -64,7 +64,14 @@ def reference(settings, find, errors, every):
 @pytest.mark.parametrize("seed", range(3))
 def test_verdicts_are_those_of_the_textbook(kind, find, every, seed):
     settings = ThresholdSettings(
-        kind=kind, sigma=4.0, history=100, min_count=20, regime_change_after=0, guard=0.0
+        kind=kind,
+        sigma=4.0,
+        history=100,
+        min_count=20,
+        regime_change_after=0,
+        guard=0.0,
+        smoothing=1,
+        sigma_floor=0.05,
     )
     errors = stream(seed)
     found = judged(settings, errors)
@@ -77,7 +84,9 @@ def test_verdicts_are_those_of_the_textbook(kind, find, every, seed):
 
 def test_peaks_over_threshold_find_the_quantile_of_a_known_tail():
     rng = np.random.default_rng(0)
-    settings = ThresholdSettings(kind="pot", history=20_000, min_count=20_000, until_min_count="silent")
+    settings = ThresholdSettings(
+        kind="pot", history=20_000, min_count=20_000, until_min_count="silent", smoothing=1, sigma_floor=0.05
+    )
     errors = np.append(rng.exponential(size=20_000), 0.0)
     threshold = judged(settings, errors)[-1][1]
     assert threshold == pytest.approx(-np.log(1e-4), rel=0.15)
@@ -85,13 +94,15 @@ def test_peaks_over_threshold_find_the_quantile_of_a_known_tail():
 
 @pytest.mark.parametrize("kind", ["rolling", "ewma", "robust", "quantile", "pot"])
 def test_a_constant_error_is_no_anomaly_for_any_kind(kind):
-    settings = ThresholdSettings(kind=kind, history=64, min_count=16)
+    settings = ThresholdSettings(kind=kind, history=64, min_count=16, smoothing=1, sigma_floor=0.05)
     assert not any(row[2] for row in judged(settings, [0.3] * 200))
 
 
 @pytest.mark.parametrize("kind", ["rolling", "ewma", "robust", "quantile", "pot"])
 def test_every_kind_that_learns_escapes_a_level_shift(kind):
-    settings = ThresholdSettings(kind=kind, history=64, min_count=16, regime_change_after=20, guard=0.0)
+    settings = ThresholdSettings(
+        kind=kind, history=64, min_count=16, regime_change_after=20, guard=0.0, smoothing=1, sigma_floor=0.05
+    )
     rng = np.random.default_rng(1)
     errors = [*rng.gamma(4.0, 0.1, 60), *(10 + rng.gamma(4.0, 0.1, 100))]
     found = judged(settings, errors)
@@ -102,7 +113,9 @@ def test_every_kind_that_learns_escapes_a_level_shift(kind):
 
 @pytest.mark.parametrize(("kind", "limit"), [("training", 0.5 + 2 * 0.2), ("fixed", 0.65)])
 def test_a_constant_threshold_stays(kind, limit):
-    settings = ThresholdSettings(kind=kind, level=0.65, regime_change_after=5, min_count=2)
+    settings = ThresholdSettings(
+        kind=kind, level=0.65, regime_change_after=5, min_count=2, smoothing=1, sigma_floor=0.05
+    )
     found = judged(settings, [0.1, 5.0, 0.2, *[9.0] * 20, 0.3])
     assert {row[1] for row in found} == {limit}
     assert not any(row[3] for row in found)

@@ -30,9 +30,9 @@ class ThresholdSettings:
     kind: ThresholdKind = "rolling"
     sigma: float = 2.0
     history: int = 2000
-    smoothing: int = 1
+    smoothing: int = 20
     min_count: int = 100
-    sigma_floor: float = 0.05  # in units of the training error's std
+    sigma_floor: float = 0.5  # in units of the training error's std
     guard: float = 4.0  # an anomalous error is remembered as mean + guard sigma at most; 0 = not at all
     until_min_count: Literal["training", "silent"] = "training"
     regime_change_after: int = 500  # 0 = never
