@@ -67,10 +67,15 @@ def _walk(node: dict[str, Any], defs: dict[str, Any], path: str) -> Iterator[tup
         else:
             default = json.dumps(option["default"], ensure_ascii=False) if "default" in option else ""
             yield below, f"`{default}`" if default else "", _values(option), _cell(option["description"])
+            for kind in option.get("anyOf", ()):
+                if "$ref" in kind:  # a section that may be left out
+                    yield from _walk(defs[kind["$ref"].rpartition("/")[2]], defs, below)
 
 
 def _values(option: dict[str, Any]) -> str:
     """Say in a few words what an option may be."""
+    if "$ref" in option:
+        return "a section"
     if "enum" in option:
         return ", ".join(f"`{value}`" for value in option["enum"])
     if "const" in option:
