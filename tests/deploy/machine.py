@@ -1,4 +1,4 @@
-"""A fresh Debian with systemd as its first process, in systemd's own container: no network, gone afterwards."""
+"""A fresh Debian with systemd as its first process, in a container that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def wheels(project: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     own = [f"--bind-ro={path}" for path in ("/etc/pip.conf", "/etc/ssl/certs") if Path(path).exists()]
     script = (
-        "python3 -m venv /tmp/v && /tmp/v/bin/pip wheel -q -w /wheels setuptools wheel && cp -r /checkout /tmp/c "
-        "&& /tmp/v/bin/pip wheel -q -w /wheels --find-links /wheels /tmp/c && rm /wheels/streamdetect-*"
+        "python3 -m venv /tmp/v && /tmp/v/bin/pip wheel -q -w /wheels setuptools wheel "
+        "&& cp -r /checkout /tmp/c && /tmp/v/bin/pip wheel -q -w /wheels --find-links /wheels /tmp/c "
+        "&& rm /wheels/streamdetect-*"
     )
     binds = [*own, f"--bind={folder}:/wheels", f"--bind-ro={project}:/checkout"]
     _run(

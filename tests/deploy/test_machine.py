@@ -97,7 +97,7 @@ def test_a_sound_configuration_is_taken_on_and_another_is_refused(running):
 
 def test_a_configuration_that_is_not_sound_is_not_tried_again(running):
     running.shell(
-        "cp /etc/streamdetect/config.yaml /root/sound.yaml; echo 'nonsense: true' >> /etc/streamdetect/config.yaml"
+        "cd /etc/streamdetect; cp config.yaml /root/sound.yaml; echo 'nonsense: true' >> config.yaml"
     )
     running.shell("systemctl restart streamdetect || true")
     assert (running.show("ExecMainStatus"), running.show("NRestarts")) == ("78", "0")
@@ -134,7 +134,9 @@ def test_a_stop_is_orderly_and_in_time(running):
 
 
 def test_an_instance_beside_it(running):
-    own = "s/^mqtt:/metrics: {port: 9465}\\nmqtt:\\n  client_id: north/; s/streamdetect.service/streamdetect@north.service/"
+    own = (
+        "s/^mqtt:/metrics: {port: 9465}\\nmqtt:\\n  client_id: north/; s/detect.service/detect@north.service/"
+    )
     running.shell(
         f"sed '{own}' /etc/streamdetect/config.yaml > /etc/streamdetect/north.yaml; cd /etc/credstore; "
         "cp streamdetect.mqtt-password streamdetect.north.mqtt-password; systemctl start streamdetect@north"
