@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 COMMIT_EVERY = 0.1  # s; the longest that something waits for its commit
 RETRY_EVERY = 1.0  # s, while the disk does not take it
 LULL = 0.005  # s without a message after which the broker may be waiting for acknowledgements
-LULL_MESSAGES = 10  # no broker keeps fewer in flight, whatever Receive Maximum says (HiveMQ 10, Mosquitto 20)
+LULL_MESSAGES = (
+    10  # what brokers keep in flight at least, whatever Receive Maximum says (HiveMQ 10, Mosquitto 20)
+)
 
 
 class Committer:

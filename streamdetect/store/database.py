@@ -25,6 +25,7 @@ _PRAGMAS = (
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
     "synchronous = FULL",
+    "secure_delete = OFF",  # Debian's default is to overwrite what is deleted: a snapshot in seconds, not ms
     "temp_store = MEMORY",
     "trusted_schema = OFF",
     "cell_size_check = ON",

@@ -65,9 +65,7 @@ class _Player:
         if not waiting:
             return
         detector = self._state.detector
-        sensors = {sensor for intake in waiting for sensor in intake.readings.sensors}
-        new = sum(sensor not in detector.sensors for sensor in sensors)
-        if len(detector) + new > detector.settings.max_sensors:
+        if len(detector) + _new(detector, waiting) > detector.settings.max_sensors:
             # Some made room for others, and whom a batch spares is the one thing that depends on its bounds.
             for intake in waiting:
                 _feed(detector, intake.readings, intake.errors)
@@ -78,6 +76,12 @@ class _Player:
             np.concatenate([intake.readings.values for intake in waiting]),
         )
         _feed(detector, readings, np.concatenate([intake.errors for intake in waiting]))
+
+
+def _new(detector: Detector, intakes: Iterable[Intake]) -> int:
+    """How many sensors of these the detector does not know yet."""
+    known = detector.sensors
+    return len({sensor for intake in intakes for sensor in intake.readings.sensors if sensor not in known})
 
 
 def _feed(detector: Detector, readings: Readings, errors: Floats) -> None:

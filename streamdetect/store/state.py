@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PART = 1 << 20
+PART = 1 << 19
 """Bytes of a snapshot that are written at once, about: what a group commit can carry unnoticed."""
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_JOURNAL = 8 << 20  # bytes of journal that are worth a snapshot, however small that would be
+LEAST_JOURNAL = 4 << 20  # bytes of journal that are worth a snapshot, however small that would be
 
 
 @dataclass(frozen=True, slots=True)
