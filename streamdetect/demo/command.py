@@ -6,6 +6,8 @@ import math
 import sys
 import time
 from argparse import ArgumentTypeError
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -67,9 +69,10 @@ def run(args: Namespace) -> int:
     if args.plant_only:
         return _publish_plant(args)
     console = Console(highlight=False)
-    with EmbeddedBroker() as broker:
+    with EmbeddedBroker() as broker, TemporaryDirectory(prefix="streamdetect-") as state:
         demo = Demo(
             broker.port,
+            Path(state),
             sensors=args.sensors,
             seed=args.seed,
             speed=args.speed or _DEMO_SPEED,

@@ -20,6 +20,7 @@ from streamdetect.replay import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from streamdetect.core.verdicts import SensorColumns
     from streamdetect.demo.outcome import Incident
@@ -40,11 +41,14 @@ class Demo:
         tell: told of what happens, as a line and its style.
     """
 
-    def __init__(self, port: int, *, sensors: int, seed: int, speed: float, seconds: float) -> None:
+    def __init__(
+        self, port: int, state: Path, *, sensors: int, seed: int, speed: float, seconds: float
+    ) -> None:
         """Make everything; nothing is connected yet.
 
         Args:
             port: of the broker.
+            state: directory for the daemon's state.
             sensors: how many.
             seed: of the plant.
             speed: seconds of the plant a second.
@@ -55,9 +59,9 @@ class Demo:
         self.tell: Callable[[str, str], None] = lambda *_: None
         self._watch = Watch()
         try:
-            self._daemon = Daemon(make_config(port), observers=(self._watch,))
+            self._daemon = Daemon(make_config(port, state), observers=(self._watch,))
         except StreamdetectError:  # the usual metrics port is taken; anything else is said the second time
-            self._daemon = Daemon(make_config(port, metrics_port=0), observers=(self._watch,))
+            self._daemon = Daemon(make_config(port, state, metrics_port=0), observers=(self._watch,))
         (self._assembly,) = self._daemon.pipeline.assemblies
         time_steps = self._assembly.bundle.manifest.time_steps
         self.plant = Plant(sensors, seed, time_steps=time_steps, begun=self._begun)

@@ -69,7 +69,7 @@ QUANTITIES = (
     Quantity("pressure", "bar", two_waves, 4.2, 0.15, 0.02, (16, 24), 0.0, 1.0, 3),
     Quantity("humidity", "%", wave, 45.0, 3.0, 0.5, (24, 32), 100.0, 70.0, 2),
     Quantity("vibration", "mm/s", arches, 2.4, 0.5, 0.12, (14, 22), 0.0, 0.0, 3),
-    Quantity("power", "kW", on_and_off, 6.5, 1.0, 0.05, (14, 22), 20.0, 0.0, 3),
+    Quantity("power", "kW", on_and_off, 6.5, 0.6, 0.04, (14, 22), 20.0, 0.0, 3),
     Quantity("flow", "l/min", two_waves, 32.0, 3.0, 0.4, (24, 36), 0.0, 0.0, 2),
     Quantity("level", "%", sawtooth, 70.0, 8.0, 0.4, (24, 40), 0.0, 20.0, 2),
     Quantity("speed", "rpm", flat, 1480.0, 0.0, 5.0, (1, 1), 0.0, 0.0, 1),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from streamdetect.config import Config, MetricsConfig, parse
 from streamdetect.demo.broker import HOST, PROTOCOL
 
@@ -19,27 +22,36 @@ mqtt:
 metrics:
   port: {metrics_port}
 
+state:
+  directory: {state}            # windows, thresholds, incidents and events survive a restart here
+
 detectors:
   - name: plant
     topics: [plant/#]
     templates: ["plant/{{line}}/{{quantity}}"]
     sensor: "{{line}}/{{quantity}}"
     payload: {{value: value, time: time}}   # {{"time": 1735689600.0, "value": 179.3}}
+    # The demo's faults are large and sudden. A high threshold for each single error finds them at once; the
+    # defaults gather evidence for longer, and are the better start for slow and small changes.
     threshold:
-      sigma: 4.0                  # fewer false alarms than with 2.0, and large faults are still found
-      min_count: 200              # a threshold from this sensor's own errors alone,
-      until_min_count: silent     # and nothing is judged before
+      sigma: 4.0
+      smoothing: 1                # each error by itself
+      sigma_floor: 0.05           # the calm of a calm sensor counts
+      min_count: 200              # a threshold from the sensor's own errors alone,
+      until_min_count: silent     # and no verdict before
     incidents:
-      consecutive: 2              # one window over the threshold is not worth an alarm
-      close_after: 8              # and a fault that wavers around it is one incident
+      consecutive: 2              # one window over the threshold is not worth an alarm,
+      evidence: 0.0               # two are, however little they are over it
+      close_after: 8              # a fault that wavers around the threshold is one incident
 """
 
 
-def text(port: int = 1883, metrics_port: int = _METRICS_PORT) -> str:
+def text(port: int = 1883, metrics_port: int = _METRICS_PORT, state: Path = Path("state")) -> str:
     """The configuration file; a metrics port of 0 takes a free one."""
-    return _TEXT.format(host=HOST, port=port, protocol=PROTOCOL, metrics_port=metrics_port)
+    fields = {"port": port, "metrics_port": metrics_port, "state": json.dumps(str(state))}
+    return _TEXT.format(host=HOST, protocol=PROTOCOL, **fields)
 
 
-def make_config(port: int, metrics_port: int = _METRICS_PORT) -> Config:
-    """The configuration for a broker on this port."""
-    return parse(text(port, metrics_port))
+def make_config(port: int, state: Path, metrics_port: int = _METRICS_PORT) -> Config:
+    """The configuration for a broker on this port, and state in this directory."""
+    return parse(text(port, metrics_port, state))

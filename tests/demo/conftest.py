@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def demo() -> Iterator[Demo]:
+def demo(tmp_path) -> Iterator[Demo]:
     """One whose broker nobody has started."""
-    one = Demo(1, sensors=24, seed=0, speed=100.0, seconds=1.0)
+    one = Demo(1, tmp_path, sensors=24, seed=0, speed=100.0, seconds=1.0)
     yield one
     one._daemon.http.close()
+    one._daemon._store.close()
 
 
 @pytest.fixture

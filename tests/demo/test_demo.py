@@ -77,25 +77,26 @@ def test_ctrl_c_ends_it_with_a_summary_and_metrics_are_there_until_then():
     assert closing(rest)[:3] == (0, 0, 0)
 
 
-def test_the_configuration_is_printed_and_is_what_the_demo_runs_on(capsys):
+def test_the_configuration_is_printed_and_is_what_the_demo_runs_on(capsys, tmp_path):
     assert main(["demo", "--print-config"]) == 0
     text = capsys.readouterr().out
     config = parse(text)
     (assembly,) = assemble(config)
     assert assembly.bundle.path.name == "general"
-    running = settings.make_config(1234)
+    running = settings.make_config(1234, tmp_path)
     assert running.detectors == config.detectors
     assert running.mqtt.port == 1234
     assert (config.mqtt.port, config.metrics.port) == (1883, 9464)
 
 
-def test_where_the_usual_metrics_port_is_taken_another_one_is_found(demo):
-    other = Demo(1, sensors=1, seed=0, speed=1.0, seconds=1.0)
+def test_where_the_usual_metrics_port_is_taken_another_one_is_found(demo, tmp_path):
+    other = Demo(1, tmp_path / "other", sensors=1, seed=0, speed=1.0, seconds=1.0)
     other._daemon.http.close()
+    other._daemon._store.close()
     assert other.metrics_url != demo.metrics_url
 
 
-def test_the_broker_refuses_mqtt_5_so_the_daemon_must_not_speak_it(until):
+def test_the_broker_refuses_mqtt_5_so_the_daemon_must_not_speak_it(until, tmp_path):
     reasons = []
     with EmbeddedBroker() as broker:
         client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
@@ -103,7 +104,7 @@ def test_the_broker_refuses_mqtt_5_so_the_daemon_must_not_speak_it(until):
         client.on_disconnect = lambda *_: reasons.append(None)
         client.connect("127.0.0.1", broker.port)
         until(lambda: client.loop() or reasons, "an answer")
-    assert settings.make_config(1).mqtt.protocol == "3.1.1"
+    assert settings.make_config(1, tmp_path).mqtt.protocol == "3.1.1"
     assert not any(reason is not None and not reason.is_failure for reason in reasons)
 
 
