@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from streamdetect.assembly import encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from streamdetect.assembly import Assembly
     from streamdetect.config import Config
     from streamdetect.events import Event
     from streamdetect.store import DetectorState
-
-Labels = dict[str, dict[str, "Mapping[str, str]"]]
-"""By detector and sensor: what the topic said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Handover:
     """What comes of it."""
 
     assemblies: list[Assembly]
-    labels: Labels = field(default_factory=dict)
+    kept: dict[str, DetectorState] = field(default_factory=dict)  # by name; of those that go on
     ended: dict[str, str] = field(default_factory=dict)  # detectors whose state goes no further: why
     events: list[Event] = field(default_factory=list)  # that close the incidents they had open
 
@@ -49,7 +46,7 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
             result.ended[state.name] = problem
             result.events.extend(_closed(state, config))
         else:
-            result.labels[state.name] = state.labels
+            result.kept[state.name] = state
     return result
 
 

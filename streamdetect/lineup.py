@@ -101,7 +101,7 @@ class Lineup:
         self.restarted += len(handover.ended)
         self.pipeline = Pipeline(
             handover.assemblies,
-            labels=handover.labels,
+            kept=handover.kept,
             take_retained=self.config.mqtt.retained == "accept",
             clock=self._clock,
         )

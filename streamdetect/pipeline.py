@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.codecs import Sample, TopicRouter
-from streamdetect.core.joining import Joiner
+from streamdetect.codecs import TopicRouter
 from streamdetect.core.readings import Outcome, Readings
 from streamdetect.errors import RejectedPayload
 from streamdetect.failpoints import failpoint
+from streamdetect.gathering import Gathered, Join
 from streamdetect.logs import Sparingly
 from streamdetect.reports import BatchReport, DetectorReport
-from streamdetect.store import DetectorState, Eviction, Intake
+from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streamdetect.assembly import Assembly
-    from streamdetect.codecs import Route
     from streamdetect.core.incidents import Transition
     from streamdetect.core.moments import Floats
     from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.events import Event
-    from streamdetect.handover import Labels
     from streamdetect.inbox import Message
     from streamdetect.store import Entry
 
 log = logging.getLogger(__name__)
+
+TOPICS_KNOWN = 200_000  # at most; half a kilobyte each
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
 
@@ -55,63 +55,6 @@ class _Part(NamedTuple):
     latencies: Floats  # (M,) s
 
 
-class _Gathered:
-    """The samples of one detector in a batch, column by column."""
-
-    __slots__ = ("arrivals", "labels", "sensors", "times", "values")
-
-    def __init__(self) -> None:
-        self.labels: dict[str, Mapping[str, str]] = {}  # by sensor
-        self.sensors: list[str] = []
-        self.times: list[float] = []
-        self.values: list[tuple[float, ...]] = []
-        self.arrivals: list[float] = []
-
-    def take(self, route: Route, samples: Sequence[Sample], arrival: float) -> None:
-        for field, moment, values in samples:
-            self.sensors.append(route.sensor or route.sensors[field])
-            self.times.append(moment)
-            self.values.append(values)
-            self.arrivals.append(arrival)
-        if route.labels:
-            sensors = (route.sensor,) if route.sensor else route.sensors.values()
-            self.labels.update(dict.fromkeys(sensors, route.labels))
-
-    def readings(self) -> Readings:
-        return Readings(self.sensors, np.array(self.times, float), np.array(self.values, float))
-
-
-class _Join:
-    """Makes whole readings of a device from the topics of its features."""
-
-    def __init__(self, by: str, features: Sequence[str], joiner: Joiner) -> None:
-        self._by, self._joiner = by, joiner
-        self._places = {name: place for place, name in enumerate(features)}
-
-    @classmethod
-    def of(cls, assembly: Assembly) -> _Join | None:
-        """The one that the configuration asks for."""
-        config, features = assembly.config, assembly.bundle.manifest.features
-        if config.join is None:
-            return None
-        joiner = Joiner(len(features), config.join.tolerance, config.max_sensors)
-        return cls(config.join.by, features, joiner)
-
-    def __call__(self, route: Route, samples: Sequence[Sample]) -> tuple[Route, list[Sample]]:
-        """The device's route, and its readings that are whole or over with these samples of one feature."""
-        labels = dict(route.labels)
-        feature = labels.pop(self._by)
-        place = self._places.get(feature)
-        if place is None:
-            raise RejectedPayload("field", f"{feature!r:.60} is no feature of the bundle")
-        joined = [
-            Sample("", *reading)
-            for sample in samples
-            for reading in self._joiner.take(route.sensor, place, sample.time, sample.values[0])
-        ]
-        return route._replace(labels=labels), joined
-
-
 class Pipeline:
     """Decodes messages, feeds every detector that they are for, and makes the events of what changed."""
 
@@ -119,7 +62,7 @@ class Pipeline:
         self,
         assemblies: Sequence[Assembly],
         *,
-        labels: Labels | None = None,
+        kept: Mapping[str, DetectorState] | None = None,
         take_retained: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -127,21 +70,28 @@ class Pipeline:
 
         Args:
             assemblies: the detectors.
-            labels: what is known of their sensors from earlier.
+            kept: what is known beside them from earlier, by name.
             take_retained: whether a retained message, which says what was true at some time, is a reading.
             clock: Unix time in seconds, for latencies only.
         """
         self.assemblies = list(assemblies)
-        self._router = TopicRouter([assembly.config.routing() for assembly in assemblies])
-        self._labels = [(labels or {}).get(assembly.name, {}) for assembly in assemblies]
-        self._joins = [_Join.of(assembly) for assembly in assemblies]
+        topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
+        self._router = TopicRouter(
+            [assembly.config.routing() for assembly in assemblies], cache=min(max(topics, 1000), TOPICS_KNOWN)
+        )
+        known = [(kept or {}).get(assembly.name) for assembly in assemblies]
+        self._labels = [one.labels if one else {} for one in known]
+        self._joins = [
+            Join.of(assembly, one.waiting if one else {})
+            for assembly, one in zip(assemblies, known, strict=True)
+        ]
         self._take_retained = take_retained
         self._clock = clock
         self._sparingly = Sparingly()
 
     def process(self, messages: Sequence[Message]) -> Processed:
         """Take in at least one message; one that cannot become a reading is counted, never raised."""
-        gathered = [_Gathered() for _ in self.assemblies]
+        gathered = [Gathered() for _ in self.assemblies]
         outcomes: Counter[str] = Counter()
         rejected: Counter[str] = Counter()
         for message in messages:
@@ -168,7 +118,7 @@ class Pipeline:
             events=[event for part in parts for event in part.events],
             verdicts=[(part.report.detector, part.verdicts) for part in parts],
             report=report,
-            entries=[part.intake for part in parts if part.intake],
+            entries=[*(part.intake for part in parts if part.intake), *self._waiting(gathered)],
         )
 
     def evict(self) -> tuple[list[Entry], list[Event]]:
@@ -196,19 +146,26 @@ class Pipeline:
         """All detectors, for a snapshot or for their successors."""
         return [
             DetectorState(
-                one.name, one.bundle.fingerprint, one.bundle.manifest.features, one.detector, labels
+                name=one.name,
+                bundle=one.bundle.fingerprint,
+                features=one.bundle.manifest.features,
+                detector=one.detector,
+                labels=labels,
+                waiting=join.waiting() if join else {},
             )
-            for one, labels in zip(self.assemblies, self._labels, strict=True)
+            for one, labels, join in zip(self.assemblies, self._labels, self._joins, strict=True)
         ]
 
-    def _decode(self, message: Message, gathered: Sequence[_Gathered]) -> None:
+    def _decode(self, message: Message, gathered: Sequence[Gathered]) -> None:
         for route in self._router.routes(message.topic):
             samples = self.assemblies[route.detector].codec.decode(message.payload, message.arrival)
             if join := self._joins[route.detector]:
                 route, samples = join(route, samples)  # noqa: PLW2901 - the route of the device, from here on
+                gathered[route.detector].devices.pop(route.sensor, None)
+                gathered[route.detector].devices[route.sensor] = None
             gathered[route.detector].take(route, samples, message.arrival)
 
-    def _judge(self, at: int, gathered: _Gathered) -> _Part:
+    def _judge(self, at: int, gathered: Gathered) -> _Part:
         """Take one detector through its share of a batch."""
         assembly, readings = self.assemblies[at], gathered.readings()
         detector = assembly.detector
@@ -234,6 +191,14 @@ class Pipeline:
             intake=_intake(assembly.name, pushed, errors, news),
             latencies=self._clock() - np.array(gathered.arrivals)[verdicts.index],
         )
+
+    def _waiting(self, gathered: Sequence[Gathered]) -> list[Waiting]:
+        """What the journal needs to know of readings that are not whole yet."""
+        return [
+            Waiting(assembly.name, join.changed(list(one.devices)))
+            for assembly, join, one in zip(self.assemblies, self._joins, gathered, strict=True)
+            if join and one.devices
+        ]
 
     def _news(self, at: int, gathered: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
         """Remember labels of known sensors, and return those that are new."""

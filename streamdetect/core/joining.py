@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Joined(NamedTuple):
@@ -13,12 +16,12 @@ class Joined(NamedTuple):
     values: tuple[float, ...]  # F; NaN = missing
 
 
-class _Pending(NamedTuple):
+class Pending(NamedTuple):
     """A reading that is not whole yet."""
 
     first: float  # Unix seconds, of its first feature
     newest: float
-    values: list[float]
+    values: tuple[float, ...]  # F; NaN = missing
 
 
 class Joiner:
@@ -27,32 +30,49 @@ class Joiner:
     A feature belongs to the reading at hand when it is not in it yet and its time is within `tolerance` of
     the first one's. Otherwise the reading at hand is given out as it is, with what is missing, and a new one
     begins. At most `most` devices are waited for; past it, the one that has waited longest is given up.
+
+    A feature that is in the reading at hand already, as it comes, was only delivered twice.
     """
 
     def __init__(self, features: int, tolerance: float, most: int) -> None:
         self.features, self.tolerance, self.most = features, tolerance, most
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, Pending] = {}
 
     def take(self, sensor: str, feature: int, time: float, value: float) -> list[Joined]:
         """Take in one feature, by its place; gives out the readings that it completes or ends, in order."""
         done = []
-        pending = self._pending.pop(sensor, None)
+        pending = self._pending.get(sensor)
+        if pending and self._is_in(pending, feature, time, value):
+            return []
         if pending and not self._belongs(pending, feature, time):
-            done.append(Joined(pending.newest, tuple(pending.values)))
+            done.append(Joined(pending.newest, pending.values))
             pending = None
-        values = pending.values if pending else [math.nan] * self.features
+        self._pending.pop(sensor, None)
+        values = list(pending.values) if pending else [math.nan] * self.features
         values[feature] = value
+        first, newest = (pending.first, max(pending.newest, time)) if pending else (time, time)
         if any(map(math.isnan, values)):
-            first, newest = (pending.first, max(pending.newest, time)) if pending else (time, time)
-            self._wait(sensor, _Pending(first, newest, values))
+            self.restore({sensor: Pending(first, newest, tuple(values))})
         else:
-            done.append(Joined(max(pending.newest, time) if pending else time, tuple(values)))
+            done.append(Joined(newest, tuple(values)))
         return done
 
-    def _belongs(self, pending: _Pending, feature: int, time: float) -> bool:
+    def snapshot(self, sensors: Iterable[str] | None = None) -> dict[str, Pending]:
+        """What is waited for, of these devices or of all, in the order in which it came."""
+        if sensors is None:
+            return dict(self._pending)
+        return {sensor: self._pending[sensor] for sensor in sensors if sensor in self._pending}
+
+    def restore(self, pending: Mapping[str, Pending]) -> None:
+        """Wait for these, too."""
+        for sensor, one in pending.items():
+            if len(self._pending) >= self.most:
+                del self._pending[next(iter(self._pending))]
+            self._pending[sensor] = one
+
+    def _belongs(self, pending: Pending, feature: int, time: float) -> bool:
         return math.isnan(pending.values[feature]) and abs(time - pending.first) <= self.tolerance
 
-    def _wait(self, sensor: str, pending: _Pending) -> None:
-        if len(self._pending) >= self.most:
-            del self._pending[next(iter(self._pending))]
-        self._pending[sensor] = pending
+    def _is_in(self, pending: Pending, feature: int, time: float, value: float) -> bool:
+        near = abs(time - pending.first) <= self.tolerance and time <= pending.newest
+        return near and pending.values[feature] == value

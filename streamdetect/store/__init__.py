@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamdetect.store.database import DamagedError, UnavailableError
-from streamdetect.store.journal import Entry, Eviction, Intake
+from streamdetect.store.journal import Entry, Eviction, Intake, Waiting
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
 from streamdetect.store.tables import Change, DeadLetter, Queued
@@ -20,4 +20,5 @@ __all__ = [
     "Saved",
     "Store",
     "UnavailableError",
+    "Waiting",
 ]

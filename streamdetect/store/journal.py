@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from streamdetect.core.joining import Pending
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
 
@@ -46,7 +48,15 @@ class Eviction:
     idle_before: float  # Unix seconds
 
 
-Entry = Intake | Eviction
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Readings that are not whole yet: what the batch has changed."""
+
+    detector: str
+    pending: Mapping[str, Pending | None]  # by device; None = no more
+
+
+Entry = Intake | Eviction | Waiting
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -57,6 +67,9 @@ def encode(entries: Sequence[Entry]) -> bytes:
         if isinstance(entry, Eviction):
             head.append({"detector": entry.detector, "idle_before": entry.idle_before})
             continue
+        if isinstance(entry, Waiting):
+            head.append({"detector": entry.detector, "waiting": entry.pending})
+            continue
         readings = entry.readings
         described = {
             "detector": entry.detector,
@@ -66,7 +79,7 @@ def encode(entries: Sequence[Entry]) -> bytes:
         }
         head.append(described | ({"labels": entry.labels} if entry.labels else {}))
         columns += (readings.times, readings.values, entry.errors)
-    text = orjson.dumps(head)
+    text = orjson.dumps(head, default=tuple)
     return b"".join([_HEAD.pack(len(text)), text, *(_bytes(column) for column in columns)])
 
 
@@ -82,7 +95,7 @@ def decode(record: bytes) -> list[Entry]:
         reader = _Reader(record, _HEAD.size + length)
         entries = [_entry(described, reader) for described in head]
         reader.finish()
-    except (struct.error, ValueError, TypeError, KeyError) as error:
+    except (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StateError(f"journal: must be a record of entries, got {error!r}") from error
     return entries
 
@@ -95,11 +108,20 @@ def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
     detector = described["detector"]
     if "idle_before" in described:
         return Eviction(detector, float(described["idle_before"]))
+    if "waiting" in described:
+        waiting = described["waiting"].items()
+        return Waiting(detector, {device: None if one is None else pending(one) for device, one in waiting})
     sensors, features = described["sensors"], described["features"]
     times = reader.floats(len(sensors))
     values = reader.floats(len(sensors) * features).reshape(len(sensors), features)
     errors = reader.floats(described["windows"])
     return Intake(detector, Readings(sensors, times, values), errors, described.get("labels", {}))
+
+
+def pending(written: Sequence[Any]) -> Pending:
+    """A reading that is not whole yet, from JSON, in which what is missing is null."""
+    first, newest, values = written
+    return Pending(first, newest, tuple(nan if value is None else value for value in values))
 
 
 class _Reader:

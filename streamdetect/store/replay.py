@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.store.journal import Intake
+from streamdetect.store.journal import Intake, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,17 +43,23 @@ class _Player:
 
     def __init__(self, state: DetectorState) -> None:
         self._state = state
-        self._waiting: list[Intake] = []
+        self._intakes: list[Intake] = []
         self._size = 0
 
     def take(self, entry: Entry) -> None:
         state = self._state
         if isinstance(entry, Intake):
             state.labels.update(entry.labels)
-            self._waiting.append(entry)
+            self._intakes.append(entry)
             self._size += len(entry.readings.sensors)
             if self._size >= AT_ONCE:
                 self.finish()
+            return
+        if isinstance(entry, Waiting):
+            for device, pending in entry.pending.items():
+                state.waiting.pop(device, None)
+                if pending:
+                    state.waiting[device] = pending
             return
         self.finish()
         state.detector.evict(entry.idle_before)
@@ -61,21 +67,21 @@ class _Player:
             del state.labels[sensor]
 
     def finish(self) -> None:
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        if not waiting:
+        intakes, self._intakes, self._size = self._intakes, [], 0
+        if not intakes:
             return
         detector = self._state.detector
-        if len(detector) + _new(detector, waiting) > detector.settings.max_sensors:
+        if len(detector) + _new(detector, intakes) > detector.settings.max_sensors:
             # Some made room for others, and whom a batch spares is the one thing that depends on its bounds.
-            for intake in waiting:
+            for intake in intakes:
                 _feed(detector, intake.readings, intake.errors)
             return
         readings = Readings(
-            [sensor for intake in waiting for sensor in intake.readings.sensors],
-            np.concatenate([intake.readings.times for intake in waiting]),
-            np.concatenate([intake.readings.values for intake in waiting]),
+            [sensor for intake in intakes for sensor in intake.readings.sensors],
+            np.concatenate([intake.readings.times for intake in intakes]),
+            np.concatenate([intake.readings.values for intake in intakes]),
         )
-        _feed(detector, readings, np.concatenate([intake.errors for intake in waiting]))
+        _feed(detector, readings, np.concatenate([intake.errors for intake in intakes]))
 
 
 def _new(detector: Detector, intakes: Iterable[Intake]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
+import orjson
 from numpy.lib.format import descr_to_dtype, dtype_to_descr
 
 from streamdetect.core.detector import Detector, DetectorSettings
@@ -18,11 +19,14 @@ from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.errors import StateError
+from streamdetect.store.journal import pending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from streamdetect.core.joining import Pending
 
 PART = 1 << 19
 """Bytes of a snapshot that are written at once, about: what a group commit can carry unnoticed."""
@@ -36,6 +40,7 @@ class DetectorState(NamedTuple):
     features: tuple[str, ...]
     detector: Detector
     labels: dict[str, Mapping[str, str]]  # by sensor
+    waiting: dict[str, Pending]  # by device: readings that are not whole yet
 
     @property
     def identity(self) -> tuple[str, str, DetectorSettings]:
@@ -58,14 +63,15 @@ def encode(states: Sequence[DetectorState]) -> list[bytes | memoryview]:
                 "name": state.name,
                 "bundle": state.bundle,
                 "features": state.features,
-                "settings": asdict(state.detector.settings),
+                "settings": json.dumps(asdict(state.detector.settings)),  # it has infinities
                 "labels": state.labels,
+                "waiting": state.waiting,
                 "columns": columns,
             }
         )
         for array in arrays.values():
             parts += _pieces(array)
-    return [json.dumps(head).encode(), *parts]
+    return [orjson.dumps(head, default=tuple), *parts]
 
 
 def decode(head: bytes, columns: bytes) -> list[DetectorState]:
@@ -76,14 +82,14 @@ def decode(head: bytes, columns: bytes) -> list[DetectorState]:
     """
     states, at = [], 0
     try:
-        for described in json.loads(head):
+        for described in orjson.loads(head):
             arrays = {}
             for name, descr, shape in described["columns"]:
                 dtype = descr_to_dtype(descr)
                 count = int(np.prod(shape, dtype=np.int64))
                 arrays[name] = np.frombuffer(columns, dtype, count, at).reshape(shape)
                 at += count * dtype.itemsize
-            detector = Detector(_settings(described["settings"]), _no_model)
+            detector = Detector(_settings(json.loads(described["settings"])), _no_model)
             detector.restore(arrays)
             states.append(
                 DetectorState(
@@ -92,9 +98,10 @@ def decode(head: bytes, columns: bytes) -> list[DetectorState]:
                     tuple(described["features"]),
                     detector,
                     described["labels"],
+                    {device: pending(one) for device, one in described["waiting"].items()},
                 )
             )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StateError(f"snapshot: must be one of this version, got {error!r}") from error
     return states
 

@@ -45,3 +45,18 @@ def test_devices_that_never_complete_do_not_pile_up():
         assert joiner.take(f"s{at}", 0, float(at), 1.0) == []
     assert len(joiner._pending) == 3
     assert joiner.take("s99", 1, 99.0, 2.0) == [(99.0, (1.0, 2.0))]
+
+
+def test_a_feature_that_is_delivered_twice_changes_nothing():
+    found = joined(("a", 0, 10.0, 1.0), ("a", 0, 10.0, 1.0), ("a", 1, 10.0, 2.0))
+    assert found == [(10.0, (1, 2))]
+
+
+def test_what_is_waited_for_can_be_taken_out_and_put_back():
+    one, other = Joiner(2, 1.0, 10), Joiner(2, 1.0, 10)
+    for sensor in "abc":
+        one.take(sensor, 0, 10.0, 1.0)
+    assert list(one.snapshot(["c", "x"])) == ["c"]
+    other.restore(one.snapshot())
+    assert other.take("b", 1, 10.5, 2.0) == one.take("b", 1, 10.5, 2.0) == [(10.5, (1.0, 2.0))]
+    assert list(other.snapshot()) == list(one.snapshot()) == ["a", "c"]

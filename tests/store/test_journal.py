@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 from lab import SCALINGS, Live, batches, same
 
+from streamdetect.core.joining import Pending
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.store import Eviction, Intake
+from streamdetect.store import Eviction, Intake, Waiting
 from streamdetect.store.journal import decode, encode
 from streamdetect.store.replay import replay
 
@@ -32,12 +33,15 @@ def intakes(draw):
     return Intake(draw(names), Readings(sensors, times, values), errors, labels)
 
 
-entries = st.lists(intakes() | st.builds(Eviction, names, st.floats(allow_nan=False, allow_infinity=False)))
+finite = st.floats(allow_nan=False, allow_infinity=False)
+pendings = st.builds(Pending, finite, finite, st.lists(finite | st.just(np.nan), min_size=1).map(tuple))
+waitings = st.builds(Waiting, names, st.dictionaries(names, st.none() | pendings, max_size=3))
+entries = st.lists(intakes() | st.builds(Eviction, names, finite) | waitings)
 
 
 def plain(entry):
-    if isinstance(entry, Eviction):
-        return entry
+    if isinstance(entry, Eviction | Waiting):
+        return repr(entry)
     readings = entry.readings
     columns = (readings.times, readings.values, entry.errors)
     return entry.detector, list(readings.sensors), [(c.shape, c.tobytes()) for c in columns], entry.labels
@@ -99,3 +103,17 @@ def test_a_journal_of_another_detector_is_refused():
         replay([Live("other").state], [intake])
     with pytest.raises(StateError, match="errors"):
         replay([Live().state], [Intake("lab", intake.readings, np.ones(3))])
+
+
+def test_a_replay_knows_what_is_not_whole_yet():
+    live, nan = Live(), np.nan
+    one, two, three = (Pending(time, time, (1.0, nan)) for time in (1.0, 2.0, 3.0))
+    replay(
+        [live.state],
+        [
+            Waiting("lab", {"a": one, "b": two}),
+            Waiting("lab", {"a": three}),
+            Waiting("lab", {"b": None, "c": None}),
+        ],
+    )
+    assert live.state.waiting == {"a": three}
