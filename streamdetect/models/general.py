@@ -19,6 +19,11 @@ from .training import train
 if TYPE_CHECKING:
     from .training import TrainingReport
 
+# Measured on data that training never sees (nab_dev by the benchmark's rules at mean + 3σ with a cooldown,
+# and unseen made-up series with spikes of 4σ): dense, conv and LSTM autoencoders with 3 to 8 latent numbers
+# and 16 to 32 steps score 38 to 45, which is less apart than two settings of one of them; with 16 latent
+# numbers noise is rebuilt too, and the score is 34. Short windows find more of the single spikes (16 steps:
+# 58 to 88 %, 32 steps: 53 to 75 %). Dense is 30 times as fast as conv.
 SETTINGS = TrainingSettings(
     architecture=Architecture("dense", units=(64, 8)),
     time_steps=16,
