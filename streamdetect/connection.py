@@ -36,7 +36,8 @@ _LASTING = 10.0  # s; a connection shorter than that counts as a failure for the
 class Connection:
     """Connects, reads, writes and reconnects until told to stop; `run` is the thread's body.
 
-    The main thread sets `filters` and `stop_by`, appends to `acks`, and calls `wake`. It may read the rest.
+    The main thread sets `filters`, `read_on` and `stop_by`, appends to `acks`, and calls `wake`. It may read
+    the rest.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Connection:
         self.filters = filters
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
+        self.read_on = False  # answers to publications are needed before more can be acknowledged
         self.connect_failures = 0
         self.faults = 0  # exceptions inside paho, each of which cost a connection
         self.last_sign = time.monotonic()
@@ -152,11 +154,8 @@ class Connection:
                 return
 
     def _wants_more(self) -> bool:
-        """Whether to read: not past what may be unacknowledged, but always while answers are awaited.
-
-        The main thread may want its events delivered before it goes on to acknowledge.
-        """
-        return not self._session.overfed or not self._publications.idle or self.stop_by is not None
+        """Whether to read: not past what may be unacknowledged, unless that would be waited for in vain."""
+        return not self._session.overfed or self.read_on or self.stop_by is not None
 
     def _hand_over(self) -> None:
         """Send the main thread's acknowledgements, subscriptions and publications."""

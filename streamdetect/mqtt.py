@@ -112,6 +112,16 @@ class MqttEdge:
         self._connection.wake()
         return True
 
+    def read_on(self, *, whatever_comes: bool) -> None:
+        """Read past the messages that may be unacknowledged, or no longer.
+
+        For a main thread that takes no more messages until publications are answered: the answers may stand
+        in line behind messages of a broker that does not keep to Receive Maximum.
+        """
+        if self._connection.read_on != whatever_comes:
+            self._connection.read_on = whatever_comes
+            self._connection.wake()
+
     def completed(self) -> list[Delivery]:
         """Return the deliveries decided since the last call, and run `on_connected` after a connect.
 
