@@ -80,6 +80,18 @@ class Mosquitto:
         self.stop()
         self.start()
 
+    def save(self) -> None:
+        """Have it write what it holds to the disk; it needs `persistence true`."""
+        database = self.folder / "mosquitto.db"
+        before = database.stat().st_mtime_ns if database.exists() else 0
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 30
+        while not database.exists() or database.stat().st_mtime_ns == before:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"mosquitto did not save:\n{self.log.read_text()}")
+            time.sleep(0.01)
+
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)

@@ -60,7 +60,7 @@ class Found(NamedTuple):
         return bool(self.lost or self.different or self.missing or self.unexpected)
 
     def __str__(self) -> str:
-        other = f", state differs in {', '.join(self.different)}" if self.different else ""
+        other = f", state differs in {len(self.different)} columns" if self.different else ""
         more = f", {self.unexpected} unexpected events" if self.unexpected else ""
         return f"{self.lost} inputs and {self.missing} events lost{other}{more}"
 

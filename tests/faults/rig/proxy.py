@@ -85,6 +85,8 @@ class Proxy:
         self.delay = 0.0
         self.rate = 0.0
         self.withhold: frozenset[int] = frozenset()
+        self._open = asyncio.Event()
+        self._open.set()
         self.wires: list[Wire] = []
         self._broker_port = broker_port
         self._writers: set[asyncio.StreamWriter] = set()
@@ -106,6 +108,14 @@ class Proxy:
     def cut(self) -> int:
         """Reset every connection; returns how many there were."""
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+
+    def stall(self) -> None:
+        """Pass nothing on, either way, until `resume`."""
+        self._loop.call_soon_threadsafe(self._open.clear)
+
+    def resume(self) -> None:
+        """Pass on what comes, and what is still held on a connection that is still there."""
+        self._loop.call_soon_threadsafe(self._open.set)
 
     @property
     def acks(self) -> list[float]:
@@ -195,6 +205,7 @@ class Proxy:
         while item := await queue.get():
             due, packet = item
             await asyncio.sleep(max(due - self._loop.time(), 0))
+            await self._open.wait()
             if from_broker and packets.kind(packet) in self.withhold:
                 wire.withheld += 1
                 continue

@@ -24,8 +24,8 @@ class Workload:
     sensors: int = 5
     steps: int = 400
     seed: int = 1
-    # Whole seconds in the near past: old enough for any clock, young enough for any limit.
-    start: float = field(default_factory=lambda: float(int(time.time()) - 7200))
+    # Whole seconds of yesterday: a reading too far in the future is rejected, and rightly.
+    start: float = field(default_factory=lambda: float(int(time.time()) - 86_400))
     prefix: str = "sensors"
 
     def __len__(self) -> int:
