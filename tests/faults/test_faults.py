@@ -7,14 +7,14 @@ import shutil
 import numpy as np
 import pytest
 import rows
-from rig.bench import ROWS, Bench
+from rig.bench import EVENTFUL, ROWS, Bench
 from rig.oracle import Expected, differences, taken
 from rig.workload import Workload
 
 from streamdetect.core.readings import Readings
 
 QUICK = (3, 9, 16, 17, 21)
-CONFIG = {"detectors": [{"name": "lab"}]}
+CONFIG = {"detectors": [{"name": "lab"} | EVENTFUL]}
 
 rows.load()
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 DURABLE = ("persistence true", "autosave_on_changes true", "autosave_interval 1")
 """A Mosquitto that has on disk what it acknowledged."""
 
+EVENTFUL = {
+    "threshold": {"sigma": 0.5, "smoothing": 3, "sigma_floor": 0.05},
+    "incidents": {"evidence": 0.0, "close_after": 1},
+}
+"""Judges so hastily that there are many events that may get lost."""
+
 
 class Outcome(NamedTuple):
     """What a row found, and whether the promise holds."""
@@ -115,7 +121,9 @@ class Bench:
             "mqtt": {"port": port, "client_id": "faults"},
             "metrics": {"port": http},
             "state": {"directory": str(folder / "state")},
-            "detectors": [{"name": "lab", "payload": {"time": "time"}} | sections.pop("detector", {})],
+            "detectors": [
+                {"name": "lab", "payload": {"time": "time"}} | EVENTFUL | sections.pop("detector", {})
+            ],
         }
         for name, section in sections.items():
             config[name] = config.get(name, {}) | section

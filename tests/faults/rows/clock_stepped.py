@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rig.bench import Bench, Outcome, row
+from rig.bench import EVENTFUL, Bench, Outcome, row
 from rig.oracle import Expected, judge
 from rig.waiting import took, until
 from rig.workload import Workload
@@ -31,7 +31,7 @@ def clock_stepped(bench: Bench) -> Outcome:
     clock = bench.folder / "clock"
     plant = bench.plant(environment=_faked(clock))
     daemon = plant.daemon
-    daemon.config["detectors"].append({"name": _ARRIVAL, "topics": ["live/#"]})
+    daemon.config["detectors"].append({"name": _ARRIVAL, "topics": ["live/#"]} | EVENTFUL)
     timed = Workload(steps=_READINGS * len(_STEPS))
     untimed = Workload(steps=timed.steps, seed=2, prefix="live")
     _set(clock, 0)
