@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from real_broker import Mosquitto
+
+# A shell starts what it puts in the background deaf to SIGINT, and children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline measures the machine, not the code.
 settings.register_profile("streamdetect", deadline=None, max_examples=40)

@@ -26,7 +26,7 @@ class IncidentSettings:
     """When anomalous verdicts become an incident, and when it is over. Counts are in windows."""
 
     consecutive: int = 1  # anomalous windows in a row that open one,
-    evidence: float = 40.0  # once their (error - threshold) / sigma add up to this
+    evidence: float = 20.0  # once their (error - threshold) / sigma add up to this
     close_ratio: float = 1.0  # it closes at errors up to this share of the threshold
     close_after: int = 20  # windows in a row that close one
     cooldown: int = 0  # after one closes, none opens for so long

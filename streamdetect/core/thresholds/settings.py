@@ -32,7 +32,7 @@ class ThresholdSettings:
     history: int = 2000
     smoothing: int = 20
     min_count: int = 100
-    sigma_floor: float = 0.5  # in units of the training error's std
+    sigma_floor: float = 0.2  # in units of the training error's std
     guard: float = 4.0  # an anomalous error is remembered as mean + guard sigma at most; 0 = not at all
     until_min_count: Literal["training", "silent"] = "training"
     regime_change_after: int = 500  # 0 = never
