@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,18 @@ from streamdetect.store import DetectorState, Eviction, Intake
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCALINGS = {
-    "none": Scaling("none"),
-    "sensor": Scaling("sensor", history=64),
-    "affine": Scaling("affine", (1.0,), (2.0,)),
+THRESHOLD = ThresholdSettings(history=40, min_count=6, regime_change_after=12, smoothing=3)
+
+VARIANTS = {
+    "none": {},
+    "sensor": {"scaling": Scaling("sensor", history=64)},
+    "affine": {"scaling": Scaling("affine", (1.0,), (2.0,)), "stride": 2},
+    **{
+        kind: {"threshold": replace(THRESHOLD, kind=kind)}
+        for kind in ("ewma", "robust", "quantile", "pot", "training", "fixed")
+    },
+    "short": {"min_steps": 2},
+    **{f"two features, {policy}": {"features": 2, "missing": policy} for policy in ("drop", "hold", "mask")},
 }
 
 
@@ -37,7 +46,7 @@ def detector_settings(**changes) -> DetectorSettings:
         "features": 1,
         "scaling": Scaling("none"),
         "training_error": TrainingError(0.5, 0.2),
-        "threshold": ThresholdSettings(history=40, min_count=6, regime_change_after=12, smoothing=3),
+        "threshold": THRESHOLD,
         "incidents": IncidentSettings(consecutive=2, close_after=2, cooldown=3, close_ratio=0.9),
         "max_gap": 30.0,
         "max_sensors": 5,
@@ -59,7 +68,11 @@ class Live:
         return self.state.detector
 
     def feed(self, readings: Readings) -> Intake | None:
-        """Take readings in as the pipeline does."""
+        """Take readings in as the pipeline does; two features are made of one, some missing."""
+        if self.detector.settings.features == 2:
+            values = np.concatenate([readings.values, readings.values[::-1]], axis=1)
+            values[(values * 1e6).astype(np.int64) % 5 == 0] = np.nan
+            readings = Readings(readings.sensors, readings.times, values)
         pushed = self.detector.push(readings)
         errors, by_feature = self.detector.score(pushed)
         self.detector.judge(pushed, errors, by_feature)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
-from lab import SCALINGS, Live, batches, same
+from lab import VARIANTS, Live, batches, same
 
 from streamdetect.core.joining import Pending
 from streamdetect.core.readings import Readings
@@ -73,10 +73,11 @@ def test_a_changed_byte_never_does_worse_than_being_refused(written, data):
         decode(bytes(record))
 
 
-@given(batches(), st.sampled_from(["none", "sensor", "affine"]), st.data())
-def test_a_replay_ends_where_the_detector_did(stream, scaling, data):
+@pytest.mark.parametrize("variant", VARIANTS)
+@given(stream=batches(), data=st.data())
+def test_a_replay_ends_where_the_detector_did(variant, stream, data):
 
-    live, again = Live(scaling=SCALINGS[scaling]), Live(scaling=SCALINGS[scaling])
+    live, again = Live(**VARIANTS[variant]), Live(**VARIANTS[variant])
     written = []
     for readings in stream:
         if data.draw(st.integers(0, 5)) == 0:

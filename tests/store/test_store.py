@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab import SCALINGS, Live, batches, copy_of, same
+from lab import VARIANTS, Live, batches, copy_of, same
 
 import streamdetect.store.database
 import streamdetect.store.state
@@ -45,13 +45,13 @@ def small_parts(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_parts")
-@given(stream=batches(), scaling=st.sampled_from(sorted(SCALINGS)), data=st.data())
+@given(stream=batches(), variant=st.sampled_from(sorted(VARIANTS)), data=st.data())
 def test_any_interleaving_of_commit_snapshot_and_kill_restores_what_was_committed(
-    stream, scaling, data, directory
+    stream, variant, data, directory
 ):
     """A kill loses what was not committed; the broker sends that again, and some of the rest as well."""
     path = directory()
-    live, uninterrupted = (Live(scaling=SCALINGS[scaling], max_sensors=7) for _ in range(2))
+    live, uninterrupted = (Live(**VARIANTS[variant] | {"max_sensors": 7}) for _ in range(2))
     store = Store(path, 300.0)
     store.load()
     store.commit(Change(), [live.state])
