@@ -7,20 +7,22 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from zlib import crc32
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "streamdetect-check"
 SUITE = "bookworm"
 PACKAGES = (
     "ca-certificates,curl,dbus,hostname,libnss-systemd,mosquitto,mosquitto-clients,openssl,"
-    "python3,python3-venv,systemd,systemd-sysv"
+    "procps,python3,python3-venv,systemd,systemd-sysv"
 )
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CONTAINER = ("systemd-nspawn", "-q", "--register=no", "--keep-unit", "--volatile=overlay")
 CHECKOUT = ("LICENSE", "README.md", "config.yaml", "deploy", "pyproject.toml", "streamdetect")
 
 
 def debian() -> Path:
     """Return the root of a minimal Debian, made once."""
-    root = CACHE / SUITE
+    root = CACHE / f"{SUITE}-{crc32(PACKAGES.encode()):08x}"
     if not root.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         making = CACHE / f"{SUITE}.making"
@@ -42,18 +44,7 @@ def wheels(project: Path) -> Path:
         "&& rm /wheels/streamdetect-*"
     )
     binds = [*own, f"--bind={folder}:/wheels", f"--bind-ro={project}:/checkout"]
-    _run(
-        "systemd-nspawn",
-        "-q",
-        "--register=no",
-        "--volatile=overlay",
-        "-D",
-        debian(),
-        *binds,
-        "sh",
-        "-c",
-        script,
-    )
+    _run(*CONTAINER, "-D", debian(), *binds, "sh", "-c", script)
     return folder
 
 
@@ -73,26 +64,16 @@ class Machine:
 
     def __init__(self, project: Path) -> None:
         binds = [f"--bind-ro={wheels(project)}:/wheels", f"--bind={project}:/usr/src/streamdetect"]
-        options = [
-            "-q",
-            "--register=no",
-            "--keep-unit",
-            "--console=pipe",
-            "--private-network",
-            "--volatile=overlay",
-        ]
-        self._process = subprocess.Popen(
-            ["systemd-nspawn", *options, "-bD", debian(), *binds],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [*CONTAINER, "--console=pipe", "--private-network", "-bD", debian(), *binds]
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         self._leader = self._find_leader()
-        self.shell("systemctl is-system-running --wait || true")
+        self.until("systemctl is-system-running --wait | grep -Eqx 'running|degraded'")
+        self.shell("printf '[global]\\nno-index = true\\nfind-links = /wheels\\n' > /etc/pip.conf")
 
     def shell(self, script: str, *, ok: bool = True) -> str:
         """Run a script as root; returns what it printed."""
-        home = {"PATH": PATH, "HOME": "/root", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+        home = {"PATH": PATH, "HOME": "/root"}
         done = subprocess.run(
             ["nsenter", "-t", str(self._leader), "-a", "/bin/bash", "-euo", "pipefail", "-c", script],
             check=False,
