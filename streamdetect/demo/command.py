@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streamdetect.demo.plant import Injection
 
 _DEMO_SPEED = 100.0
-_PLANT_SPEED = 1.0
+_PLANT_SPEED = 10.0  # a reading a second of each sensor
 _MOST_SENSORS = 1000
 _QOS = 1
 _AGAIN = 5.0  # s before the plant tries a lost broker again
