@@ -91,7 +91,7 @@ install_python() {
         echo "$("$python" --version) is too old, 3.11 is needed; PYTHON=... names another one" >&2
         return 1
     fi
-    wanted=$("$python" --version && sha256sum pyproject.toml)
+    wanted=$(pwd && "$python" --version && sha256sum pyproject.toml)
     if [[ ! -x $venv/bin/python ]]; then
         "$python" -m venv "$venv" || return
     fi
