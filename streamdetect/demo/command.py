@@ -42,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--seconds", type=_positive, default=math.inf, help="end after so long [run until Ctrl-C]"
     )
     parser.add_argument("--sensors", metavar="N", type=_count, default=24, help="[%(default)s]")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the plant [%(default)s]")
+    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the plant [%(default)s]")
     parser.add_argument(
         "--speed",
         type=_positive,
@@ -115,6 +115,13 @@ def _positive(text: str) -> float:
     number = float(text)
     if not number > 0:
         raise ArgumentTypeError(f"must be > 0, got {text}")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ArgumentTypeError(f"must be >= 0, got {text}")
     return number
 
 

@@ -68,7 +68,7 @@ class Demo:
         pace = Pace(speed, WARM_UP, time.time() // 1 - HISTORY)
         self.feed = Feed(self.plant, pace, seconds=seconds, lag=self._lag)
         self._listener = Listener(HOST, port, f"{self._daemon.config.events.prefix}/events/#", self._heard)
-        self._trouble: StreamdetectError | None = None
+        self._trouble: BaseException | None = None
         self._stops = 0
 
     def run(self) -> None:
@@ -130,7 +130,7 @@ class Demo:
                 self.feed.run(publisher)
             self._wait(lambda: self._lag() <= 0, "the daemon does not get every reading")
             self._wait(lambda: self._listener.received >= self._watch.events, "events are missing")
-        except StreamdetectError as error:
+        except BaseException as error:  # noqa: BLE001 - raised on the main thread
             self._trouble = error
         finally:
             self._daemon.stop()

@@ -19,12 +19,22 @@ from streamdetect.cli import main
 from streamdetect.config import parse
 from streamdetect.demo import settings
 from streamdetect.demo.broker import EmbeddedBroker
+from streamdetect.demo.plant import Plant
 from streamdetect.demo.running import Demo
 from streamdetect.errors import StreamdetectError
 
 COMMAND = [sys.executable, "-m", "streamdetect", "demo"]
 QUICK = ["--seconds", "1", "--sensors", "8", "--speed", "1000"]
 CLOSING = re.compile(r"injected (\d+), found (\d+), missed (\d+), false (\d+)")
+
+
+@pytest.fixture
+def own_signals():
+    """Give the handlers back that a demo in this process takes."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def closing(text):
@@ -43,16 +53,12 @@ def test_every_kind_of_fault_is_injected_and_found(seed):
         assert f"injected  {kind} in line-1/" in done.stdout
 
 
+@pytest.mark.usefixtures("own_signals")
 def test_faults_that_nobody_finds_are_missed_and_the_demo_fails(monkeypatch, capsys):
     blind = settings._TEXT.replace("sigma: 4.0", "sigma: 1000000.0")
     assert blind != settings._TEXT
     monkeypatch.setattr(settings, "_TEXT", blind)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        status = main(["demo", *QUICK])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    status = main(["demo", *QUICK])
     printed = capsys.readouterr().out
     injected, found, missed, _ = closing(printed)
     assert status == 1
@@ -94,6 +100,17 @@ def test_where_the_usual_metrics_port_is_taken_another_one_is_found(demo, tmp_pa
     other._daemon.http.close()
     other._daemon._store.close()
     assert other.metrics_url != demo.metrics_url
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_a_failure_on_the_plants_thread_is_one_of_the_demo(monkeypatch, capsys):
+    def broken(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Plant, "step", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["demo", *QUICK])
+    assert "injected 0" not in capsys.readouterr().out
 
 
 def test_the_broker_refuses_mqtt_5_so_the_daemon_must_not_speak_it(until, tmp_path):
@@ -170,7 +187,7 @@ def test_the_plant_alone_outlives_a_broker_that_is_not_there(free_port):
         plant.terminate()
 
 
-@pytest.mark.parametrize("wrong", ["--sensors=0", "--seconds=0", "--speed=nan", "--seed=x"])
+@pytest.mark.parametrize("wrong", ["--sensors=0", "--seconds=0", "--speed=nan", "--seed=x", "--seed=-1"])
 def test_wrong_options_are_refused(wrong, capsys):
     with pytest.raises(SystemExit) as end:
         main(["demo", wrong])
