@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Runtime = Literal["onnx", "tensorflow"]
 
+onnxruntime.disable_telemetry_events()  # how it is used is nobody's business
+
 ONNX_BATCH = 512  # rows; past this nothing gets faster, and memory is bounded
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
