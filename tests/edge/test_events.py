@@ -169,8 +169,8 @@ def test_the_events_of_a_real_detector_are_valid():
         scaling=Scaling("none"),
         training_error=TrainingError(0.1, 0.05),
         idle_after=1e6,
-        threshold=ThresholdSettings(min_count=10, history=50, regime_change_after=60),
-        incidents=IncidentSettings(update_every=5, critical_score=3.0),
+        threshold=ThresholdSettings(min_count=10, history=50, smoothing=1, guard=0.0, regime_change_after=60),
+        incidents=IncidentSettings(evidence=0.0, close_after=1, update_every=5, critical_score=3.0),
     )
     detector = Detector(settings, np.zeros_like)
     level = np.concatenate(

@@ -85,6 +85,7 @@ def test_reports_add_up():
         Outcome.DUPLICATE: 2,
         Outcome.LATE: 0,
         Outcome.CARDINALITY: 2,
+        Outcome.INCOMPLETE: 0,
     }
     assert found["windows_scored_total", (d,)] == 6
     assert found["anomalies_total", (d,)] == 2

@@ -9,6 +9,9 @@ from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.recordings import Recording
 
+# Judges each error by itself, so that what opens and closes an incident can be told from the readings.
+HASTY = {"sigma": 5.0, "min_count": 20, "smoothing": 1, "sigma_floor": 0.05, "guard": 0.0}
+
 
 @pytest.fixture(scope="session")
 def make_recording():
@@ -35,8 +38,8 @@ def make_detector():
             features=features,
             scaling=Scaling("none"),
             training_error=TrainingError(mean=0.1, std=0.1),
-            threshold=ThresholdSettings(**{"sigma": 5.0, "min_count": 20, **threshold}),
-            incidents=incidents or IncidentSettings(),
+            threshold=ThresholdSettings(**{**HASTY, **threshold}),
+            incidents=incidents or IncidentSettings(evidence=0.0, close_after=1),
         )
         return Detector(
             settings, lambda windows: np.broadcast_to(windows.mean(1, keepdims=True), windows.shape)
