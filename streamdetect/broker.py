@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from streamdetect.config import secrets
 from streamdetect.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -82,13 +83,14 @@ def tls_context(tls: TlsConfig) -> ssl.SSLContext:
     """Return a context that verifies the broker's certificate and its host name.
 
     Raises:
-        ConfigError: a file cannot be read or does not fit.
+        ConfigError: a file cannot be read or does not fit, or the private key is open to other users.
     """
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError([Problem("mqtt.tls.ca_file", _why(error), repr(str(tls.ca_file)))]) from error
     if tls.cert_file is not None:
+        secrets.check_closed("mqtt.tls.key_file", str(tls.key_file))
         try:
             context.load_cert_chain(tls.cert_file, tls.key_file, tls.key_password_value())
         except (OSError, ssl.SSLError) as error:

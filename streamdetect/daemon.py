@@ -9,8 +9,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from streamdetect import __version__
+from streamdetect.access import access
 from streamdetect.assembly import assemble
 from streamdetect.committing import Committer
+from streamdetect.failpoints import VARIABLE, failpoint
 from streamdetect.http import HttpServer, Pages
 from streamdetect.inbox import Inbox
 from streamdetect.lineup import Lineup
@@ -88,7 +90,7 @@ class Daemon:
             self.metrics.gauges = self._vitals.gauges()
             self.metrics.counters = [self._vitals.counters, self.edge.counters]
             port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
-            self.http = HttpServer(port.host, port.port, pages) if port.enabled else None
+            self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
             undo.pop_all()
 
     # Signals
@@ -150,6 +152,8 @@ class Daemon:
             self._stop()
 
     def _start(self) -> None:
+        if failpoint.asked:
+            log.warning("made to fail: %s=%s", VARIABLE, failpoint.asked)
         if not self._store.durable:
             level = logging.WARNING if self.config.mqtt.qos else logging.INFO
             log.log(level, "no state.directory: state is kept in memory, and lost when the daemon ends")

@@ -29,11 +29,15 @@ class _Armed(NamedTuple):
 
 
 class Failpoints:
-    """What the environment asks for, and how often each name was passed."""
+    """What the environment asks for, and how often each name was passed.
+
+    Attributes:
+        asked: what is in the variable; empty without.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        text = environment.get(VARIABLE, "")
-        self._armed = dict(map(_parse, text.split(","))) if text else {}
+        self.asked = environment.get(VARIABLE, "")
+        self._armed = dict(map(_parse, self.asked.split(","))) if self.asked else {}
         self._passed: dict[str, int] = {}
 
     def __call__(self, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 
+from streamdetect.access import Access
 from streamdetect.errors import StreamdetectError
 from streamdetect.logs import printable
 
@@ -55,11 +57,13 @@ class HttpServer:
         StreamdetectError: the address cannot be listened on.
     """
 
-    def __init__(self, host: str, port: int, pages: Pages) -> None:
+    def __init__(self, host: str, port: int, pages: Pages, access: Access | None = None) -> None:
         """Listen at once: a port in use is known before anything else starts. Port 0 takes a free one."""
+        access = access or Access()
+        self._scheme = "https" if access.tls else "http"
         try:
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self._server = _Server(family, address, pages)
+            self._server = _Server(family, address, pages, access)
         except OSError as error:
             where = f"{host}:{port}"
             raise StreamdetectError(f"metrics: cannot listen on {where}: {error.strerror}") from error
@@ -72,7 +76,7 @@ class HttpServer:
         """Where it is, without a path."""
         host, port = self._server.server_address[:2]
         name = str(host)
-        return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+        return f"{self._scheme}://[{name}]:{port}" if ":" in name else f"{self._scheme}://{name}:{port}"
 
     def start(self) -> None:
         """Begin to answer."""
@@ -93,18 +97,26 @@ class _Server(ThreadingMixIn, TCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, family: int, address: Any, pages: Pages) -> None:  # noqa: ANN401 - as the family has it
+    def __init__(self, family: int, address: Any, pages: Pages, access: Access) -> None:  # noqa: ANN401 - as the family has it
         self.address_family = family
-        self.pages = pages
+        self.pages, self.access = pages, access
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; what TLS needs to agree on is left to the request's own thread."""
+        request, client_address = super().get_request()
+        if self.access.tls:
+            request = self.access.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        return request, client_address
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
         """Serve the request on a thread of its own, or turn it away."""
         if not self._places.acquire(blocking=False):
             with suppress(OSError):
                 request.settimeout(0)
-                request.send(_BUSY)
+                if not self.access.tls:
+                    request.send(_BUSY)
             self.shutdown_request(request)
             return
         try:
@@ -134,12 +146,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.settimeout(_DEADLINE)
+            self.connection.do_handshake()
         # A timeout of the socket alone begins anew with every byte.
         reader = _Reader(self.connection, time.monotonic() + _DEADLINE)
         self.rfile = io.BufferedReader(reader)
 
     def do_GET(self) -> None:
         """Answer with the page."""
+        if not self.server.access.grants(self.headers.get("Authorization")):
+            self._answer(HTTPStatus.UNAUTHORIZED, _TEXT, b"Unauthorized\n")
+            return
         try:
             answer = self._page(self.path.partition("?")[0])
         except Exception:
@@ -184,6 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="streamdetect", charset="UTF-8"')
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
         self.end_headers()

@@ -12,6 +12,7 @@ from streamdetect.config.service import (
     EventsConfig,
     LoggingConfig,
     MetricsConfig,
+    ServerTlsConfig,
     ShutdownConfig,
     StateConfig,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "MetricsConfig",
     "MqttConfig",
     "PayloadConfig",
+    "ServerTlsConfig",
     "ShutdownConfig",
     "StateConfig",
     "ThresholdConfig",

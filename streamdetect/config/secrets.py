@@ -28,10 +28,7 @@ def from_file(option: str, path: str) -> str:
         raise _problem(option, f"cannot be read: {error.strerror}", path) from error
     except UnicodeDecodeError:
         raise _problem(option, "must be UTF-8 text", path) from None
-    if mode & stat.S_IRWXO:
-        raise _problem(
-            option, f"must be closed to other users (chmod o= {path}), mode is {stat.S_IMODE(mode):04o}"
-        )
+    _refuse_open(option, path, mode)
     if len(secret) > _MAX_BYTES:
         raise _problem(option, "must be at most 64 KiB", path)
     return _not_empty(option, secret.removesuffix("\n").removesuffix("\r"), path)
@@ -44,6 +41,26 @@ def from_environment(option: str, name: str) -> str:
         ConfigError: the variable is not set or empty.
     """
     return _not_empty(option, os.environ.get(name, ""), name)
+
+
+def check_closed(option: str, path: str) -> None:
+    """See that a file which others read for us, like a private key, is closed to other users.
+
+    Raises:
+        ConfigError: it is not there, or open to all.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise _problem(option, f"cannot be read: {error.strerror}", path) from error
+    _refuse_open(option, path, mode)
+
+
+def _refuse_open(option: str, path: str, mode: int) -> None:
+    if mode & stat.S_IRWXO:
+        raise _problem(
+            option, f"must be closed to other users (chmod o= {path}), mode is {stat.S_IMODE(mode):04o}"
+        )
 
 
 def _not_empty(option: str, secret: str, where: str) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from streamdetect.codecs.filters import check_filter, overlap
+from streamdetect.config import secrets
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
 
@@ -77,6 +78,29 @@ class EventsConfig(Section):
             )
 
 
+class ServerTlsConfig(Section):
+    """TLS on the HTTP port."""
+
+    enabled: bool = False
+    """Speak TLS only."""
+    cert_file: str | None = None
+    """Our certificate, with those between it and the authority."""
+    key_file: str | None = None
+    """Its private key: a file closed to other users."""
+    client_ca_file: str | None = None
+    """Let in only clients with a certificate of this authority."""
+
+    def broken(self) -> Iterator[Broken]:
+        """Find files that are missing, or without use."""
+        for name in ("cert_file", "key_file"):
+            if self.enabled and getattr(self, name) is None:
+                yield Broken(name, "is required with enabled: true", also=("enabled",))
+        if not self.enabled:
+            for name in ("cert_file", "key_file", "client_ca_file"):
+                if getattr(self, name) is not None:
+                    yield Broken(name, "needs enabled: true", getattr(self, name), also=("enabled",))
+
+
 class MetricsConfig(Section):
     """The HTTP port for Prometheus and health checks."""
 
@@ -90,6 +114,28 @@ class MetricsConfig(Section):
     """Give single sensors series of their own."""
     max_sensors: Annotated[int, Field(ge=0)] = 1_000
     """At most so many of them; the others are only counted."""
+    username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f]{1,256}$")] | None = None
+    """Answer only who gives this name and the password (basic authentication; without TLS, in the clear)."""
+    password_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file, closed to other users, that holds the password."""
+    tls: ServerTlsConfig = ServerTlsConfig()
+    """TLS, with client certificates if so wanted."""
+
+    def password_value(self) -> str:
+        """Read the password.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return secrets.from_file("metrics.password_file", str(self.password_file))
+
+    def broken(self) -> Iterator[Broken]:
+        """Find a name without a password, or a password without a name."""
+        if (self.username is None) != (self.password_file is None):
+            missing, given = (
+                ("username", "password_file") if self.username is None else ("password_file", "username")
+            )
+            yield Broken(missing, f"is required with {given}", also=(given,))
 
 
 class LoggingConfig(Section):
