@@ -62,6 +62,8 @@ def connect(path: Path | None, schema: str) -> sqlite3.Connection:
         DamagedError: it is no database of this version, or its structure is broken.
     """
     fresh = path is None or not path.exists()
+    if fresh and path is not None:
+        _make_private(path)
     connection = sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
     connection.text_factory = lambda text: text.decode(errors="replace")  # the checksum tells
     try:
@@ -121,6 +123,18 @@ def told(path: Path | None) -> Iterator[None]:
         if code & 0xFF == sqlite3.SQLITE_READONLY and path is not None:
             passing = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         raise (UnavailableError if passing else DamagedError)(str(error)) from error
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that only we may read; SQLite gives its log the same mode.
+
+    Raises:
+        UnavailableError: the disk does not let us.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be made: {error.strerror}") from error
 
 
 def _create(connection: sqlite3.Connection, schema: str) -> None:

@@ -249,6 +249,8 @@ def test_the_directory_is_made_for_us_alone(directory):
     store = Store(path, 300.0)
     store.commit(Change(events=EVENTS))
     assert path.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}
+    assert (path / "state.db-wal").exists()
     store.close()
 
 

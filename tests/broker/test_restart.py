@@ -1,0 +1,203 @@
+"""The daemon as a process: killed, reloaded, stopped, and nobody downstream notices."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import yaml
+
+import streamdetect.models
+from streamdetect.assembly import assemble
+from streamdetect.config import validate
+from streamdetect.inbox import Message
+from streamdetect.pipeline import Pipeline
+
+GENERAL = Path(streamdetect.models.__file__).with_name("general")
+SENSORS = ("a", "b", "c")
+NORMAL = np.random.default_rng(1).normal(20.0, 1.0, 240)
+START = 1_700_000_000
+
+
+def reading(at, value):
+    return json.dumps({"time": START + at, "value": float(value)})
+
+
+def stream(first, last):
+    """Readings of a sensor that breaks twice."""
+    values = NORMAL.copy()
+    values[120:130] += 1e3
+    values[200:215] += 1e4
+    return [reading(at, values[at]) for at in range(first, last)]
+
+
+class Process:
+    """The daemon, a broker, and somebody who hears every event."""
+
+    def __init__(self, folder, broker, port, until) -> None:
+        self.folder, self.broker, self.until = folder, broker, until
+        self.url = f"http://127.0.0.1:{port}"
+        self.config = {
+            "mqtt": {"host": broker.host, "port": broker.port},
+            "metrics": {"port": port},
+            "state": {"directory": str(folder / "state")},
+            "detectors": [
+                {
+                    "name": "lab",
+                    "topics": ["in/#"],
+                    "payload": {"time": "time"},
+                    "threshold": {"smoothing": 1},
+                    "incidents": {"update_every": 3, "close_after": 3},
+                }
+            ],
+        }
+        self.process = None
+        self.heard = folder / "heard"
+        # A persistent session: what is published while nobody listens yet is not missed.
+        command = [
+            "mosquitto_sub",
+            "-p",
+            str(broker.port),
+            "-t",
+            "streamdetect/events/#",
+            "-q",
+            "1",
+            "-c",
+            "-i",
+            "ear",
+        ]
+        with self.heard.open("w") as file:
+            self.ear = subprocess.Popen(command, stdout=file)
+        until(lambda: "Sending SUBACK to ear" in broker.log.read_text(), "somebody listens")
+
+    def write(self) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
+
+    def start(self) -> None:
+        self.write()
+        command = [sys.executable, "-m", "streamdetect", "run", "-c", str(self.folder / "config.yaml")]
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(command, stderr=log)
+        self.until(self.ready, "ready")
+
+    def get(self, page) -> str:
+        try:
+            with urlopen(self.url + page, timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            return ""
+
+    def ready(self) -> bool:
+        return self.get("/readyz") == "ok\n"
+
+    def metric(self, name) -> float:
+        return sum(
+            map(
+                float,
+                re.findall(rf"^streamdetect_{name}(?:{{.*}})? (\S+)$", self.get("/metrics"), re.MULTILINE),
+            )
+        )
+
+    def end(self, number=signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.heard.read_text().splitlines()]
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+@pytest.fixture
+def daemon(tmp_path, mosquitto, free_port, until):
+    one = Process(tmp_path, mosquitto("max_inflight_messages 0"), free_port, until)
+    yield one
+    for process in (one.process, one.ear):
+        process.kill()
+        process.wait()
+
+
+def expected(config):
+    """The events of the same messages without any kill."""
+    pipeline = Pipeline(assemble(validate(config)))
+    found = []
+    for sensor in SENSORS:
+        for at, payload in enumerate(stream(0, len(NORMAL))):
+            message = Message(f"in/{sensor}", payload.encode(), 1, 1, 1, START + at, retain=False)
+            found += pipeline.process([message]).events
+    return found
+
+
+def test_kills_lose_no_reading_and_change_no_event(daemon, until):
+    daemon.start()
+    cuts = [0, 60, 125, 128, 205, len(NORMAL)]
+    for first, last in pairwise(cuts):
+        for sensor in SENSORS:
+            daemon.broker.publish(f"in/{sensor}", stream(first, last))
+        daemon.end(signal.SIGKILL)
+        daemon.start()
+    wanted = {event.id: json.loads(event.payload) for event in expected(daemon.config)}
+    assert len(wanted) >= 4 * len(SENSORS)
+    until(lambda: {event["id"] for event in daemon.events()} >= set(wanted), "all events")
+    assert daemon.end() == 0
+    heard = {event["id"]: event for event in daemon.events()}
+    assert heard == wanted
+    assert "set aside" not in daemon.log()
+
+
+def test_an_incident_survives_an_orderly_restart(daemon, until):
+    daemon.start()
+    daemon.broker.publish("in/a", stream(0, 60))
+    until(daemon.events, "an incident")
+    assert daemon.end() == 0
+    daemon.start()
+    assert daemon.metric("incidents_open") == 1
+    daemon.broker.publish("in/a", stream(60, 120))
+    closed = until(lambda: [event for event in daemon.events() if event["data"]["ended"]], "its end")
+    assert {event["data"]["incident"] for event in closed} == {daemon.events()[0]["data"]["incident"]}
+
+
+def test_a_reload_with_another_bundle_ends_what_is_open(daemon, until, tmp_path):
+    daemon.start()
+    daemon.broker.publish("in/a", stream(0, 60))
+    (opened, *_) = until(daemon.events, "an incident")
+    shutil.copytree(GENERAL, tmp_path / "bundle")
+    (tmp_path / "bundle" / "bundle.json").write_text(f" {(GENERAL / 'bundle.json').read_text()}")
+    daemon.config["detectors"][0]["bundle"] = str(tmp_path / "bundle")
+    daemon.write()
+    daemon.process.send_signal(signal.SIGHUP)
+    closed = until(lambda: [event for event in daemon.events() if event["data"]["ended"]], "its end")[0]
+    assert closed["data"]["reason"] == "restarted"
+    assert closed["data"]["incident"] == opened["data"]["incident"]
+    assert daemon.metric("detectors_restarted_total") == 1
+    assert daemon.metric("sensors") == 0
+    daemon.end(signal.SIGKILL)
+    daemon.start()  # on the new bundle's state: nothing more to end
+    assert daemon.metric("detectors_restarted_total") == 0
+    assert len([event for event in daemon.events() if event["data"]["ended"]]) == 1
+
+
+def test_a_second_daemon_is_turned_away(daemon):
+    daemon.start()
+    command = [sys.executable, "-m", "streamdetect", "run", "-c", str(daemon.folder / "config.yaml")]
+    second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert second.returncode == 1
+    assert f"is in use by process {daemon.process.pid}" in second.stderr
+    assert daemon.ready()
+
+
+def test_without_a_directory_it_says_so(daemon):
+    del daemon.config["state"]
+    daemon.start()
+    assert "WARNING daemon: no state.directory" in daemon.log()
+    assert daemon.metric("state_durable") == 0
