@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A deadline measures the machine, not the code.
-settings.register_profile("streamdetect", deadline=None, max_examples=40)
+# A deadline and a slow generator measure the machine, not the code; a fixture used with given makes what it
+# gives anew at each call. One profile for every folder: the last one loaded would hold for all of them.
+settings.register_profile(
+    "streamdetect",
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("streamdetect")
 
 
