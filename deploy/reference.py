@@ -21,8 +21,15 @@ from streamdetect.cli import COMMANDS
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.core.verdicts import SensorColumns
-from streamdetect.metrics import TRANSITIONS, WATCHED_COUNTERS, WATCHED_GAUGES, Metrics, Model, Watched
-from streamdetect.reports import MESSAGE_OUTCOMES, BatchReport, DetectorReport
+from streamdetect.monitoring.metrics import (
+    TRANSITIONS,
+    WATCHED_COUNTERS,
+    WATCHED_GAUGES,
+    Metrics,
+    Model,
+    Watched,
+)
+from streamdetect.monitoring.reports import MESSAGE_OUTCOMES, BatchReport, DetectorReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

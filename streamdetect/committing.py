@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamdetect.events import Event
-    from streamdetect.inbox import Message
-    from streamdetect.mqtt import MqttEdge
+    from streamdetect.mqtt.edge import MqttEdge
+    from streamdetect.mqtt.inbox import Message
     from streamdetect.outbox import Outbox
     from streamdetect.store import DetectorState, Entry, Store
 

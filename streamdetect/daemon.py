@@ -9,19 +9,19 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from streamdetect import __version__
-from streamdetect.access import access
 from streamdetect.assembly import assemble
 from streamdetect.committing import Committer
 from streamdetect.failpoints import VARIABLE, failpoint
-from streamdetect.http import HttpServer, Pages
-from streamdetect.inbox import Inbox
 from streamdetect.lineup import Lineup
-from streamdetect.metrics import Metrics
-from streamdetect.mqtt import MqttEdge
+from streamdetect.monitoring.access import access
+from streamdetect.monitoring.http import HttpServer, Pages
+from streamdetect.monitoring.metrics import Metrics
+from streamdetect.monitoring.vitals import Vitals
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
 from streamdetect.notify import Notifier
 from streamdetect.outbox import Outbox
 from streamdetect.store import Store
-from streamdetect.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streamdetect.assembly import assemble
 from streamdetect.errors import StreamdetectError
 from streamdetect.handover import hand_over
-from streamdetect.metrics import Model, Watched
+from streamdetect.monitoring.metrics import Model, Watched
 from streamdetect.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamdetect.assembly import Assembly
     from streamdetect.config import Config
     from streamdetect.events import Event
-    from streamdetect.metrics import Metrics
+    from streamdetect.monitoring.metrics import Metrics
     from streamdetect.store import DetectorState
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streamdetect.events import Event
-    from streamdetect.mqtt import MqttEdge
-    from streamdetect.publications import Delivery
+    from streamdetect.mqtt.edge import MqttEdge
+    from streamdetect.mqtt.publications import Delivery
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from streamdetect.errors import RejectedPayload
 from streamdetect.failpoints import failpoint
 from streamdetect.gathering import Gathered, Join
 from streamdetect.logs import Sparingly
-from streamdetect.reports import BatchReport, DetectorReport
+from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.core.moments import Floats
     from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.events import Event
-    from streamdetect.inbox import Message
+    from streamdetect.mqtt.inbox import Message
     from streamdetect.store import Entry
 
 log = logging.getLogger(__name__)

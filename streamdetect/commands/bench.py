@@ -16,7 +16,7 @@ import orjson
 from streamdetect.assembly import assemble
 from streamdetect.codecs.paths import parse_path
 from streamdetect.config import Config, load
-from streamdetect.inbox import Message
+from streamdetect.mqtt.inbox import Message
 from streamdetect.pipeline import Pipeline
 
 if TYPE_CHECKING:

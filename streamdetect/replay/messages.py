@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import orjson
 
-from streamdetect.broker import topic_problem
 from streamdetect.errors import DataError
+from streamdetect.mqtt.broker import topic_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

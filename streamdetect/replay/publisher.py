@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from streamdetect.broker import tls_context
 from streamdetect.errors import StreamdetectError
+from streamdetect.mqtt.broker import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from streamdetect.core.verdicts import SensorColumns
-from streamdetect.inbox import Inbox, Message
-from streamdetect.metrics import Metrics, Model, Watched
-from streamdetect.publications import Publication, Publications
-from streamdetect.reports import BatchReport, DetectorReport
+from streamdetect.monitoring.metrics import Metrics, Model, Watched
+from streamdetect.monitoring.reports import BatchReport, DetectorReport
+from streamdetect.mqtt.inbox import Inbox, Message
+from streamdetect.mqtt.publications import Publication, Publications
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streamdetect.config import MqttConfig
-from streamdetect.inbox import Inbox
-from streamdetect.mqtt import MqttEdge
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streamdetect.inbox import Message
+    from streamdetect.mqtt.inbox import Message
 
     Edges = Callable[..., tuple[MqttEdge, Inbox]]
 

@@ -15,8 +15,8 @@ from paho.mqtt.client import Client
 
 from streamdetect.config import MqttConfig
 from streamdetect.errors import ConfigError
-from streamdetect.inbox import Inbox
-from streamdetect.mqtt import MqttEdge
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
 
 
 def receives(broker, inbox, take):

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from streamdetect.events import Event
+from streamdetect.mqtt.publications import Delivery
 from streamdetect.outbox import Outbox
-from streamdetect.publications import Delivery
 
 ACL = "topic readwrite in/#\ntopic write out/#\ntopic read out/#\ntopic readwrite test/#\n"
 

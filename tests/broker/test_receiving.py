@@ -7,7 +7,7 @@ import sys
 
 from paho.mqtt.client import Client
 
-from streamdetect.inbox import Inbox
+from streamdetect.mqtt.inbox import Inbox
 
 NUMBERS = [str(number) for number in range(100)]
 
@@ -15,8 +15,8 @@ NUMBERS = [str(number) for number in range(100)]
 CONSUMER = """
 import sys, time
 from streamdetect.config import MqttConfig
-from streamdetect.inbox import Inbox
-from streamdetect.mqtt import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
+from streamdetect.mqtt.edge import MqttEdge
 
 inbox = Inbox(1000)
 settings = MqttConfig(host="127.0.0.1", port=int(sys.argv[1]), client_id="edge", max_undelivered_messages=30)
@@ -200,7 +200,7 @@ def test_a_topic_that_is_not_utf_8_arrives_without_its_name():
     from paho.mqtt.client import MQTTMessage  # noqa: PLC0415 - only here
 
     from streamdetect.config import MqttConfig  # noqa: PLC0415
-    from streamdetect.mqtt import MqttEdge  # noqa: PLC0415
+    from streamdetect.mqtt.edge import MqttEdge  # noqa: PLC0415
 
     clients: list[Client] = []
 

@@ -19,7 +19,7 @@ import yaml
 import streamdetect.models
 from streamdetect.assembly import assemble
 from streamdetect.config import validate
-from streamdetect.inbox import Message
+from streamdetect.mqtt.inbox import Message
 from streamdetect.pipeline import Pipeline
 
 GENERAL = Path(streamdetect.models.__file__).with_name("general")

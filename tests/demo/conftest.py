@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamdetect.demo.running import Demo
-from streamdetect.inbox import Message
+from streamdetect.mqtt.inbox import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from streamdetect import http as module
-from streamdetect.access import access
 from streamdetect.config import MetricsConfig, ServerTlsConfig, validate
 from streamdetect.errors import ConfigError
-from streamdetect.http import HttpServer, Pages
+from streamdetect.monitoring import http as module
+from streamdetect.monitoring.access import access
+from streamdetect.monitoring.http import HttpServer, Pages
 
 
 @pytest.fixture(scope="module")

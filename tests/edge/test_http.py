@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from streamdetect import http as module
 from streamdetect.errors import StreamdetectError
-from streamdetect.http import HttpServer, Pages
+from streamdetect.monitoring import http as module
+from streamdetect.monitoring.http import HttpServer, Pages
 
 
 @pytest.fixture

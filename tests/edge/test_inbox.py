@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from streamdetect.inbox import Inbox, Message
+from streamdetect.mqtt.inbox import Inbox, Message
 
 FOREVER = 60.0
 

@@ -14,7 +14,7 @@ from streamdetect.core.detector import Detector
 from streamdetect.core.scaling import Scaling
 from streamdetect.errors import ConfigError
 from streamdetect.events import EventEncoder
-from streamdetect.inbox import Message
+from streamdetect.mqtt.inbox import Message
 from streamdetect.pipeline import Pipeline
 
 FEATURES = ("temperature", "humidity")

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.core.verdicts import SensorColumns
-from streamdetect.metrics import WATCHED_COUNTERS, WATCHED_GAUGES, Metrics, Model, Watched
-from streamdetect.reports import BatchReport, DetectorReport
-from streamdetect.sensor_series import sensor_series
+from streamdetect.monitoring.metrics import WATCHED_COUNTERS, WATCHED_GAUGES, Metrics, Model, Watched
+from streamdetect.monitoring.reports import BatchReport, DetectorReport
+from streamdetect.monitoring.sensor_series import sensor_series
 
 NAN = np.nan
 

@@ -10,10 +10,10 @@ from streamdetect.committing import COMMIT_EVERY, LULL, LULL_MESSAGES, RETRY_EVE
 from streamdetect.config import MqttConfig
 from streamdetect.core.readings import Readings
 from streamdetect.events import Event
-from streamdetect.inbox import Inbox, Message
-from streamdetect.mqtt import MqttEdge
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox, Message
+from streamdetect.mqtt.publications import Delivery
 from streamdetect.outbox import Outbox
-from streamdetect.publications import Delivery
 from streamdetect.store import Store
 
 EVENT = Event("id", "out/x", b"{}")

@@ -14,9 +14,9 @@ import streamdetect.models
 from streamdetect.assembly import assemble
 from streamdetect.config import validate
 from streamdetect.errors import ConfigError, Problem
-from streamdetect.inbox import Message
 from streamdetect.lineup import Lineup
-from streamdetect.metrics import Metrics
+from streamdetect.monitoring.metrics import Metrics
+from streamdetect.mqtt.inbox import Message
 from streamdetect.store import Change, Store
 
 GENERAL = Path(streamdetect.models.__file__).with_name("general")

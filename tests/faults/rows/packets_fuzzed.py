@@ -12,7 +12,8 @@ from rig.workload import Workload
 # The daemon as it is, but for the pause before it connects again: a second each would make it a day.
 _IMPATIENT = """
 import sys
-from streamdetect import cli, connection
+from streamdetect import cli
+from streamdetect.mqtt import connection
 connection._FIRST_DELAY, connection._LASTING = 0.001, -1.0
 sys.exit(cli.main())
 """

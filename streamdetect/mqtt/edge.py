@@ -1,6 +1,6 @@
 """The thin edge to the broker, as the main thread sees it.
 
-The network thread (`streamdetect.connection`) does the talking; this side starts and stops it, hands it
+The network thread (`streamdetect.mqtt.connection`) does the talking; this side starts and stops it, hands it
 acknowledgements and publications, and raises what went wrong in it.
 """
 
@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from paho.mqtt.client import Client
 
-from streamdetect.broker import make_client
-from streamdetect.connection import Connection
-from streamdetect.publications import Publication, Publications
-from streamdetect.session import Session
+from streamdetect.mqtt.broker import make_client
+from streamdetect.mqtt.connection import Connection
+from streamdetect.mqtt.publications import Publication, Publications
+from streamdetect.mqtt.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     from streamdetect.config import MqttConfig
-    from streamdetect.inbox import Inbox, Message
-    from streamdetect.publications import Delivery
+    from streamdetect.mqtt.inbox import Inbox, Message
+    from streamdetect.mqtt.publications import Delivery
 
 
 class MqttEdge:

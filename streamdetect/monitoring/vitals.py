@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamdetect.committing import Committer
-    from streamdetect.inbox import Inbox
     from streamdetect.lineup import Lineup
-    from streamdetect.mqtt import MqttEdge
+    from streamdetect.mqtt.edge import MqttEdge
+    from streamdetect.mqtt.inbox import Inbox
     from streamdetect.outbox import Outbox
     from streamdetect.store import Store
 

@@ -1,6 +1,6 @@
 """What a connection to the broker is made of: client, TLS, will, properties, subscriptions, topics.
 
-Nothing here holds state or talks to a socket; `streamdetect.mqtt` runs what this module makes.
+Nothing here holds state or talks to a socket; `streamdetect.mqtt.edge` runs what this module makes.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from paho.mqtt.enums import MQTTErrorCode
 
-from streamdetect.broker import topic_problem
+from streamdetect.mqtt.broker import topic_problem
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -20,9 +20,9 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 
-from streamdetect.access import Access
 from streamdetect.errors import StreamdetectError
 from streamdetect.logs import printable
+from streamdetect.monitoring.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

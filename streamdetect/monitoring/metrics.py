@@ -17,8 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from streamdetect import __version__
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
-from streamdetect.reports import MESSAGE_OUTCOMES
-from streamdetect.sensor_series import sensor_series
+from streamdetect.monitoring.reports import MESSAGE_OUTCOMES
+from streamdetect.monitoring.sensor_series import sensor_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from streamdetect.core.verdicts import SensorColumns
-    from streamdetect.reports import BatchReport
+    from streamdetect.monitoring.reports import BatchReport
 
 _PREFIX = "streamdetect_"
 TRANSITIONS = ("opened", "updated", "closed", "regime_changed")

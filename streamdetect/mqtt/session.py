@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from streamdetect.broker import OFFLINE, ONLINE, subscription_options
-from streamdetect.inbox import Message
-from streamdetect.publications import LARGEST_PACKET
+from streamdetect.mqtt.broker import OFFLINE, ONLINE, subscription_options
+from streamdetect.mqtt.inbox import Message
+from streamdetect.mqtt.publications import LARGEST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from streamdetect.config import MqttConfig
-    from streamdetect.inbox import Inbox
-    from streamdetect.publications import Publications
+    from streamdetect.mqtt.inbox import Inbox
+    from streamdetect.mqtt.publications import Publications
 
 log = logging.getLogger(__name__)
 

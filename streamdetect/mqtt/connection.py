@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
 
-    from streamdetect.publications import Publications
-    from streamdetect.session import Session
+    from streamdetect.mqtt.publications import Publications
+    from streamdetect.mqtt.session import Session
 
 log = logging.getLogger(__name__)
 

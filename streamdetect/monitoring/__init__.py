@@ -1,0 +1,1 @@
+"""What the daemon shows of itself: metrics, the HTTP port, and health."""
