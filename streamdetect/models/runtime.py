@@ -11,12 +11,13 @@ its place in the batch.
 from __future__ import annotations
 
 import contextlib
+import importlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import onnxruntime
 
 from streamdetect.errors import BundleError, StreamdetectError
 
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
 
 Runtime = Literal["onnx", "tensorflow"]
 
-onnxruntime.disable_telemetry_events()  # how it is used is nobody's business
+# How it is used is nobody's business. Without the variable, the import itself makes a database of events and
+# a device id below ~/.cache; the call holds back the events of versions that do not know the variable.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+onnxruntime = importlib.import_module("onnxruntime")
+onnxruntime.disable_telemetry_events()
 
 ONNX_BATCH = 512  # rows; past this nothing gets faster, and memory is bounded
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -80,6 +81,17 @@ assert not loaded, loaded
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_runtime_leaves_no_trace_at_home(tmp_path):
+    script = """
+from streamdetect.models.bundle import Bundle
+Bundle.load("general").reconstructor()
+"""
+    foreign = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    subprocess.run([sys.executable, "-c", script], env=environment | {"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_without_tensorflow_it_is_said_how_to_get_it():
