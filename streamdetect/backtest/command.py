@@ -99,8 +99,9 @@ def _describe(config: DetectorConfig, bundle: Bundle) -> str:
     manifest, threshold, incidents = bundle.manifest, config.threshold, config.incidents
     smoothed = f" smoothed over {threshold.smoothing} windows" if threshold.smoothing > 1 else ""
     cooldown = f", cooldown {incidents.cooldown}" if incidents.cooldown else ""
+    error = {"mae": "MAE", "mse": "MSE", "last": "error of the last step"}[manifest.error]
     return (
-        f"bundle {config.bundle} ({bundle.fingerprint}): {manifest.error.upper()} of windows of "
+        f"bundle {config.bundle} ({bundle.fingerprint}): {error} of windows of "
         f"{manifest.time_steps} readings{smoothed}, threshold {_threshold(threshold)}, "
         f"an incident from {incidents.consecutive} anomalous in a row{cooldown}"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streamdetect import recordings
 from streamdetect.models.architectures import ACTIVATIONS, NAMES, Architecture
 from streamdetect.models.preparing import Series
-from streamdetect.models.settings import LOSSES, SCALERS, TrainingSettings
+from streamdetect.models.settings import ERRORS, LOSSES, SCALERS, TrainingSettings
 from streamdetect.models.training import train
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _setting(fit, "--time-steps", "readings in a window")
     _setting(fit, "--scaler", "how raw values become the model's input", choices=SCALERS)
     _setting(fit, "--scaler-history", "past readings that the scaler `sensor` looks back on")
-    _setting(fit, "--error", "the reconstruction error", choices=("mae", "mse"))
+    _setting(fit, "--error", "the reconstruction error", choices=ERRORS)
     _setting(fit, "--loss", "what the fit makes small", choices=LOSSES)
     _setting(fit, "--learning-rate", "of Adam")
     _setting(fit, "--epochs", "at most")

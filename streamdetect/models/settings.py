@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Literal, get_args
 
+from streamdetect.core.reconstruction import ErrorMetric
 from streamdetect.errors import ConfigError, Problem
 
 from .architectures import Architecture
@@ -14,13 +15,11 @@ from .manifest import MAX_TIME_STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streamdetect.core.reconstruction import ErrorMetric
-
 Scaler = Literal["none", "minmax", "standard", "robust", "sensor", "window"]
 Loss = Literal["mse", "mae"]
 SCALERS: tuple[Scaler, ...] = get_args(Scaler)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
-_ERRORS = ("mae", "mse")
+ERRORS: tuple[ErrorMetric, ...] = get_args(ErrorMetric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class TrainingSettings:
             raise ConfigError(problems)
 
     def _problems(self) -> Iterator[Problem]:
-        for name, choices in (("scaler", SCALERS), ("error", _ERRORS), ("loss", LOSSES)):
+        for name, choices in (("scaler", SCALERS), ("error", ERRORS), ("loss", LOSSES)):
             if getattr(self, name) not in choices:
                 yield Problem(name, f"must be one of {', '.join(choices)}", repr(getattr(self, name)))
         for name, least, most in (

@@ -70,7 +70,7 @@ def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) ->
     line(axis, clock, times, errors, label="reconstruction error")
     line(axis, clock, times, result.thresholds, label="threshold", color=LIMIT, linewidth=1.4)
     dots(axis, clock, times[result.anomalous], errors[result.anomalous])
-    axis.set_ylabel(f"reconstruction error ({metric.upper()})")
+    axis.set_ylabel(f"reconstruction error ({'last step' if metric == 'last' else metric.upper()})")
     log_if_wide(axis, errors)
 
 
