@@ -48,6 +48,7 @@ def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSet
         scaling=manifest.scaling,
         training_error=TrainingError(training.mean, training.std),
         error=manifest.error,
+        min_steps=manifest.min_steps,
         missing=config.missing,
         stride=config.stride,
         max_gap=config.max_gap_seconds,

@@ -35,12 +35,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     model.add_argument(
         "--units", metavar="N,N", type=_units, default=(), help="layer sizes, from the outside in"
     )
-    model.add_argument("--activation", choices=ACTIVATIONS, help="[tanh in LSTMs, relu in others]")
+    model.add_argument(
+        "--activation", choices=ACTIVATIONS, help="LSTMs: tanh, relu or sigmoid [tanh; relu in others]"
+    )
     model.add_argument("--latent", metavar="N", type=int, default=0, help="size of the compressed window")
     model.add_argument("--dropout", metavar="SHARE", type=float, help="of each hidden layer, while training")
     model.add_argument("--kernel", metavar="N", type=int, help="readings that one convolution sees")
     fit = parser.add_argument_group("training")
     _setting(fit, "--time-steps", "readings in a window")
+    _setting(fit, "--min-steps", "readings from which `masked` judges a window; 0: half of a window")
     _setting(fit, "--scaler", "how raw values become the model's input", choices=SCALERS)
     _setting(fit, "--scaler-history", "past readings that the scaler `sensor` looks back on")
     _setting(fit, "--error", "the reconstruction error", choices=ERRORS)

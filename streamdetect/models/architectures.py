@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from streamdetect.errors import ConfigError, Problem
 
+from .masking import copy_weights, marked, masked
 from .tensorflow import load_keras
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ Model = Any  # keras carries no types: these three say what is meant
 Layers = Any
 Tensor = Any
 
-Name = Literal["lstm", "bidirectional", "stacked", "dropout", "conv", "dense"]
-Activation = Literal["tanh", "relu", "elu", "selu", "gelu", "sigmoid", "linear"]
+Name = Literal["lstm", "bidirectional", "stacked", "dropout", "masked", "conv", "dense"]
+Activation = Literal["tanh", "relu", "sigmoid", "linear"]
 
 NAMES: tuple[Name, ...] = get_args(Name)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+"""Those whose compiled form gives a window the same bits in every batch; elu, for one, does not."""
+LSTM_ACTIVATIONS: tuple[Activation, ...] = ("tanh", "relu", "sigmoid")
+"""With another one an LSTM compiles to a loop whose last bits depend on the batch."""
 _LARGEST = 4096  # units of one layer; a typing error should not become a 100 GB weight matrix
 
 
@@ -40,6 +44,7 @@ _RECIPES: dict[Name, _Recipe] = {
     "bidirectional": _Recipe((64,), "tanh"),
     "stacked": _Recipe((64, 32), "tanh"),
     "dropout": _Recipe((64,), "tanh", dropout=0.2),
+    "masked": _Recipe((64,), "tanh"),
     "conv": _Recipe((32, 16), "relu"),
     "dense": _Recipe((64, 16), "relu"),
 }
@@ -78,10 +83,10 @@ class Architecture:
     def _problems(self) -> Iterator[Problem]:
         if self.name not in NAMES:
             yield Problem("architecture.name", f"must be one of {', '.join(NAMES)}", repr(self.name))
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            yield Problem(
-                "architecture.activation", f"must be one of {', '.join(ACTIVATIONS)}", repr(self.activation)
-            )
+        activations = ACTIVATIONS if self.name in {"conv", "dense"} else LSTM_ACTIVATIONS
+        if self.activation is not None and self.activation not in activations:
+            rule = f"must be one of {', '.join(activations)} for {self.name}"
+            yield Problem("architecture.activation", rule, repr(self.activation))
         if not all(1 <= size <= _LARGEST for size in self.units):
             yield Problem("architecture.units", f"must each be from 1 to {_LARGEST}", str(list(self.units)))
         if not 0 <= self.latent <= _LARGEST:
@@ -117,15 +122,40 @@ def build(architecture: Architecture, time_steps: int, features: int) -> Model:
     return keras.Model(window, body(keras.layers, resolved, window), name=resolved.name)
 
 
-def _recurrent(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
-    """LSTMs down to one vector, that vector repeated T times, LSTMs back up, one Dense per step."""
+def compilable(architecture: Architecture, model: Model) -> Model:
+    """The model itself, or one that gives the same numbers from a graph without loops."""
+    if architecture.name != "masked":
+        return model
+    keras = load_keras()
+    window = keras.layers.Input(model.input_shape[1:], name="window")
+    filled, enter = marked(keras.layers, window)
+    rebuilt = _recurrent(keras.layers, architecture.resolved(), filled, enter)
+    compiled = keras.Model(window, rebuilt, name=model.name)
+    copy_weights(model, compiled)
+    return compiled
+
+
+def _recurrent(
+    layers: Layers,
+    architecture: Architecture,
+    window: Tensor,
+    enter: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """LSTMs down to one vector, that vector repeated T times, LSTMs back up, one Dense per step.
+
+    What an encoder LSTM is given goes through `enter`.
+    """
     time_steps, features = window.shape[1:]
     *outer, innermost = architecture.units
-    x = window
+    x = masked(layers, window) if architecture.name == "masked" and not enter else window
+    enter = enter or (lambda given: given)
     for units in outer:
-        x = _dropped(layers, architecture, _lstm(layers, architecture, units, sequences=True)(x))
+        x = _dropped(layers, architecture, _lstm(layers, architecture, units, sequences=True)(enter(x)))
     own_latent = not architecture.latent
-    x = _lstm(layers, architecture, innermost, sequences=False, name="latent" if own_latent else None)(x)
+    innermost_lstm = _lstm(
+        layers, architecture, innermost, sequences=False, name="latent" if own_latent else None
+    )
+    x = innermost_lstm(enter(x))
     x = _dropped(layers, architecture, x)
     if not own_latent:
         x = layers.Dense(architecture.latent, name="latent")(x)

@@ -109,6 +109,7 @@ class Manifest(_Part):
     format: Literal[1]
     created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     time_steps: Annotated[int, Field(ge=1, le=MAX_TIME_STEPS)]
+    min_steps: Annotated[int, Field(ge=0, le=MAX_TIME_STEPS)] = 0  # 0: only full windows are judged
     features: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_FEATURES)]
     architecture: Architecture
     scaling: Scaling
@@ -119,6 +120,13 @@ class Manifest(_Part):
     trained_on: tuple[Source, ...]
     versions: dict[Text, Text]
     files: Files
+
+    @field_validator("min_steps")
+    @classmethod
+    def _min_steps_fit(cls, min_steps: int, info: ValidationInfo) -> int:
+        if min_steps > info.data.get("time_steps", MAX_TIME_STEPS):
+            raise ValueError("must be at most time_steps")
+        return min_steps
 
     @field_validator("features")
     @classmethod

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streamdetect.core.detector import windows_of
-from streamdetect.core.scaling import Scaling, spread_floor
+from streamdetect.core.scaling import PADDING, Scaling, spread_floor
 from streamdetect.errors import DataError
 
 from .manifest import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,24 +95,23 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     scaling = fit_scaling(checked, settings)
     fitted, held_out, sources = [], [], []
     for one in checked:
-        windows, left_out = _cut(one, scaling, settings)
-        last = len(windows) - round(len(windows) * settings.validation_split)
-        fitted.append(windows[:last])
-        held_out.append(windows[last:])
+        left_out = kept = 0
+        for cut in _cut(one, scaling, settings):
+            windows = cut[_within(cut, scaling)]
+            left_out += len(cut) - len(windows)
+            kept += len(windows)
+            last = len(windows) - round(len(windows) * settings.validation_split)
+            fitted.append(windows[:last])
+            held_out.append(windows[last:])
         sources.append(
-            Source(
-                name=one.name,
-                rows=len(one.values),
-                windows=len(windows),
-                left_out=left_out,
-                sha256=one.digest(),
-            )
+            Source(name=one.name, rows=len(one.values), windows=kept, left_out=left_out, sha256=one.digest())
         )
     prepared = Prepared(scaling, np.concatenate(fitted), np.concatenate(held_out), tuple(sources))
     if not len(prepared.fitted):
         longest = max(len(one.values) for one in checked)
+        least = settings.least_steps or settings.time_steps
         raise DataError(
-            f"training data: must have {settings.time_steps} readings of one series without a gap, "
+            f"training data: must have {least} readings of one series without a gap, "
             f"got {longest} in the longest"
         )
     return prepared
@@ -128,20 +127,40 @@ def _same_features(series: list[Series]) -> list[Series]:
     return series
 
 
-def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> tuple[Windows, int]:
-    """The windows of one series, (M, T, F) scaled, and how many more were left out."""
-    windows = windows_of(
-        one.values,
-        settings.time_steps,
-        scaling,
-        times=one.times,
-        max_gap=settings.max_gap,
-        stride=settings.stride,
-    )
+def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Iterator[Windows]:
+    """The windows of one series, (M, T, F) scaled, oldest first; then those that are not full, if any.
+
+    With `min_steps`, every length from there to T - 1 has an equal share, drawn at random, and all of them
+    together are as many as the full windows: a sensor's first windows alone would be too few to learn from.
+    """
+
+    def windows_with(steps: int) -> Windows:
+        return windows_of(
+            one.values,
+            steps,
+            scaling,
+            times=one.times,
+            max_gap=settings.max_gap,
+            stride=settings.stride,
+            min_steps=settings.least_steps,
+        )
+
+    yield windows_with(settings.time_steps)
+    lengths = range(settings.least_steps or settings.time_steps, settings.time_steps)
+    rng = np.random.default_rng(settings.seed)
+    for length in lengths:
+        short = windows_with(length)
+        short = short[rng.random(len(short)) < 1 / len(lengths)]
+        before = ((0, 0), (settings.time_steps - length, 0), (0, 0))
+        yield np.pad(short, before, constant_values=PADDING)
+
+
+def _within(windows: Windows, scaling: Scaling) -> NDArray[np.bool_]:
+    """Which windows (M, T, F) are fit to learn from, (M,)."""
     if scaling.kind != "sensor":
-        return windows, 0
-    within = np.abs(windows).max(axis=(1, 2), initial=0.0) <= FAR_OUT
-    return windows[within], int((~within).sum())
+        return np.ones(len(windows), dtype=bool)
+    far = (np.abs(windows) > FAR_OUT) & (windows != PADDING)
+    return np.asarray(~far.any(axis=(1, 2)))
 
 
 def fit_scaling(series: Sequence[Series], settings: TrainingSettings) -> Scaling:

@@ -29,6 +29,8 @@ class TrainingSettings:
     Attributes:
         architecture: what is trained.
         time_steps: readings in a window.
+        min_steps: readings from which a window that is not full is judged, `masked` only; 0 = half of
+            time_steps with `masked`, full windows with the others.
         scaler: how raw values become the model's input. "minmax" (to 0..1), "standard" (mean and standard
             deviation) and "robust" (median and interquartile range) are fitted on all the series, per
             feature; "sensor" follows each sensor's own past; "window" takes mean and standard deviation
@@ -53,6 +55,7 @@ class TrainingSettings:
 
     architecture: Architecture = field(default_factory=Architecture)
     time_steps: int = 20
+    min_steps: int = 0
     scaler: Scaler = "standard"
     scaler_history: int = 2048
     error: ErrorMetric = "mae"
@@ -72,12 +75,18 @@ class TrainingSettings:
         if problems:
             raise ConfigError(problems)
 
+    @property
+    def least_steps(self) -> int:
+        """Readings from which a window is judged; 0 = full windows only."""
+        return self.min_steps or ((self.time_steps + 1) // 2 if self.architecture.name == "masked" else 0)
+
     def _problems(self) -> Iterator[Problem]:
         for name, choices in (("scaler", SCALERS), ("error", ERRORS), ("loss", LOSSES)):
             if getattr(self, name) not in choices:
                 yield Problem(name, f"must be one of {', '.join(choices)}", repr(getattr(self, name)))
         for name, least, most in (
             ("time_steps", 1, MAX_TIME_STEPS),
+            ("min_steps", 0, self.time_steps),
             ("scaler_history", 1, inf),
             ("epochs", 1, inf),
             ("batch_size", 1, inf),
@@ -88,6 +97,8 @@ class TrainingSettings:
             if not least <= getattr(self, name) <= most:
                 limits = f"from {least} to {most}" if most < inf else f">= {least}"
                 yield Problem(name, f"must be {limits}", str(getattr(self, name)))
+        if self.min_steps and self.architecture.name != "masked":
+            yield Problem("min_steps", "is for the architecture masked", str(self.min_steps))
         if not 0 < self.learning_rate < inf:
             yield Problem("learning_rate", "must be > 0", str(self.learning_rate))
         if not 0 <= self.validation_split < 1:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.core.reconstruction import reconstruction_errors
+from streamdetect.core.scaling import PADDING
 from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.errors import BundleError, DataError
 
-from .architectures import build
+from .architectures import build, compilable
 from .manifest import Manifest, TrainingErrors, TrainingRecord
 from .preparing import prepare
 from .progress import training_progress
@@ -101,13 +102,14 @@ def train(
     model, history = _fit(prepared, settings, quiet=quiet)
     windows = np.concatenate([prepared.fitted, prepared.held_out])
     with staging(out) as directory:
-        graph = export(model, directory)
+        graph = export(model, directory, compilable(settings.architecture, model))
         agreement = difference(model, graph, windows)
-        errors, feature_errors = _errors(graph, windows, settings.error)
+        errors, feature_errors = _errors(graph, windows, settings.error, padded=settings.least_steps > 0)
         manifest = Manifest(
             format=1,
             created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             time_steps=settings.time_steps,
+            min_steps=settings.least_steps,
             features=names,
             architecture=settings.architecture.resolved(),
             scaling=prepared.scaling,
@@ -156,12 +158,14 @@ def _fit(
             keras.callbacks.EarlyStopping(watched, patience=settings.patience, restore_best_weights=True)
         )
     with training_progress(keras, settings.epochs, quiet=quiet) as drawn:
+        given, wanted, weights = _examples(fitted)
         fit = model.fit(
-            fitted,
-            fitted,
+            given,
+            wanted,
+            sample_weight=weights,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
-            validation_data=(held_out, held_out) if len(held_out) else None,
+            validation_data=_examples(held_out) if len(held_out) else None,
             shuffle=settings.shuffle,
             callbacks=[*callbacks, *drawn],
             verbose=0,
@@ -175,10 +179,27 @@ def _fit(
     return model, history
 
 
-def _errors(graph: Reconstruct, windows: Windows, error: ErrorMetric) -> tuple[Floats, Floats]:
+def _examples(windows: Windows) -> tuple[Windows, Windows, Windows | None]:
+    """What the model is given, what it should make of it, and what each step counts, (M, T).
+
+    Each window counts the same, however few of its steps are real.
+    """
+    real = windows != PADDING
+    if real.all():
+        return windows, windows, None
+    steps = real.any(axis=2)
+    weights = steps * (windows.shape[1] / steps.sum(axis=1, keepdims=True))
+    return windows, np.where(real, windows, 0), weights.astype(np.float32)
+
+
+def _errors(
+    graph: Reconstruct, windows: Windows, error: ErrorMetric, *, padded: bool
+) -> tuple[Floats, Floats]:
     """The reconstruction errors of all windows, (M,) and (M, F)."""
     parts = [windows[start : start + ONNX_BATCH] for start in range(0, len(windows), ONNX_BATCH)]
-    made = [reconstruction_errors(part, graph(part), error) for part in parts]
+    made = [
+        reconstruction_errors(part, graph(part), error, part != PADDING if padded else None) for part in parts
+    ]
     return np.concatenate([one for one, _ in made]), np.concatenate([each for _, each in made])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
 
 from .bundle import Bundle
@@ -74,8 +75,11 @@ def staging(out: Path) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def export(model: Model, directory: Path) -> Reconstruct:
-    """Write `model.keras` and `model.onnx`, and load the graph as the daemon does."""
+def export(model: Model, directory: Path, compiled: Model | None = None) -> Reconstruct:
+    """Write `model.keras` and `model.onnx`, and load the graph as the daemon does.
+
+    The graph is made of `compiled`, where that is another form of the same model.
+    """
     keras = load_keras()
     window = tuple(model.input_shape[1:])
     bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
@@ -83,13 +87,15 @@ def export(model: Model, directory: Path) -> Reconstruct:
     signature = [keras.InputSpec(shape=(None, *window), dtype="float32", name="window")]
     with _quiet():
         bare.save(directory / KERAS)
-        bare.export(str(directory / ONNX), format="onnx", input_signature=signature, verbose=False)
+        (compiled or bare).export(
+            str(directory / ONNX), format="onnx", input_signature=signature, verbose=False
+        )
     run = onnx_graph((directory / ONNX).read_bytes(), window, threads=1)
     return BatchedReconstructor(run, ONNX_BATCH, padded=False)
 
 
 def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDifference:
-    """How far the compiled graph is from Keras, over all windows.
+    """How far the compiled graph is from Keras, over the real steps of all windows.
 
     Raises:
         BundleError: further than `TOLERANCE`.
@@ -98,9 +104,10 @@ def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDiffe
     largest = magnitude = 0.0
     for start in range(0, len(windows), ONNX_BATCH):
         part = windows[start : start + ONNX_BATCH]
-        expected = reference(part)
-        largest = max(largest, float(np.abs(graph(part) - expected).max()))
-        magnitude = max(magnitude, float(np.abs(part).max()), float(np.abs(expected).max()))
+        real = part != PADDING
+        given, expected, found = part[real], reference(part)[real], graph(part)[real]
+        largest = max(largest, float(np.abs(found - expected).max()))
+        magnitude = max(magnitude, float(np.abs(given).max()), float(np.abs(expected).max()))
     relative = largest / magnitude if magnitude else 0.0
     if not relative <= TOLERANCE:  # so written, NaN is refused too
         raise BundleError(

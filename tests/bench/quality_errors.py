@@ -12,6 +12,7 @@ import numpy as np
 from streamdetect.core.detector import Detector, DetectorSettings, windows_of
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import ErrorMetric, reconstruction_errors
+from streamdetect.core.scaling import PADDING
 from streamdetect.core.thresholds import TrainingError
 from streamdetect.errors import BundleError
 from streamdetect.models.architectures import Architecture
@@ -86,6 +87,7 @@ def _scored(recording: Recording, bundle: Bundle, normal: Floats, metric: ErrorM
         scaling=manifest.scaling,
         training_error=TrainingError(manifest.training_error.mean, manifest.training_error.std),
         error=metric,
+        min_steps=manifest.min_steps,
     )
     path = cache / f"{_key(bundle.fingerprint, Series(recording.sensor, recording.values).digest())}.npz"
     if not path.exists():
@@ -106,11 +108,12 @@ def _made(
     started = time.perf_counter()
     rebuilt = detector.reconstruct(pushed.windows)
     made = {"seconds": np.array(time.perf_counter() - started)}
-    windows = windows_of(normal, settings.time_steps, settings.scaling)
+    windows = windows_of(normal, settings.time_steps, settings.scaling, min_steps=settings.min_steps)
     learnt = detector.reconstruct(windows)
+    real = windows != PADDING if settings.min_steps else None
     for metric in METRICS:
-        made[metric] = reconstruction_errors(pushed.windows, rebuilt, metric)[0]
-        usual = reconstruction_errors(windows, learnt, metric)[0]
+        made[metric] = reconstruction_errors(pushed.windows, rebuilt, metric, pushed.real)[0]
+        usual = reconstruction_errors(windows, learnt, metric, real)[0]
         made[f"normal_{metric}"] = np.array([usual.mean(), usual.std()])
     return made
 

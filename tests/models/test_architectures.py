@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from streamdetect.errors import BundleError, ConfigError
-from streamdetect.models.architectures import NAMES, Architecture, build
+from streamdetect.models.architectures import (
+    ACTIVATIONS,
+    LSTM_ACTIVATIONS,
+    NAMES,
+    Architecture,
+    build,
+    compilable,
+)
 from streamdetect.models.writing import difference, export
 
 SMALL = (6, 4)
@@ -25,12 +32,19 @@ def windows():
     return np.random.default_rng(0).normal(size=(130, 10, 2)).astype(np.float32)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [
+        (name, activation)
+        for name in NAMES
+        for activation in (ACTIVATIONS if name in {"conv", "dense"} else LSTM_ACTIVATIONS)
+    ],
+)
 def test_the_compiled_graph_agrees_with_keras(keras, tmp_path, windows, name, activation):
     keras.utils.set_random_seed(0)
-    model = build(Architecture(name, units=SMALL, activation=activation), 10, 2)
-    graph = export(model, tmp_path)
+    architecture = Architecture(name, units=SMALL, activation=activation)
+    model = build(architecture, 10, 2)
+    graph = export(model, tmp_path, compilable(architecture, model))
     found = difference(model, graph, windows)
     assert found.relative < 1e-5
     assert np.allclose(graph(windows), model.predict_on_batch(windows), atol=1e-5)
@@ -78,7 +92,8 @@ def test_the_recipes(keras):
     ("options", "field"),
     [
         ({"name": "transformer"}, "name"),
-        ({"activation": "loud"}, "activation"),
+        ({"activation": "elu"}, "activation"),
+        ({"name": "lstm", "activation": "linear"}, "activation"),
         ({"units": (64, 0)}, "units"),
         ({"units": (10**6,)}, "units"),
         ({"latent": -1}, "latent"),
