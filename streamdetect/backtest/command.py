@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
-from streamdetect import recordings
+from streamdetect import plots, recordings
 from streamdetect.assembly import make_detector
 from streamdetect.backtest import arguments
+from streamdetect.backtest.choosing import ending_by, telling
+from streamdetect.backtest.rebuilding import rebuild
 from streamdetect.backtest.running import backtest
 from streamdetect.backtest.summary import as_json, as_table, summarise
-from streamdetect.backtest.tables import write_incidents, write_verdicts
+from streamdetect.backtest.tables import iso, write_incidents, write_verdicts
 from streamdetect.errors import DataError
 from streamdetect.models.bundle import Bundle
+from streamdetect.recordings import cells
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -43,7 +47,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="write verdicts.csv, incidents.csv and summary.json there",
     )
     group.add_argument(
-        "--plot", action="store_true", help="a picture of each sensor, too (needs the extra plot)"
+        "--plot",
+        action="store_true",
+        help="pictures of each sensor, too: series, error and threshold; how the errors spread; its worst "
+        "windows as the model rebuilds them (needs the extra plot)",
+    )
+    group.add_argument(
+        "--window",
+        metavar="TIME",
+        type=_time,
+        action="append",
+        default=[],
+        help="with --plot: the window that ends then as well; ISO 8601, UTC if no zone, or Unix seconds; may "
+        "be given several times",
     )
     group.add_argument(
         "--all-rows", action="store_true", help="verdicts.csv has a row a reading, judged or not"
@@ -53,20 +69,46 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Judge the recordings, write what was asked for and print the summary; 0."""
-    if args.output is None and (args.plot or args.all_rows):
-        raise DataError("--plot and --all-rows need a folder to write to: --output FOLDER")
+    _check(args)
     config = arguments.from_arguments(args)
     bundle = Bundle.load(config.bundle)
     found = recordings.from_arguments(args)
-    results = _judge(make_detector(config, bundle), found)
+    detector = make_detector(config, bundle)
+    results = _judge(detector, found)
+    _check_windows(results, args.window)
     summaries = [summarise(result) for result in results]
     if args.output is not None:
-        _write(results, summaries, args, metric=bundle.manifest.error)
+        _write(results, summaries, args, detector)
     if args.json:
         sys.stdout.write(json.dumps(as_json(summaries), indent=2) + "\n")
     else:
         sys.stdout.write(f"{_describe(config, bundle)}\n\n{as_table(summaries)}\n")
     return 0
+
+
+def _check(args: Namespace) -> None:
+    """Refuse what cannot be done before anything long is begun."""
+    if args.output is None and (args.plot or args.all_rows):
+        raise DataError("--plot and --all-rows need a folder to write to: --output FOLDER")
+    if args.window and not args.plot:
+        raise DataError("--window needs --plot, which draws it")
+    if args.plot:
+        plots.check_installed()
+
+
+def _time(text: str) -> float:
+    try:
+        return float(cells.times([text], cells.guess_time_format(text))[0])
+    except cells.BadCell:
+        raise ArgumentTypeError(f"must be ISO 8601 or Unix seconds, got {text!r}") from None
+
+
+def _check_windows(results: Sequence[SensorResult], times: Sequence[float]) -> None:
+    for time in times:
+        if all(ending_by(result, time) is None for result in results):
+            judged = [result.times for result in results if len(result.index)]
+            spans = ", ".join(f"{iso(one[0])} to {iso(one[-1])}" for one in judged[:3]) or "none"
+            raise DataError(f"--window: must be within what was judged ({spans}), got {iso(time)}")
 
 
 def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
@@ -77,7 +119,7 @@ def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]
 
 
 def _write(
-    results: Sequence[SensorResult], summaries: Sequence[Summary], args: Namespace, metric: str
+    results: Sequence[SensorResult], summaries: Sequence[Summary], args: Namespace, detector: Detector
 ) -> None:
     folder: Path = args.output
     try:
@@ -86,13 +128,23 @@ def _write(
         write_incidents(results, folder / "incidents.csv")
         (folder / "summary.json").write_text(json.dumps(as_json(summaries), indent=2) + "\n")
         if args.plot:
-            from streamdetect import plots  # noqa: PLC0415 - the one part that draws
-
-            for result in results:
-                name = result.recording.sensor.replace("/", "~")  # no id has a ~
-                plots.sensor(result, folder / f"{name}.png", metric)
+            _draw(results, detector, folder, args.window)
     except OSError as error:
         raise DataError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+
+
+def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, times: Sequence[float]) -> None:
+    metric = detector.settings.error
+    for result in results:
+        recording = result.recording
+        base = recording.sensor.replace("/", "~")  # no id has a ~, nor a +
+        plots.sensor(result, folder / f"{base}.png", metric)
+        title = f"{recording.name}:  errors of {len(result.index):,} windows"
+        plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)
+        windows = rebuild(detector, result, telling(result, times))
+        if windows:
+            title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
+            plots.reconstruction(windows, folder / f"{base}+windows.png", title)
 
 
 def _describe(config: DetectorConfig, bundle: Bundle) -> str:

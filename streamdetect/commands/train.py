@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamdetect import recordings
+from streamdetect.backtest.examples import examples
 from streamdetect.models.architectures import ACTIVATIONS, NAMES, Architecture
 from streamdetect.models.preparing import Series
 from streamdetect.models.settings import ERRORS, LOSSES, SCALERS, TrainingSettings
@@ -16,7 +17,9 @@ from streamdetect.models.training import train
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
+    from streamdetect.backtest.rebuilding import Rebuilt
     from streamdetect.models.training import TrainingReport
 
 _DEFAULT = TrainingSettings()
@@ -66,7 +69,8 @@ def run(args: Namespace) -> int:
     found = recordings.from_arguments(args)
     series = [Series(one.name, values=one.values, times=one.times) for one in found]
     report = train(series, _settings(args), args.out, features=found[0].features, quiet=args.quiet)
-    plots = _draw(report, args.plots or args.out.parent, args.out.name)
+    windows = examples(report.bundle, found, float(report.errors.max()))
+    plots = _draw(report, windows, args.plots or args.out.parent, args.out.name)
     sys.stdout.write(_summary(report, plots))
     return 0
 
@@ -86,15 +90,16 @@ def _settings(args: Namespace) -> TrainingSettings:
     return TrainingSettings(Architecture(**shape), shuffle=not args.no_shuffle, **given)
 
 
-def _draw(report: TrainingReport, folder: Path, name: str) -> list[Path]:
+def _draw(report: TrainingReport, windows: Sequence[Rebuilt], folder: Path, name: str) -> list[Path]:
     from streamdetect import plots  # noqa: PLC0415 - matplotlib takes a second to import
 
     folder.mkdir(parents=True, exist_ok=True)
-    loss, errors = folder / f"{name}-loss.png", folder / f"{name}-errors.png"
+    loss, errors, rebuilt = (folder / f"{name}-{what}.png" for what in ("loss", "errors", "windows"))
     plots.training_loss(report.history, loss)
     title = f"Reconstruction errors of {report.windows:,} training windows"
-    plots.error_histogram(report.errors, report.threshold, errors, title)
-    return [loss, errors]
+    plots.error_histogram(report.errors, report.threshold, errors, title, report.bundle.manifest.error)
+    plots.reconstruction(windows, rebuilt, f"{len(windows)} of {report.windows:,} training windows")
+    return [loss, errors, rebuilt]
 
 
 def _summary(report: TrainingReport, pictures: list[Path]) -> str:

@@ -6,7 +6,9 @@ import it only when called.
 
 from __future__ import annotations
 
+from streamdetect.plots.drawing import check_installed
 from streamdetect.plots.sensors import sensor
-from streamdetect.plots.training import error_histogram, reconstruction, training_loss
+from streamdetect.plots.training import error_histogram, training_loss
+from streamdetect.plots.windows import reconstruction
 
-__all__ = ["error_histogram", "reconstruction", "sensor", "training_loss"]
+__all__ = ["check_installed", "error_histogram", "reconstruction", "sensor", "training_loss"]

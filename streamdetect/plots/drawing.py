@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Clock:
 
         locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]  # untyped there
         formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # untyped there
+        # A bare "15" does not say that it is a day.
+        formatter.formats[2], formatter.zero_formats[2:4] = "%b %d", ["%b", "%b %d"]
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(formatter)
         first, last = (datetime.fromtimestamp(time, UTC) for time in (self.start, self.start + self.span))
@@ -79,40 +81,97 @@ def dots(axis: Axes, clock: Clock, times: NDArray[np.float64], values: NDArray[n
     axis.plot(clock(x), y, ".", color=MARK, markersize=4, label="anomalous", zorder=3, linestyle="none")
 
 
+def gaps(times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The readings that follow a gap in (N,) times which is wide enough to be seen."""
+    if len(times) <= 1:
+        return np.empty(0, np.intp)
+    steps = np.diff(times)
+    return np.flatnonzero((steps > 20 * np.median(steps)) & (steps > 0.01 * np.ptp(times))) + 1
+
+
 def broken(
     times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Put a NaN into every gap that is wide enough to be seen, so that no line is drawn across it."""
-    if len(times) <= 1:
-        return times, values
-    steps = np.diff(times)
-    gaps = np.flatnonzero((steps > 20 * np.median(steps)) & (steps > 0.01 * np.ptp(times))) + 1
-    return np.insert(times, gaps, times[gaps]), np.insert(values, gaps, np.nan)
+    """Put a NaN into every gap, so that no line is drawn across it."""
+    after = gaps(times)
+    return np.insert(times, after, times[after]), np.insert(values, after, np.nan)
 
 
 def thinned(
     times: NDArray[np.float64], values: NDArray[np.float64], most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Keep the lowest and the highest value of each of `most` / 2 runs, and the NaNs: no spike is lost."""
-    if len(times) <= most:
-        return times, values
-    starts = np.linspace(0, len(times), most // 2, endpoint=False).astype(np.intp)
-    bins = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(times))))
+    """Keep the `extremes` and the NaNs."""
+    kept = extremes(values, most)
+    return times[kept], values[kept]
+
+
+def extremes(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """The lowest and the highest of each of `most` / 2 runs of values (N,), and NaNs: no spike is lost.
+
+    Returns:
+        Their places, in order.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    starts = np.linspace(0, len(values), most // 2, endpoint=False).astype(np.intp)
+    bins = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(values))))
     order = np.lexsort((values, bins))  # NaN sorts last within its run
     finite = np.bincount(bins, weights=~np.isnan(values), minlength=len(starts)).astype(np.intp)
     lowest = order[starts]
     highest = order[np.maximum(starts + finite - 1, starts)]
-    kept = np.unique(np.concatenate([lowest, highest, np.flatnonzero(np.isnan(values))]))
-    return times[kept], values[kept]
+    return np.unique(np.concatenate([lowest, highest, np.flatnonzero(np.isnan(values))]))
+
+
+def error_label(metric: str) -> str:
+    """What an axis of errors is called."""
+    return f"reconstruction error ({'last step' if metric == 'last' else metric.upper()})"
+
+
+def moment(time: float) -> str:
+    """A time in Unix seconds as a caption has it, to the second."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" if time >= _REAL_TIME else f"{time:g} s"
+
+
+def log_from(values: NDArray[np.float64]) -> float | None:
+    """Where a logarithmic scale of these values has to start; None when a linear one shows them well."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not len(positive) or positive.max() <= _LOG_FROM * np.median(positive):
+        return None
+    # A window rebuilt exactly must not stretch the scale by decades.
+    return float(max(positive.min(), np.quantile(positive, 0.01) / 3))
 
 
 def log_if_wide(axis: Axes, values: NDArray[np.float64]) -> None:
     """Make the value axis logarithmic where a linear one would show only its peak."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    if len(positive) and positive.max() > _LOG_FROM * np.median(positive):
+    lowest = log_from(values)
+    if lowest is not None:
         axis.set_yscale("log")
-        # A window rebuilt exactly must not stretch the scale by decades.
-        axis.set_ylim(bottom=max(positive.min(), np.quantile(positive, 0.01) / 3))
+        axis.set_ylim(bottom=lowest)
+
+
+def histogram_edges(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
+    """The edges of a histogram's bins, and whether they are evenly spaced on a logarithmic scale."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.array([0.0, 1.0]), False
+    bins = min(80, max(10, int(np.sqrt(len(values)))))
+    lowest = log_from(values)
+    if lowest is None:
+        return np.histogram_bin_edges(values, bins), False
+    # The first bin also takes in what is below the scale.
+    return np.geomspace(lowest, values.max() * (1 + 1e-9), bins + 1), True
+
+
+def check_installed() -> None:
+    """Say what is missing, before a long backtest rather than after it.
+
+    Raises:
+        StreamdetectError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401, PLC0415 - an extra, and slow to import
+    except ImportError as error:
+        raise StreamdetectError("pictures need matplotlib: pip install 'streamdetect[plot]'") from error
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -121,24 +180,26 @@ def new_figure(width: float, height: float) -> Figure:
     Raises:
         StreamdetectError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError as error:
-        raise StreamdetectError("pictures need matplotlib: pip install 'streamdetect[plot]'") from error
+    check_installed()
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow to import
+
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend(figure: Figure, axes: Iterable[Axes], place: Literal["lower", "upper"] = "lower") -> None:
-    """Put one legend for all axes below them, or above."""
+def legend(figure: Figure, axes: Iterable[Axes]) -> None:
+    """Put one legend for all axes below them; what has no point is left out."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - an extra
+
     handles = {
         label: handle
         for axis in axes
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        if not isinstance(handle, Line2D) or np.size(handle.get_xdata())
     }
     figure.legend(
         list(handles.values()),
         list(handles),
-        loc="outside lower center" if place == "lower" else "outside upper center",
+        loc="outside lower center",
         ncols=len(handles),
         frameon=False,
     )

@@ -13,6 +13,7 @@ from streamdetect.plots.drawing import (
     SHADE,
     Clock,
     dots,
+    error_label,
     legend,
     line,
     log_if_wide,
@@ -70,7 +71,7 @@ def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) ->
     line(axis, clock, times, errors, label="reconstruction error")
     line(axis, clock, times, result.thresholds, label="threshold", color=LIMIT, linewidth=1.4)
     dots(axis, clock, times[result.anomalous], errors[result.anomalous])
-    axis.set_ylabel(f"reconstruction error ({'last step' if metric == 'last' else metric.upper()})")
+    axis.set_ylabel(error_label(metric))
     log_if_wide(axis, errors)
 
 

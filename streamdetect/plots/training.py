@@ -1,4 +1,4 @@
-"""Pictures of a training: its loss, the errors it leaves, and what it rebuilds."""
+"""Pictures of a training's loss, and of how reconstruction errors spread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamdetect.plots.drawing import KNOWN, LIMIT, LINE, MARK, legend, log_if_wide, new_figure, save
+from streamdetect.plots.drawing import (
+    KNOWN,
+    LIMIT,
+    LINE,
+    MARK,
+    error_label,
+    histogram_edges,
+    log_if_wide,
+    new_figure,
+    save,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,9 +24,6 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-
-_MOST_WINDOWS = 6
-_MOST_FEATURES = 6
 
 
 def training_loss(history: Mapping[str, Sequence[float]], path: Path) -> Figure:
@@ -43,52 +50,52 @@ def training_loss(history: Mapping[str, Sequence[float]], path: Path) -> Figure:
 
 
 def error_histogram(
-    errors: NDArray[np.float64], threshold: float, path: Path, title: str = "Reconstruction errors"
+    errors: NDArray[np.float64],
+    thresholds: NDArray[np.float64] | float,
+    path: Path,
+    title: str = "Reconstruction errors",
+    metric: str = "mae",
 ) -> Figure:
-    """Draw how the reconstruction errors (M,) spread, and the threshold among them."""
+    """Draw how the reconstruction errors (M,) spread, and the threshold among them.
+
+    Of a threshold that moves, (M,), its median is drawn over the range it had.
+    """
     figure = new_figure(7, 4)
     axis = figure.subplots()
-    errors = np.asarray(errors)[np.isfinite(errors)]
-    axis.hist(
-        errors, bins=min(80, max(10, int(np.sqrt(len(errors))))), color=KNOWN, edgecolor="white", lw=0.4
-    )
-    over = int((errors > threshold).sum())
-    label = (
-        f"threshold {threshold:.4g}: {over} of {len(errors)} windows above ({over / max(len(errors), 1):.2%})"
-    )
-    axis.axvline(threshold, color=MARK, linestyle="--", label=label)
-    axis.set(title=title, xlabel="reconstruction error", ylabel="windows")
+    limits = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), errors.shape)
+    known = limits[np.isfinite(limits)] if limits.size else np.atleast_1d(thresholds)
+    edges, wide = histogram_edges(errors)
+    above = errors > limits
+    for part, colour, name in (
+        (errors[~above], KNOWN, "up to the threshold"),
+        (errors[above], MARK, "above it"),
+    ):
+        label = f"{len(part):,} windows {name}"
+        axis.hist(
+            np.clip(part, edges[0], edges[-1]),
+            bins=edges.tolist(),
+            color=colour,
+            alpha=0.8,
+            edgecolor="white",
+            lw=0.3,
+            label=label,
+        )
+    if len(known):
+        low, middle, high = known.min(), np.median(known), known.max()
+        span = f"threshold {middle:.4g}" + (f", between {low:.4g} and {high:.4g}" if high > low else "")
+        if high > low:
+            axis.axvspan(low, high, color=LIMIT, alpha=0.12, lw=0)
+        axis.axvline(middle, color=LIMIT, linestyle="--", label=span)
+    if wide:
+        axis.set_xscale("log")
+    else:
+        axis.set_xlim(left=0.0)
+    if len(errors):
+        axis.set_yscale("log")  # a handful of anomalies beside thousands of normal windows
+        axis.set_ylim(bottom=0.7)
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.set(xlabel=error_label(metric), ylabel="windows")
+    axis.set_title(title, loc="left", fontsize=11)
     axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-    axis.legend(loc="upper right")
-    return save(figure, path)
-
-
-def reconstruction(
-    windows: NDArray[np.float32],
-    reconstructions: NDArray[np.float32],
-    path: Path,
-    titles: Sequence[str] = (),
-    features: Sequence[str] = (),
-) -> Figure:
-    """Draw windows (M, T, F) and what the autoencoder made of them, the first six; a row each."""
-    count, shown = min(len(windows), _MOST_WINDOWS), min(windows.shape[2], _MOST_FEATURES)
-    across = 1 if shown > 1 else min(count, 3)
-    rows = -(-count // across)
-    figure = new_figure(3.2 * max(across, shown, 2), 2.3 * rows + 0.6)
-    axes = figure.subplots(rows, across * shown, squeeze=False, sharex=True)
-    steps = np.arange(1, windows.shape[1] + 1)
-    for place, axis in enumerate(axes.flat):
-        window, feature = divmod(place, shown)
-        if window >= count:
-            axis.set_visible(False)
-            continue
-        axis.plot(steps, windows[window, :, feature], color=LINE, marker=".", label="window")
-        axis.plot(steps, reconstructions[window, :, feature], "--", color=MARK, label="reconstruction")
-        title = titles[window] if window < len(titles) else f"window {window + 1}"
-        name = f", {features[feature]}" if shown > 1 and feature < len(features) else ""
-        axis.set_title(title + name, fontsize=9)
-        axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-    figure.supxlabel("step of the window", fontsize=10)
-    figure.supylabel("scaled value", fontsize=10)
-    legend(figure, axes.flat[:1], "upper")
+    figure.legend(loc="outside lower center", ncols=1, frameon=False)
     return save(figure, path)

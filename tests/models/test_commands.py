@@ -25,6 +25,8 @@ def test_train_on_the_error_of_the_last_step(normal, tmp_path, capsys):
     model = ("--architecture", "dense", "--units", "16,6", "--time-steps", "12", "--epochs", "2")
     assert main(["train", str(normal), "-o", str(out), *model, "--error", "last", "--quiet"]) == 0
     assert "error      last" in capsys.readouterr().out
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    assert pictures == {"bundle-loss.png", "bundle-errors.png", "bundle-windows.png"}
     bundle = Bundle.load(out)
     assert bundle.manifest.error == "last"
     assert main(["backtest", str(normal), "--bundle", str(out)]) == 0

@@ -46,7 +46,9 @@ def run(*options):
 
 
 def test_files_and_summary(plant, tmp_path):
-    done = run(plant, *LAYOUT, "--sigma", "5", "--cooldown", "50", "-o", tmp_path / "out", "--plot", "--json")
+    judging = ("--sigma", "5", "--cooldown", "50")
+    pictures = ("--plot", "--window", "2023-11-17T00:00:00", "--window", "1700200000")
+    done = run(plant, *LAYOUT, *judging, "-o", tmp_path / "out", *pictures, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
@@ -55,7 +57,9 @@ def test_files_and_summary(plant, tmp_path):
     assert (north["events"]["found"], north["events"]["missed"]) == (2, 0)
     assert south["events"]["found"] == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("verdicts.csv", "incidents.csv", "summary.json", "north~flow.png", "south~flow.png")
+        *("verdicts.csv", "incidents.csv", "summary.json"),
+        *("north~flow.png", "north~flow+errors.png", "north~flow+windows.png"),
+        *("south~flow.png", "south~flow+errors.png", "south~flow+windows.png"),
     }
     with (tmp_path / "out" / "verdicts.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -91,6 +95,13 @@ def test_verdicts_are_those_of_the_bundle_fed_by_hand(plant):
     ("options", "status", "said"),
     [
         (("--plot",), 1, "--output FOLDER"),
+        (("--window", "2023-11-17"), 1, "--plot"),
+        (
+            ("--columns", "value", "-o", "out", "--plot", "--window", "2024-01-01"),
+            1,
+            "--window: must be within what was judged (2023-",
+        ),
+        (("--window", "noon"), 2, "must be ISO 8601 or Unix seconds, got 'noon'"),
         (("--bundle", "nowhere"), 1, "nowhere"),
         (("--sigma", "0"), 78, "--sigma: must be > 0"),
         (("--columns", "valve"), 1, "did you mean 'value'?"),

@@ -11,7 +11,9 @@ import pytest
 
 from streamdetect import plots
 from streamdetect.backtest import backtest
+from streamdetect.backtest.rebuilding import Rebuilt
 from streamdetect.plots.drawing import broken, thinned
+from streamdetect.recordings import Recording
 
 image = pytest.importorskip("matplotlib.image", reason="the extra plot is not installed")
 
@@ -123,6 +125,17 @@ def test_an_enormous_error_makes_the_axis_logarithmic(make_detector, make_record
     assert axis.get_ylim()[0] > 1e-4
 
 
+def test_days_are_named_with_their_month(make_detector, make_recording, tmp_path):
+    times = 1.7e9 + np.linspace(0, 6 * 86400, 300)
+    (result,) = backtest(make_detector(), [make_recording(np.ones(300), times=times)])
+    figure = plots.sensor(result, tmp_path / "a.png")
+    figure.canvas.draw()
+    ticks = [text.get_text() for text in figure.axes[-1].get_xticklabels() if text.get_text()]
+    assert ticks
+    assert all(tick.startswith("Nov ") for tick in ticks)
+    assert "anomalous" not in legend(figure)
+
+
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 5])
 def test_hardly_any_readings(make_detector, make_recording, tmp_path, length):
     recordings = [make_recording(np.ones(length)), make_recording(np.ones(9), sensor="other")]
@@ -185,23 +198,97 @@ def test_training_loss_of_one_epoch_or_of_none_finite(tmp_path, losses):
 
 
 def test_error_histogram(tmp_path):
-    errors = np.concatenate([np.linspace(0, 1, 99), [5.0, np.nan]])
-    figure = plots.error_histogram(errors, 2.0, tmp_path / "a.png", "Errors of the training")
+    errors = np.concatenate([np.linspace(0, 1, 99), [5.0]])
+    figure = plots.error_histogram(errors, 2.0, tmp_path / "a.png", "Errors of the training", "mse")
     drawn(tmp_path / "a.png")
     (axis,) = figure.axes
-    assert axis.get_title() == "Errors of the training"
-    assert axis.get_legend().get_texts()[0].get_text() == "threshold 2: 1 of 100 windows above (1.00%)"
+    assert axis.get_title(loc="left") == "Errors of the training"
+    assert axis.get_xlabel() == "reconstruction error (MSE)"
+    assert legend(figure) == ["99 windows up to the threshold", "1 windows above it", "threshold 2"]
     assert sum(patch.get_height() for patch in axis.patches) == 100
 
 
-@pytest.mark.parametrize("shape", [(1, 20, 1), (6, 20, 1), (40, 5, 3), (2, 30, 12)])
-def test_reconstruction(tmp_path, shape):
-    windows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    figure = plots.reconstruction(windows, windows * 0.9, tmp_path / "a.png", features=tuple("abcdefghijkl"))
+def test_error_histogram_of_a_threshold_that_moves(tmp_path):
+    """Each window counts by the threshold that it was held against, if it had one."""
+    errors = np.array([1.0, 2.0, 3.0, 1e6])
+    figure = plots.error_histogram(errors, np.array([np.nan, 1.0, 5.0, 9.0]), tmp_path / "a.png")
     drawn(tmp_path / "a.png")
-    assert legend(figure) == ["window", "reconstruction"]
+    (axis,) = figure.axes
+    *counts, threshold = legend(figure)
+    assert counts == ["2 windows up to the threshold", "2 windows above it"]
+    assert threshold == "threshold 5, between 1 and 9"
+    assert axis.get_xscale() == "log"
+    assert sum(bar.get_height() for container in axis.containers for bar in container) == 4
+
+
+@pytest.mark.parametrize("errors", [np.empty(0), np.array([0.25]), np.full(50, 0.25), np.zeros(9)])
+def test_error_histogram_of_hardly_anything(tmp_path, errors):
+    figure = plots.error_histogram(errors, np.full(len(errors), np.nan), tmp_path / "a.png")
+    drawn(tmp_path / "a.png")
+    assert sum(bar.get_height() for container in figure.axes[0].containers for bar in container) == len(
+        errors
+    )
+
+
+def windows(count, features=1, time_steps=20):
+    random = np.random.default_rng(0)
+    names = tuple("abcdefghijkl"[:features])
+    recording = Recording("pump", "pump", np.arange(9.0), np.ones((9, features)), names)
+    for at in range(count):
+        readings = random.normal(size=(time_steps, features))
+        yield Rebuilt(
+            recording=recording,
+            why=f"incident {at}",
+            time=1.7e9 + at,
+            error=0.5,
+            judged=0.5 if at else 0.4,
+            threshold=np.nan if at > 1 else 0.3,
+            readings=readings,
+            reconstruction=readings * (1 - 0.05 * np.arange(features)),
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "panels"), [((1, 20, 1), 1), ((7, 20, 1), 7), ((5, 1, 3), 15), ((2, 200, 12), 12)]
+)
+def test_reconstruction(tmp_path, shape, panels):
+    count, time_steps, features = shape
+    figure = plots.reconstruction(list(windows(count, features, time_steps)), tmp_path / "a.png", "pump: all")
+    drawn(tmp_path / "a.png")
+    assert legend(figure) == ["difference", "readings", "reconstruction"]
     visible = [axis for axis in figure.axes if axis.get_visible()]
-    assert len(visible) == min(shape[0], 6) * min(shape[2], 6)
+    assert len(visible) == panels
+    assert figure.get_suptitle() == "pump: all"
+    assert visible[-1].get_xlabel() == "step of the window"
+    shown = [axis.get_ylabel() for axis in visible if axis.get_ylabel()]
+    if features == 1:
+        assert set(shown) == {"a"}
+    else:
+        # Of many features those that the reconstructions miss by most.
+        assert shown == list("abcdefghijkl"[max(features - 6, 0) : features]) * count
+
+
+def test_reconstruction_says_which_window_it_is(tmp_path):
+    figure = plots.reconstruction(list(windows(3)), tmp_path / "a.png")
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [
+        "incident 0: until 2023-11-14 22:13:20\nerror 0.5, smoothed 0.4, threshold 0.3",
+        "incident 1: until 2023-11-14 22:13:21\nerror 0.5, threshold 0.3",
+        "incident 2: until 2023-11-14 22:13:22\nerror 0.5",
+    ]
+
+
+def test_reconstruction_of_a_constant_and_of_padding(tmp_path):
+    """What the scaler takes for nothing looks like nothing, and padding is not drawn."""
+    (one,) = windows(1)
+    readings = np.full((20, 1), 7.0)
+    readings[:5] = np.nan
+    one = one._replace(readings=readings, reconstruction=readings + 1e-5)
+    (axis,) = plots.reconstruction([one], tmp_path / "a.png").axes
+    drawn(tmp_path / "a.png")
+    low, high = axis.get_ylim()
+    assert high - low >= 0.01
+    assert np.isnan(axis.lines[0].get_ydata()[:5]).all()
+    plots.reconstruction([one._replace(readings=readings * np.nan)], tmp_path / "a.png")
 
 
 def test_without_matplotlib_it_is_said_what_to_install():

@@ -1,0 +1,147 @@
+"""Which windows are shown, and that they are the readings and reconstructions they are said to be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from streamdetect.backtest import backtest
+from streamdetect.backtest.choosing import Choice, apart, ending_by, telling
+from streamdetect.backtest.examples import examples
+from streamdetect.backtest.rebuilding import rebuild
+from streamdetect.core.detector import Detector
+from streamdetect.core.scaling import Scaling
+from streamdetect.models.bundle import Bundle
+
+
+def averaging(windows):
+    """Rebuild a window as the mean of its steps, halfway."""
+    return ((windows + windows.mean(1, keepdims=True)) / 2).astype(np.float32)
+
+
+def with_scaling(detector, scaling, **more):
+    return Detector(replace(detector.settings, scaling=scaling, **more), averaging)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        Scaling("none"),
+        Scaling("affine", offset=(40.0, -3.0), scale=(2.5, 0.1)),
+        Scaling("window"),
+        Scaling("sensor", history=256),
+    ],
+    ids=lambda scaling: scaling.kind,
+)
+@pytest.mark.parametrize("features", [1, 2])
+def test_readings_and_reconstruction_are_in_the_sensors_own_units(
+    make_detector, make_recording, scaling, features
+):
+    random = np.random.default_rng(3)
+    values = np.array([40.0, -3.0])[:features] + random.normal(0, [2.5, 0.1][:features], (3000, features))
+    recording = make_recording(values, times=np.delete(1e9 + np.arange(3500.0), np.arange(700, 1200)))
+    if scaling.kind == "affine":
+        scaling = replace(scaling, offset=scaling.offset[:features], scale=scaling.scale[:features])
+    detector = with_scaling(make_detector(features=features), scaling, max_gap=100.0)
+    (result,) = backtest(detector, [recording])
+    choices = [Choice(at, "") for at in (0, 1, 695, 700, 2000, len(result.index) - 1)]
+    for choice, window in zip(choices, rebuild(detector, result, choices), strict=True):
+        end = result.index[choice.at] + 1
+        np.testing.assert_array_equal(window.readings, values[end - 4 : end])
+        # The model's halving of the way to the mean is the same in every unit.
+        expected = (window.readings + window.readings.mean(0)) / 2
+        np.testing.assert_allclose(window.reconstruction, expected, rtol=1e-5, atol=1e-5)
+        assert window.time == result.times[choice.at]
+        assert window.judged == result.errors[choice.at]
+
+
+def test_padding_is_neither_a_reading_nor_rebuilt(make_detector, make_recording):
+    detector = with_scaling(make_detector(time_steps=6), Scaling("window"), min_steps=2)
+    (result,) = backtest(detector, [make_recording(np.arange(9.0) ** 2)])
+    first, last = rebuild(detector, result, [Choice(0, ""), Choice(7, "")])
+    np.testing.assert_array_equal(first.readings[:, 0], [np.nan] * 4 + [0.0, 1.0])
+    assert np.isnan(first.reconstruction[:4]).all()
+    assert np.isfinite(first.reconstruction[4:]).all()
+    assert np.isfinite(last.reconstruction).all()
+
+
+def test_nothing_chosen_nothing_rebuilt(make_detector, make_recording):
+    detector = make_detector()
+    (result,) = backtest(detector, [make_recording(np.ones(9))])
+    assert rebuild(detector, result, []) == []
+
+
+def test_the_detector_stays_as_it_is(make_detector, spiked):
+    detector = make_detector()
+    (result,) = backtest(detector, [spiked])
+    before = detector.snapshot()
+    assert rebuild(detector, result, telling(result))
+    after = detector.snapshot()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_telling_windows(make_detector, spiked):
+    """The worst window of each incident, three more that share no reading, and what was asked for."""
+    (result,) = backtest(make_detector(), [spiked])
+    choices = telling(result, [spiked.times[50], spiked.times[50] + 0.4, spiked.times[-1] + 9])
+    named = {choice.why: choice.at for choice in choices}
+    assert [choice.at for choice in choices] == sorted(named.values())
+    assert set(named) == {
+        "asked for", *(f"incident {n}" for n in (1, 2, 3)), *(f"largest error {n}" for n in (1, 2, 3))
+    }  # fmt: skip
+    assert result.index[named["asked for"]] == 50
+    ends = result.index[[named["incident 1"], named["incident 2"], named["incident 3"]]]
+    assert [100 <= ends[0] < 104, 200 <= ends[1] < 204, 210 <= ends[2] < 214] == [True] * 3
+    others = [at for why, at in named.items() if why.startswith("largest")]
+    for at in others:
+        assert min(abs(at - other) for other in named.values() if other != at) >= 4
+    errors = result.feature_errors.mean(axis=1)
+    assert errors[named["largest error 1"]] >= errors[named["largest error 2"]]
+
+
+def test_of_many_incidents_the_worst_are_told(make_detector, make_recording):
+    values = np.random.default_rng(0).normal(0, 0.1, 600)
+    values[60::60] += 10 + np.arange(9)
+    (result,) = backtest(make_detector(), [make_recording(values)])
+    assert len(result.incidents) == 9
+    told = [choice.why for choice in telling(result) if choice.why.startswith("incident")]
+    assert told == [f"incident {number}" for number in range(4, 10)]
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 5])
+def test_hardly_any_window(make_detector, make_recording, length):
+    recordings = [make_recording(np.ones(length)), make_recording(np.ones(9), sensor="other")]
+    result = backtest(make_detector(), recordings)[0]
+    assert len(telling(result, [1.7e9 + 3])) == (length > 3)
+    assert ending_by(result, 1.7e9) is None
+
+
+def test_apart_shares_no_reading(make_detector, make_recording):
+    (result,) = backtest(make_detector(), [make_recording(np.ones(23))])
+    order = np.arange(len(result.index))
+    assert apart(result, order, most=9) == [0, 4, 8, 12, 16]
+    assert apart(result, order, [0, 10], most=9) == [4, 14, 18]
+    assert apart(result, order[:3]) == [0]
+
+
+def test_examples_of_a_bundle(make_recording):
+    """Some of the largest errors, up to what training knew, and some usual ones, of all recordings."""
+    random = np.random.default_rng(0)
+    calm = make_recording(50 + random.normal(0, 1, 900), sensor="calm")
+    wild = make_recording(50 + random.normal(0, 1, 900), sensor="wild")
+    wild.values[700] += 90
+    bundle = Bundle.load("general")
+    windows = examples(bundle, [calm, wild])
+    assert [window.why for window in windows] == ["large error"] * 3 + ["usual error"] * 3
+    assert windows[0].recording is wild
+    assert windows[0].readings.max() > 120
+    errors = [window.error for window in windows]
+    assert errors[0] >= errors[1] >= errors[2] > max(errors[3:])
+    assert np.ptp(errors[3:]) < 0.01
+    capped = examples(bundle, [calm, wild], largest=errors[3])
+    assert max(window.error for window in capped) <= errors[3]
+    assert {window.judged - window.error for window in windows} == {0.0}
+    assert examples(bundle, [make_recording(np.ones(3))]) == []
