@@ -1,0 +1,1 @@
+"""One file a subject; each has `rows(run)`, which gives its lines of the table."""

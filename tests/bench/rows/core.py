@@ -1,0 +1,171 @@
+"""The core without MQTT: push and judge, the whole pipeline, many sensors, recordings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rig import detecting, workload
+from rig.detecting import best_batch, graph_rate, seconds
+from rig.run import interleaved
+from rig.table import Row, at_least, within
+
+from streamdetect.backtest.running import backtest
+from streamdetect.recordings import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rig.run import Run
+
+    from streamdetect.core.detector import Detector
+    from streamdetect.core.readings import Readings
+
+SENSORS = 10_000
+TURNS = 30  # fills every window and then some
+
+
+def rows(run: Run) -> Iterator[Row]:
+    yield push_and_judge(run)
+    stacked = pipeline_rates(run, "stacked")
+    conv = pipeline_rates(run, "conv")
+    for name, (rate, graph, size) in (("stacked", stacked), ("conv", conv)):
+        yield Row(
+            f"pipeline: decode, push, score, judge ({name}, 1,000 sensors)",
+            f"{rate:,.0f} windows/s",
+            f"bare graph, batch {size}: {graph:,.0f}/s",
+            rate / graph,
+            at_least(0.9) if name == "stacked" else at_least(-np.inf),
+        )
+    yield Row(
+        "pipeline, conv", f"{conv[0]:,.0f} windows/s", f"stacked: {stacked[0]:,.0f}/s", conv[0] / stacked[0]
+    )
+    yield from by_sensors(run)
+    yield recording(run)
+
+
+def push_and_judge(run: Run) -> Row:
+    """Against the update of one sensor's rolling variance, a call a reading."""
+    from river import stats, utils  # noqa: PLC0415 - takes seconds, and only this row wants it
+
+    detector = detecting.detector(run.bundle("stacked"))
+    step = pushing(detector)
+    seconds(step, workload.batches(SENSORS, TURNS))
+    turn = TURNS
+    rolling = utils.Rolling(stats.Var(), window_size=detecting.HISTORY)
+    values = workload.values(1, 50_000).ravel().tolist()
+
+    def ours() -> float:
+        nonlocal turn
+        parts = workload.batches(SENSORS, 6, turn)
+        turn += 6
+        return 6 * SENSORS / seconds(step, parts)
+
+    def theirs() -> float:
+        return len(values) / seconds(rolling.update, values)
+
+    rate, river = interleaved(ours, theirs, turns=5)
+    return Row(
+        "push and judge, 10,000 sensors, batch 512",
+        f"{rate:,.0f} readings/s",
+        f"River, Rolling(Var).update: {river:,.0f}/s",
+        rate / river,
+        at_least(10),
+    )
+
+
+def pushing(detector: Detector) -> Callable[[Readings], object]:
+    """Everything but the score; the errors are given."""
+    errors = np.random.default_rng(1).gamma(4.0, 0.01, (workload.BATCH, 1))
+
+    def step(readings: Readings) -> None:
+        pushed = detector.push(readings)
+        feature_errors = errors[: len(pushed.windows)]
+        detector.judge(pushed, feature_errors[:, 0], feature_errors)
+
+    return step
+
+
+def pipeline_rates(run: Run, name: str) -> tuple[float, float, int]:
+    """Windows a second through everything, and of the graph alone at its best batch size, and that."""
+    pipeline = detecting.pipeline(run.bundle(name))
+    graph = pipeline.assemblies[0].detector.reconstruct
+    size = best_batch(graph)
+    sensors, turns, at = 1000, run.scaled(60, 15), 20
+    seconds(pipeline.process, workload.message_batches(sensors, at))
+
+    def whole() -> float:
+        nonlocal at
+        parts = workload.message_batches(sensors, turns, at)
+        at += turns
+        return sensors * turns / seconds(pipeline.process, parts)
+
+    rate, alone = interleaved(whole, lambda: graph_rate(graph, size), turns=5)
+    return rate, alone, size
+
+
+def by_sensors(run: Run) -> Iterator[Row]:
+    """What a message costs whatever the number of sensors, the model left out."""
+    most = run.scaled(1_000_000, 100_000)
+    counts = [10, 100, 1000, 10_000, 100_000, 1_000_000]
+    sides = [pushed_by(run, sensors) for sensors in counts if sensors <= most]
+    costs = dict(zip(counts, interleaved(*sides, turns=5), strict=False))
+    for sensors, cost in costs.items():
+        if sensors != SENSORS // 10:
+            yield Row(
+                f"cost of a message at {sensors:,} sensors, decode, push and judge",
+                f"{cost * 1e6:.1f} µs",
+                f"at 1,000: {costs[1000] * 1e6:.1f} µs",
+                cost / costs[1000],
+                within(0.75, 1.25),
+                run.note(1_000_000, most, "sensors at most") if sensors == most else "",
+            )
+
+
+def pushed_by(run: Run, sensors: int) -> Callable[[], float]:
+    """Seconds a message of so many sensors, a model that costs nothing behind it."""
+    pipeline = detecting.pipeline(run.bundle("stacked"))
+    pipeline.assemblies[0].detector.reconstruct = lambda windows: windows
+    turns = 22 if sensors <= SENSORS else 1
+    for turn in range(turns):
+        seconds(pipeline.process, workload.message_batches(sensors, 1, turn))
+    if turns == 1:  # every window is full all the same
+        pipeline.assemblies[0].detector.state.windows.filled[:] = 20
+    at, least = turns, 20_000
+    each = max(1, least // sensors)
+
+    def side() -> float:
+        nonlocal at
+        parts = workload.message_batches(sensors, each, at)[: least // workload.BATCH]
+        at += each
+        return seconds(pipeline.process, parts) / sum(map(len, parts))
+
+    return side
+
+
+def recording(run: Run) -> Row:
+    """One sensor's recording, against as many readings of 1,000 sensors."""
+    bundle, size = run.bundle("stacked"), run.scaled(200_000, 20_000)
+    times, values = workload.START + np.arange(size, dtype=float), workload.values(1, size)
+    one = Recording("bench", "bench", times, values, ("value",))
+    core = detecting.detector(bundle)
+    seconds(core.process, workload.batches(1000, 20))
+    at = 20
+
+    def live() -> float:
+        nonlocal at
+        parts = workload.batches(1000, size // 1000, at)
+        at += size // 1000
+        return size / seconds(core.process, parts)
+
+    def offline() -> float:
+        return size / seconds(lambda recording: backtest(detecting.detector(bundle), [recording]), [one])
+
+    rate, core_rate = interleaved(offline, live)
+    return Row(
+        f"backtest of a recording of {size:,}",
+        f"{rate:,.0f} readings/s",
+        f"the daemon's core: {core_rate:,.0f}/s",
+        rate / core_rate,
+        at_least(0.8),
+    )

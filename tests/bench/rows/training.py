@@ -1,0 +1,27 @@
+"""Training, against plain `model.fit` on the same windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rig.table import Row, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rig.run import Run
+
+SLOWER = 1.05  # what two runs of the same thing differ by
+
+
+def rows(run: Run) -> Iterator[Row]:
+    found = run.tensorflow
+    what = f"{found['windows']:,} windows, {found['epochs']} epochs"
+    yield Row(
+        f"training, stacked, {what}, to a checked bundle",
+        f"{found['train_seconds']:.1f} s",
+        f"plain model.fit {found['fit_seconds']:.1f} s",
+        found["train_seconds"] / found["fit_seconds"],
+        at_most(SLOWER),
+        run.note(20, 2, "epochs, so that export and checks weigh more"),
+    )
