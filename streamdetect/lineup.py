@@ -112,5 +112,5 @@ class Lineup:
 
 def _watched(assembly: Assembly) -> Watched:
     bundle = assembly.bundle
-    model = Model(assembly.config.bundle, bundle.manifest.architecture.name, bundle.fingerprint)
+    model = Model(assembly.config.bundle, bundle.manifest.model_name, bundle.fingerprint)
     return Watched(assembly.detector.columns, bundle.manifest.features, model)

@@ -53,7 +53,7 @@ def run(args: Namespace) -> int:
         whole = pipeline_rate(config, at, args.sensors, args.turns)
         asked = args.sensors / args.every
         manifest = assembly.bundle.manifest
-        shape = f"{manifest.architecture.name}, windows of {manifest.time_steps} x {len(manifest.features)}"
+        shape = f"{manifest.model_name}, windows of {manifest.time_steps} x {len(manifest.features)}"
         out(f"\n{assembly.name}: bundle {assembly.config.bundle} ({shape})\n")
         out(f"  model alone      {alone:>12,.0f} windows/s\n")
         out(f"  decode to verdict{whole:>12,.0f} readings/s on one core, {whole / alone:.0%} of the model\n")

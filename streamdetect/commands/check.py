@@ -27,7 +27,7 @@ def run(args: Namespace) -> int:
         for one in assemble(config):
             manifest = one.bundle.manifest
             sys.stdout.write(
-                f"  {one.name}: {', '.join(one.config.topics)} -> {manifest.architecture.name} "
+                f"  {one.name}: {', '.join(one.config.topics)} -> {manifest.model_name} "
                 f"(T={manifest.time_steps}, {', '.join(manifest.features)}), bundle {one.config.bundle} "
                 f"{one.bundle.fingerprint}\n"
             )

@@ -6,15 +6,17 @@ numbers that are not finite, sizes past the limits and parts that do not fit eac
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -89,6 +91,16 @@ class TrainingRecord(_Part):
     final_validation_loss: NonNegative | None
 
 
+class Brought(_Part):
+    """Where a model comes from that was not trained here, and how the normal data was taken to it."""
+
+    sha256: Sha256  # of the file that it was in
+    parameters: Count
+    scaler: Text
+    stride: Annotated[int, Field(ge=1)]
+    max_gap: NonNegative | None  # seconds; null: no limit
+
+
 class File(_Part):
     """One model file."""
 
@@ -111,12 +123,13 @@ class Manifest(_Part):
     time_steps: Annotated[int, Field(ge=1, le=MAX_TIME_STEPS)]
     min_steps: Annotated[int, Field(ge=0, le=MAX_TIME_STEPS)] = 0  # 0: only full windows are judged
     features: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_FEATURES)]
-    architecture: Architecture
+    architecture: Architecture | None = None
     scaling: Scaling
     error: ErrorMetric
     training_error: TrainingErrors
     graph_difference: GraphDifference
-    training: TrainingRecord
+    training: TrainingRecord | None = None
+    brought: Brought | None = None  # in the place of architecture and training
     trained_on: tuple[Source, ...]
     versions: dict[Text, Text]
     files: Files
@@ -152,6 +165,28 @@ class Manifest(_Part):
         if len(self.training_error.feature_means) != len(self.features):
             raise ValueError(f"training_error.feature_means: must hold {len(self.features)} numbers")
         return self
+
+    @model_validator(mode="after")
+    def _origin_is_known(self) -> Manifest:
+        trained = self.architecture is not None, self.training is not None
+        if trained != ((False, False) if self.brought else (True, True)):
+            raise ValueError("must have either architecture and training, or brought")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+    @property
+    def model_name(self) -> str:
+        """The architecture's name, or that it was brought along."""
+        return self.architecture.name if self.architecture else "brought"
+
+    @property
+    def scaler(self) -> str:
+        """The name of what made `scaling`."""
+        record = self.training or self.brought
+        return record.scaler if record else self.scaling.kind
 
     def to_bytes(self) -> bytes:
         """The text of `bundle.json`."""

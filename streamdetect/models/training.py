@@ -1,32 +1,27 @@
 """Training: series of normal readings in, a bundle out.
 
-The windows are cut and scaled by the code that does it live, and the errors whose statistics go into the
-bundle are made by the compiled graph that runs live.
+The windows are cut and scaled by the code that does it live.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING
-from streamdetect.core.thresholds import ThresholdSettings
-from streamdetect.errors import BundleError, DataError
+from streamdetect.errors import BundleError
 
 from .architectures import build, compilable
-from .manifest import Manifest, TrainingErrors, TrainingRecord
+from .bundling import BundleReport, feature_names, write_bundle
+from .manifest import TrainingRecord
 from .preparing import prepare
 from .progress import training_progress
-from .runtime import ONNX_BATCH
 from .tensorflow import load_keras
-from .writing import check_destination, describe_files, difference, export, publish, staging
+from .writing import check_destination
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,42 +29,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
-
     from .architectures import Model
-    from .bundle import Bundle
-    from .manifest import GraphDifference, Quantile
     from .preparing import Prepared, Series
     from .settings import TrainingSettings
 
-    Floats = NDArray[np.float64]
     Windows = NDArray[np.float32]
-
-VERSIONED = ("streamdetect", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingReport:
+class TrainingReport(BundleReport):
     """What a training came to.
 
     Attributes:
-        bundle: as written.
         history: per epoch `loss`, and `val_loss` when windows were held out.
-        errors: (M,) reconstruction errors of all windows, fitted and held out.
-        threshold: mean + 2σ of the errors, the limit that live sensors start with.
-        windows: M.
-        parameters: weights of the model.
-        graph_difference: how far the compiled graph is from Keras.
         seconds: the training took.
     """
 
-    bundle: Bundle
     history: dict[str, list[float]]
-    errors: Floats
-    threshold: float
-    windows: int
-    parameters: int
-    graph_difference: GraphDifference
     seconds: float
 
 
@@ -98,48 +74,24 @@ def train(
     started = time.perf_counter()
     check_destination(out)
     prepared = prepare(series, settings)
-    names = _feature_names(features, prepared.fitted.shape[2])
+    names = feature_names(features, prepared.fitted.shape[2])
     model, history = _fit(prepared, settings, quiet=quiet)
-    windows = np.concatenate([prepared.fitted, prepared.held_out])
-    with staging(out) as directory:
-        graph = export(model, directory, compilable(settings.architecture, model))
-        agreement = difference(model, graph, windows)
-        errors, feature_errors = _errors(graph, windows, settings.error, padded=settings.least_steps > 0)
-        manifest = Manifest(
-            format=1,
-            created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            time_steps=settings.time_steps,
-            min_steps=settings.least_steps,
-            features=names,
-            architecture=settings.architecture.resolved(),
-            scaling=prepared.scaling,
-            error=settings.error,
-            training_error=_statistics(errors, feature_errors),
-            graph_difference=agreement,
-            training=_record(settings, history, model.count_params()),
-            trained_on=prepared.sources,
-            versions={name: importlib.metadata.version(name) for name in VERSIONED},
-            files=describe_files(directory),
-        )
-        bundle = publish(manifest, directory, out)
-    return TrainingReport(
-        bundle=bundle,
-        history=history,
-        errors=errors,
-        threshold=float(errors.mean() + ThresholdSettings().sigma * errors.std()),
-        windows=len(windows),
-        parameters=model.count_params(),
-        graph_difference=agreement,
-        seconds=time.perf_counter() - started,
+    origin = {
+        "architecture": settings.architecture.resolved(),
+        "training": _record(settings, history, model.count_params()),
+    }
+    written = write_bundle(
+        model,
+        prepared,
+        out,
+        features=names,
+        error=settings.error,
+        origin=origin,
+        compiled=compilable(settings.architecture, model),
+        min_steps=settings.least_steps,
     )
-
-
-def _feature_names(names: Sequence[str], count: int) -> tuple[str, ...]:
-    if not names:
-        return ("value",) if count == 1 else tuple(f"value_{i + 1}" for i in range(count))
-    if len(names) != count or len(set(names)) < count:
-        raise DataError(f"features: must be {count} different names, got {', '.join(names)}")
-    return tuple(names)
+    facts = {part.name: getattr(written, part.name) for part in fields(written)}
+    return TrainingReport(**facts, history=history, seconds=time.perf_counter() - started)
 
 
 def _fit(
@@ -190,35 +142,6 @@ def _examples(windows: Windows) -> tuple[Windows, Windows, Windows | None]:
     steps = real.any(axis=2)
     weights = steps * (windows.shape[1] / steps.sum(axis=1, keepdims=True))
     return windows, np.where(real, windows, 0), weights.astype(np.float32)
-
-
-def _errors(
-    graph: Reconstruct, windows: Windows, error: ErrorMetric, *, padded: bool
-) -> tuple[Floats, Floats]:
-    """The reconstruction errors of all windows, (M,) and (M, F)."""
-    parts = [windows[start : start + ONNX_BATCH] for start in range(0, len(windows), ONNX_BATCH)]
-    made = [
-        reconstruction_errors(part, graph(part), error, part != PADDING if padded else None) for part in parts
-    ]
-    return np.concatenate([one for one, _ in made]), np.concatenate([each for _, each in made])
-
-
-def _statistics(errors: Floats, feature_errors: Floats) -> TrainingErrors:
-    shares: dict[Quantile, float] = {
-        "0.5": 0.5,
-        "0.9": 0.9,
-        "0.95": 0.95,
-        "0.99": 0.99,
-        "0.999": 0.999,
-        "max": 1.0,
-    }
-    return TrainingErrors(
-        mean=float(errors.mean()),
-        std=float(errors.std()),
-        count=len(errors),
-        quantiles={name: float(np.quantile(errors, share)) for name, share in shares.items()},
-        feature_means=tuple(feature_errors.mean(axis=0).tolist()),
-    )
 
 
 def _record(settings: TrainingSettings, history: dict[str, list[float]], parameters: int) -> TrainingRecord:
