@@ -32,6 +32,7 @@ COMMANDS = {
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
     "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
+    "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
     "backtest": Command(
         "streamdetect.backtest.command", "recordings through the same detector: CSV, pictures"
     ),

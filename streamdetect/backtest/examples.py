@@ -32,7 +32,7 @@ def examples(bundle: Bundle, recordings: Sequence[Recording], largest: float = i
         recordings: Of its training, or others.
         largest: Windows of larger errors are passed over: training may have left some out.
     """
-    training = bundle.manifest.training
+    training = bundle.manifest.record
     settings = replace(
         detector_settings(DetectorConfig(), bundle.manifest),
         stride=training.stride,

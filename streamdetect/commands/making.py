@@ -74,7 +74,7 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
     manifest = report.bundle.manifest
     error = manifest.training_error
     spread = f"{error.mean:.4g} ± {error.std:.4g}, largest {error.quantiles['max']:.4g}"
-    shape = f"windows of {manifest.time_steps} x {len(manifest.features)}, scaler {manifest.scaler}"
+    shape = f"windows of {manifest.time_steps} x {len(manifest.features)}, scaler {manifest.record.scaler}"
     lines = [
         f"bundle     {report.bundle.path} ({report.bundle.fingerprint})",
         f"model      {manifest.model_name}, {report.parameters:,} parameters, {shape}",

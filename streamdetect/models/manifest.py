@@ -183,10 +183,9 @@ class Manifest(_Part):
         return self.architecture.name if self.architecture else "brought"
 
     @property
-    def scaler(self) -> str:
-        """The name of what made `scaling`."""
-        record = self.training or self.brought
-        return record.scaler if record else self.scaling.kind
+    def record(self) -> TrainingRecord | Brought:
+        """How the normal data was taken to the model."""
+        return next(one for one in (self.training, self.brought) if one)
 
     def to_bytes(self) -> bytes:
         """The text of `bundle.json`."""

@@ -13,8 +13,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,7 +20,7 @@ import numpy as np
 from streamdetect.errors import BundleError, StreamdetectError
 
 from .manifest import KERAS, ONNX
-from .tensorflow import load_keras, load_tensorflow
+from .tensorflow import load_model, load_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,15 +123,11 @@ def onnx_graph(content: bytes, _window: tuple[int, int], threads: int) -> Run:
 
 def keras_file(content: bytes, window: tuple[int, int], threads: int) -> Run:
     """The content of a .keras file in TensorFlow."""
-    tensorflow, keras = load_tensorflow(), load_keras()
+    tensorflow = load_tensorflow()
     with contextlib.suppress(RuntimeError):  # once TensorFlow has run anything its threads are settled
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, KERAS)  # Keras loads from a path only: one that holds the bytes just checked
-        path.write_bytes(content)
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    return keras_model(model, window)
+    return keras_model(load_model(content), window)
 
 
 def keras_model(model: Model, window: tuple[int, int]) -> Run:

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamdetect.errors import StreamdetectError
@@ -45,6 +46,20 @@ def load_keras() -> Any:  # noqa: ANN401 - keras carries no types
     if backend != "tensorflow":
         raise StreamdetectError(f"KERAS_BACKEND: must be tensorflow, got {backend}")
     return keras
+
+
+def load_model(content: bytes) -> Any:  # noqa: ANN401 - keras carries no types
+    """The model in the content of a .keras file, without its optimizer and without running code of its own.
+
+    Raises:
+        StreamdetectError: TensorFlow is not installed.
+        Exception: whatever Keras makes of a file that it cannot load; there is no root of those.
+    """
+    keras = load_keras()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "model.keras")  # Keras loads from a path only: one that holds these very bytes
+        path.write_bytes(content)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 @contextlib.contextmanager

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from streamdetect.core.reconstruction import Reconstruct
 
     from .architectures import Model
+    from .runtime import Run
 
     Windows = NDArray[np.float32]
 
 TOLERANCE = 1e-4
 """Largest difference between graph and Keras, over the largest magnitude in windows and reconstructions."""
 
+_SHOWN = 300  # characters of another's error
 _PICTURES = ".png"  # of the training, drawn into the bundle's directory
 
 
@@ -79,23 +81,35 @@ def export(model: Model, directory: Path, compiled: Model | None = None) -> Reco
     """Write `model.keras` and `model.onnx`, and load the graph as the daemon does.
 
     The graph is made of `compiled`, where that is another form of the same model.
+
+    Raises:
+        BundleError: the model does not convert.
     """
     keras = load_keras()
-    window = tuple(model.input_shape[1:])
     bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
     bare.set_weights(model.get_weights())
-    signature = [keras.InputSpec(shape=(None, *window), dtype="float32", name="window")]
     with _quiet():
         bare.save(directory / KERAS)
-        (compiled or bare).export(
-            str(directory / ONNX), format="onnx", input_signature=signature, verbose=False
-        )
-    run = onnx_graph((directory / ONNX).read_bytes(), window, threads=1)
-    return BatchedReconstructor(run, ONNX_BATCH, padded=False)
+    return BatchedReconstructor(_compile(compiled or bare, directory / ONNX), ONNX_BATCH, padded=False)
+
+
+def _compile(model: Model, path: Path) -> Run:
+    """Write the graph of a model that takes windows, and load it as the daemon does."""
+    window = tuple(model.input_shape[1:])
+    signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
+    try:
+        with _quiet():
+            model.export(str(path), format="onnx", input_signature=signature, verbose=False)
+        return onnx_graph(path.read_bytes(), window, threads=1)
+    except Exception as error:
+        # Neither the converter nor the runtime has a root of its errors.
+        raise BundleError(f"model: must convert to ONNX, got {brief(error)}") from error
 
 
 def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDifference:
     """How far the compiled graph is from Keras, over the real steps of all windows.
+
+    Keras is given other batches than the graph, so that windows which are not rebuilt each by itself differ.
 
     Raises:
         BundleError: further than `TOLERANCE`.
@@ -106,10 +120,11 @@ def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDiffe
         part = windows[start : start + ONNX_BATCH]
         real = part != PADDING
         given, expected, found = part[real], reference(part)[real], graph(part)[real]
-        largest = max(largest, float(np.abs(found - expected).max()))
-        magnitude = max(magnitude, float(np.abs(given).max()), float(np.abs(expected).max()))
+        # Not the builtin: it loses a NaN.
+        largest = float(np.maximum(largest, np.abs(found - expected).max()))
+        magnitude = float(np.max([magnitude, np.abs(given).max(), np.abs(expected).max()]))
     relative = largest / magnitude if magnitude else 0.0
-    if not relative <= TOLERANCE:  # so written, NaN is refused too
+    if not relative <= TOLERANCE:  # so written, NaN is refused, too
         raise BundleError(
             f"compiled graph: must be within {TOLERANCE:g} of Keras on the training windows, got {relative:g}"
         )
@@ -154,12 +169,17 @@ def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
     return Bundle.load(out)
 
 
+def brief(error: Exception) -> str:
+    """The first words of an error that is not ours."""
+    return " ".join(str(error).split())[:_SHOWN] or type(error).__name__
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without what Keras and the converter say of numpy's older ways, and of the conversion."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)  # what does not convert does not load either, and that is told
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)

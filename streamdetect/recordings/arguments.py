@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamdetect.recordings.reading import read
 from streamdetect.recordings.recording import Layout
@@ -18,14 +18,16 @@ _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _HEADERS = {"auto": None, "yes": True, "no": False}
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add DATA… and the options that say how it is laid out."""
+def add_arguments(parser: ArgumentParser, option: str | None = None) -> None:
+    """Add DATA…, behind an option if one is given, and the options that say how it is laid out."""
+    named: dict[str, Any] = {"dest": "data", "required": True} if option else {}
     parser.add_argument(
-        "data",
+        option or "data",
         metavar="DATA",
         nargs="+",
         type=Path,
         help="CSV file (.gz too) or .npz archive; one or several",
+        **named,
     )
     group = parser.add_argument_group(
         "columns of DATA",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,38 @@ def test_train_on_the_error_of_the_last_step(normal, tmp_path, capsys):
     assert main(["backtest", str(normal), "--bundle", str(out)]) == 0
     assert "error of the last step of windows of 12 readings" in capsys.readouterr().out.replace("\n", " ")
     assert np.isfinite(bundle.manifest.training_error.mean)
+
+
+def test_bundle_makes_a_bundle_that_every_command_takes(normal, tmp_path, capsys):
+    out, model = tmp_path / "bundle", tmp_path / "mine.keras"
+    layers = ("--architecture", "dense", "--units", "16,6", "--time-steps", "12", "--epochs", "1", "--quiet")
+    assert main(["train", str(normal), "-o", str(tmp_path / "trained"), *layers]) == 0
+    shutil.copy(tmp_path / "trained/model.keras", model)
+    capsys.readouterr()
+
+    how = ("--scaler", "robust", "--error", "mse", "--stride", "2", "--max-gap", "5")
+    assert main(["bundle", str(model), "--normal", str(normal), "-o", str(out), *how]) == 0
+    said = capsys.readouterr().out
+    assert "windows of 12 x 1, scaler robust" in said
+    assert "measured   195 windows of 1 series" in said
+    assert (tmp_path / "bundle-errors.png").read_bytes().startswith(b"\x89PNG")
+    bundle = Bundle.load(out)
+    assert bundle.manifest.features == ("level",)
+    assert (bundle.manifest.brought.stride, bundle.manifest.brought.max_gap) == (2, 5.0)
+
+    config = tmp_path / "config.yaml"
+    config.write_text(f"detectors:\n  - bundle: {out}\n    payload: {{value: level}}\n")
+    assert main(["check", str(config)]) == 0
+    assert f"brought (T=12, level), bundle {out} {bundle.fingerprint}" in capsys.readouterr().out
+    assert main(["bench", "-c", str(config), "--sensors", "5", "--turns", "2"]) == 0
+    assert "(brought, windows of 12 x 1)" in capsys.readouterr().out
+    assert main(["backtest", str(normal), "--bundle", str(out), "-o", str(tmp_path / "results")]) == 0
+    assert (tmp_path / "results/verdicts.csv").read_text().count("\n") == 390
+
+
+def test_bundle_says_what_does_not_fit(normal, tmp_path, capsys):
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    asked = ["bundle", str(tmp_path / "model.h5"), "--normal", str(normal), "-o", str(tmp_path / "bundle")]
+    assert main(asked) == 1
+    assert "got HDF5" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()

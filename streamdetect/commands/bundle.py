@@ -1,0 +1,43 @@
+"""`streamdetect bundle`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamdetect import recordings
+from streamdetect.commands import making
+from streamdetect.models.bringing import bring
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect bundle`."""
+    parser.add_argument(
+        "model", metavar="MODEL", type=Path, help="a .keras file, (None, T, F) to (None, T, F)"
+    )
+    recordings.add_arguments(parser, "--normal")
+    making.add_output_arguments(parser)
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--time-steps", metavar="N", type=int, help="readings in a window, where the model takes any number"
+    )
+    making.add_window_arguments(group)
+
+
+def run(args: Namespace) -> int:
+    """Measure the model on the normal recordings; prints what came of it."""
+    found = recordings.from_arguments(args)
+    series = making.normal_series(found)
+    settings = replace(making.DEFAULT, **{name: getattr(args, name) for name in making.WINDOWS})
+    report = bring(
+        args.model, series, settings, args.out, time_steps=args.time_steps, features=found[0].features
+    )
+    measured = f"measured   {report.windows:,} windows of {len(series)} series"
+    drawn = making.draw(report, found, making.pictures(args))
+    sys.stdout.write(making.summary(report, [measured], drawn))
+    return 0
