@@ -167,7 +167,7 @@ class Daemon:
     def _take(self, idle_wait: float) -> None:
         """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
         batch, committer = self.config.batch, self._committer
-        self.edge.read_on(whatever_comes=self.outbox.full)
+        self.edge.need_answers(needed=self.outbox.full)
         if committer.failure or self.outbox.full:
             time.sleep(idle_wait)
             messages = []
@@ -221,7 +221,7 @@ class Daemon:
                 break
             self._take(0.0)
         self._committer.commit()
-        self.edge.read_on(whatever_comes=True)
+        self.edge.take_no_more()
         while len(self.outbox) and self.edge.connected and time.monotonic() < deadline:
             self.outbox.drain(self.edge)
             self._committer.turn(lull=True)

@@ -26,7 +26,8 @@ class Outbox:
     """Events in the order in which they happened, each until a successful PUBACK.
 
     Attributes:
-        limit: events; past it the daemon stops taking messages until some are delivered.
+        limit: events; past it the daemon stops taking messages until half of them are delivered.
+        full: whether no more should come in for now.
         delivered: numbers of the events that the broker has; `forget` them once that is on the disk.
         dead: events that it refuses for good, likewise.
         published: how many were delivered so far.
@@ -39,20 +40,17 @@ class Outbox:
         self.delivered: list[int] = []
         self.dead: list[DeadLetter] = []
         self.published = self.undeliverable = 0
+        self.full = False
         self._qos = qos
         self._waiting = deque(queued)
         self._next = self._waiting[-1].number + 1 if self._waiting else 1
         self._sent: dict[int, Queued] = {}
         self._pause_until = 0.0
         self._sparingly = Sparingly()
+        self._see_whether_full()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should come in for now."""
-        return len(self) >= self.limit
 
     def numbered(self, events: Iterable[Event]) -> list[Queued]:
         """The events with the numbers that `add` will give them, if they are the next."""
@@ -63,6 +61,7 @@ class Outbox:
         queued = self.numbered(events)
         self._waiting.extend(queued)
         self._next += len(queued)
+        self._see_whether_full()
 
     def undelivered(self) -> list[Queued]:
         """What the broker does not have yet, as far as we know, in order."""
@@ -97,6 +96,11 @@ class Outbox:
         if retry:
             self._waiting.extendleft(reversed(retry))
             self._pause_until = time.monotonic() + PAUSE
+        self._see_whether_full()
+
+    def _see_whether_full(self) -> None:
+        """What stops at the limit goes on at half of it: to begin and end may take a new connection."""
+        self.full = len(self) >= self.limit or (self.full and len(self) > self.limit // 2)
 
     def _give_up(self, queued: Queued, reason: str) -> None:
         self.undeliverable += 1

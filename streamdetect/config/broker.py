@@ -95,7 +95,7 @@ class MqttConfig(Section):
     session_expiry: Annotated[Span, Field(ge=1, le=_MAX_EXPIRY, multiple_of=1)] = 3_600.0
     """For how long it does."""
     max_undelivered_messages: Annotated[int, Field(ge=1, le=65_535)] = 1_000
-    """Messages in flight: the Receive Maximum."""
+    """Messages at QoS 1 that may be here without an acknowledgement; the Receive Maximum is one less."""
     max_payload: Annotated[Size, Field(le=16 * 1024**2)] = 64 * 1024
     """Larger messages are refused."""
     retained: Literal["drop", "accept"] = "drop"

@@ -9,7 +9,7 @@ import re
 import ssl
 from typing import TYPE_CHECKING
 
-from paho.mqtt.client import Client, MQTTv5, MQTTv311
+from paho.mqtt.client import MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -17,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from streamdetect.config import secrets
 from streamdetect.errors import ConfigError, Problem
+from streamdetect.mqtt.client import PacedClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,9 @@ _UNUSED_PORT = 1883  # paho insists on a port for a unix socket too
 _FORBIDDEN = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def make_client(settings: MqttConfig, status_topic: str, factory: Callable[..., Client] = Client) -> Client:
+def make_client(
+    settings: MqttConfig, status_topic: str, factory: Callable[..., PacedClient] = PacedClient
+) -> PacedClient:
     """Return a client ready for `reconnect()`: addressed, authenticated, with its will.
 
     Raises:
@@ -62,7 +65,7 @@ def make_client(settings: MqttConfig, status_topic: str, factory: Callable[..., 
     return client
 
 
-def _address(client: Client, settings: MqttConfig) -> None:
+def _address(client: PacedClient, settings: MqttConfig) -> None:
     host, port, keepalive = settings.host, settings.resolved_port, int(settings.keepalive)
     if settings.transport == "unix":
         host, port = str(settings.path), _UNUSED_PORT
@@ -71,8 +74,9 @@ def _address(client: Client, settings: MqttConfig) -> None:
         return
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own gap
     properties.SessionExpiryInterval = int(settings.session_expiry) if settings.persistent_session else 0
-    # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements.
-    properties.ReceiveMaximum = settings.max_undelivered_messages
+    # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements. It is one less than
+    # we take, so that only a broker that does not keep to it ever makes us stop reading.
+    properties.ReceiveMaximum = max(1, settings.max_undelivered_messages - 1)
     properties.MaximumPacketSize = settings.max_payload + _PACKET_HEADROOM
     # Clean start every time or never: paho's default wipes the session once at each process start.
     clean = not settings.persistent_session

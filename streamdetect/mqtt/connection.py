@@ -18,9 +18,10 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client
+from streamdetect.mqtt.keepalive import Keepalive
 
+if TYPE_CHECKING:
+    from streamdetect.mqtt.client import PacedClient
     from streamdetect.mqtt.publications import Publications
     from streamdetect.mqtt.session import Session
 
@@ -30,19 +31,20 @@ _TICK = 1.0  # s; longest sleep, so also the grain of keepalive and of `last_sig
 _CONNACK_WAIT = 10.0  # s; a frozen broker's kernel still accepts connections
 _READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
 _FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
+_BLOCKED = 1.0  # s that answers which are needed may stand behind messages for which there is no place
 _LASTING = 10.0  # s; a connection shorter than that counts as a failure for the delay before the next one
 
 
 class Connection:
     """Connects, reads, writes and reconnects until told to stop; `run` is the thread's body.
 
-    The main thread sets `filters`, `read_on` and `stop_by`, appends to `acks`, and calls `wake`. It may read
-    the rest.
+    The main thread sets `filters`, `needs_answers` and `stop_by`, appends to `acks`, and calls `wake`. It may
+    read the rest.
     """
 
     def __init__(
         self,
-        client: Client,
+        client: PacedClient,
         session: Session,
         publications: Publications,
         filters: tuple[str, ...],
@@ -51,7 +53,7 @@ class Connection:
         self.filters = filters
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
-        self.read_on = False  # answers to publications are needed before more can be acknowledged
+        self.needs_answers = False  # to publications, before anything more is acknowledged
         self.connect_failures = 0
         self.faults = 0  # exceptions inside paho, each of which cost a connection
         self.last_sign = time.monotonic()
@@ -60,6 +62,8 @@ class Connection:
         self._publications = publications
         self._longest_delay = longest_delay
         self._random = random.SystemRandom()
+        self._keepalive: Keepalive
+        self._blocked_since: float  # monotonic seconds; while not blocked, the present
         self._ear: socket.socket  # reads what `_bell` sends, and so ends a sleep
         self._bell: socket.socket | None = None
 
@@ -116,15 +120,34 @@ class Connection:
         return self._session.generation != generation
 
     def _serve(self) -> None:
-        poll = self._poll()
-        connack_by = time.monotonic() + _CONNACK_WAIT
+        poll, began = self._poll(), time.monotonic()
+        self._keepalive = Keepalive(self._client, began)
+        self._blocked_since = began
         while self._client.socket() is not None and self.stop_by is None:
-            if not self._session.connected and time.monotonic() > connack_by:
-                self._session.last_error = "the broker does not answer"
-                return
             self._cycle(poll, _TICK)
+            if problem := self._problem(began):
+                self._session.last_error = problem
+                return
         if self.stop_by is not None:
             self._say_goodbye(poll, self.stop_by)
+
+    def _problem(self, began: float) -> str:
+        """Say why this connection, which was opened at `began`, is of no use any more; empty if it is."""
+        now = time.monotonic()
+        if not self._session.connected and now - began > _CONNACK_WAIT:
+            return "the broker does not answer"
+        if self._keepalive.lost(now):
+            return "the broker has fallen silent"
+        if self._session.discarding and not self.needs_answers:
+            return "what was left to the broker has to come again"
+        # With a broker that does not keep to Receive Maximum, on a new connection neither, nothing else would
+        # bring the answers. One that does never has us stop reading.
+        if self._wants_more() or not self.needs_answers:
+            self._blocked_since = now
+        elif now - self._blocked_since > _BLOCKED:
+            log.warning("messages are left to the broker: answers to events stand behind them")
+            self._session.discarding = True
+        return ""
 
     def _cycle(self, poll: select.poll, timeout: float) -> None:
         """Send what the main thread left, wait for the socket, read and write."""
@@ -140,11 +163,15 @@ class Connection:
         )
         decrypted = reading and getattr(sock, "pending", int)() > 0  # by TLS, so the socket shows nothing
         ready = self._wait(poll, 0.0 if decrypted else timeout).get(descriptor, 0)
-        if decrypted or ready & ~select.POLLOUT:
+        spoken = decrypted or bool(ready & ~select.POLLOUT)
+        if spoken and not reading:
+            raise ConnectionResetError("connection lost")
+        if spoken or not reading:
+            self._keepalive.heard(time.monotonic())
+        if spoken:
             self._read()
         if ready & select.POLLOUT:
             self._client.loop_write()
-        self._client.loop_misc()
 
     def _read(self) -> None:
         """Read messages until none is there."""
@@ -154,8 +181,8 @@ class Connection:
                 return
 
     def _wants_more(self) -> bool:
-        """Whether to read: not past what may be unacknowledged, unless that would be waited for in vain."""
-        return not self._session.overfed or self.read_on or self.stop_by is not None
+        """Whether to read: not past what may be unacknowledged, and always what comes before any message."""
+        return not self._session.overfed or not self._session.connected
 
     def _hand_over(self) -> None:
         """Send the main thread's acknowledgements, subscriptions and publications."""

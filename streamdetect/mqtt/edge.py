@@ -10,9 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from paho.mqtt.client import Client
-
 from streamdetect.mqtt.broker import make_client
+from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.connection import Connection
 from streamdetect.mqtt.publications import Publication, Publications
 from streamdetect.mqtt.session import Session
@@ -39,7 +38,7 @@ class MqttEdge:
         *,
         status_topic: str,
         max_publications: int = 1000,
-        client_factory: Callable[..., Client] = Client,
+        client_factory: Callable[..., PacedClient] = PacedClient,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing is sent before `start`.
@@ -81,6 +80,7 @@ class MqttEdge:
         """
         if not self._thread.is_alive():
             return True
+        self.take_no_more()
         self._connection.stop_by = time.monotonic() + 0.8 * timeout
         self._connection.wake()
         self._thread.join(timeout)
@@ -112,15 +112,22 @@ class MqttEdge:
         self._connection.wake()
         return True
 
-    def read_on(self, *, whatever_comes: bool) -> None:
-        """Read past the messages that may be unacknowledged, or no longer.
+    def need_answers(self, *, needed: bool) -> None:
+        """Say whether the main thread takes no more messages until publications are answered.
 
-        For a main thread that takes no more messages until publications are answered: the answers may stand
-        in line behind messages of a broker that does not keep to Receive Maximum.
+        The answers may stand behind messages for which there is no place, of a broker that does not keep to
+        Receive Maximum. These are then left to the broker, and come again on a new connection once the
+        answers are no longer needed.
         """
-        if self._connection.read_on != whatever_comes:
-            self._connection.read_on = whatever_comes
-            self._connection.wake()
+        self._connection.needs_answers = needed
+
+    def take_no_more(self) -> None:
+        """Leave further QoS 1 messages to the broker, which sends them again when we are back.
+
+        What else it says is read, however many messages are unacknowledged.
+        """
+        self._session.leaving = True
+        self._connection.wake()
 
     def completed(self) -> list[Delivery]:
         """Return the deliveries decided since the last call, and run `on_connected` after a connect.

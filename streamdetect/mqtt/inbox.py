@@ -62,6 +62,18 @@ class Inbox:
                 self._wake_at = 0
                 self._filled.set()
 
+    def forget_acknowledgeable(self) -> int:
+        """Drop the messages that the broker sends again, those of QoS 1; returns how many.
+
+        For the network thread, when a new connection continues the session of the old one.
+        """
+        with self._lock:
+            kept = [message for message in self._queue if not message.qos]
+            forgotten = len(self._queue) - len(kept)
+            self._queue.clear()
+            self._queue.extend(kept)
+        return forgotten
+
     def take(self, max_batch: int, max_wait: float, idle_wait: float) -> list[Message]:
         """Return up to `max_batch` messages, oldest first; an empty list if none came.
 

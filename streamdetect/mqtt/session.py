@@ -32,7 +32,7 @@ _FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take
 class Session:
     """The client's callbacks, and the state that lives as long as a connection.
 
-    The network thread is the one writer of every attribute; any thread may read them.
+    The network thread is the one writer of every attribute but `leaving`; any thread may read them.
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class Session:
     ) -> None:
         self.connected = False
         self.closing = False  # we disconnect on purpose
+        self.leaving = False  # no QoS 1 message is taken any more; set by the main thread
+        self.discarding = False  # nor on this connection: once one was left out, none may overtake it
         self.generation = 0  # number of the latest connection
         self.last_error = ""  # why there is no connection or no subscription; empty while all is well
         self.bug: BaseException | None = None  # a failure of ours on the network thread
@@ -61,7 +63,7 @@ class Session:
         self._publications = publications
         self._status_topic = status_topic
         self._clock = clock
-        self._unacknowledged = 0  # QoS 1 messages on this connection
+        self._held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
         self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
         self._refused = False
         for name in ("on_connect", "on_disconnect", "on_subscribe", "on_message", "on_publish"):
@@ -74,20 +76,26 @@ class Session:
 
     @property
     def overfed(self) -> bool:
-        """Whether the broker sent more than we allow before our acknowledgements.
+        """Whether as many messages are here as may be.
 
         MQTT 3.1.1 has no Receive Maximum, and Mosquitto 2.0.11 keeps to it only until the first
-        acknowledgement. Not reading the socket makes TCP hold the broker back.
+        acknowledgement. Not reading the socket makes TCP hold the broker back. One that keeps to it never
+        gets us here: it is told one less.
         """
-        return self._unacknowledged > self._settings.max_undelivered_messages
+        return not self._discards and self._held >= self._settings.max_undelivered_messages
+
+    @property
+    def _discards(self) -> bool:
+        """Whether QoS 1 messages are left to the broker, which sends them again on the next connection."""
+        return self.leaving or self.discarding
 
     def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
         """Send PUBACKs for (generation, packet id) pairs, in that order."""
         for generation, mid in acks:
+            self._held -= 1
             # A packet id of an earlier connection may name another message on this one.
             if self.connected and generation == self.generation:
                 self._client.ack(mid, 1)
-                self._unacknowledged -= 1
             else:
                 self.stale_acks += 1
 
@@ -141,7 +149,9 @@ class Session:
             self.session_losses += 1
             log.warning("the broker has lost our session, and with it any message it held for us")
         self.generation += 1
-        self._unacknowledged = 0
+        self.discarding = False
+        if flags.session_present:
+            self._held -= self._inbox.forget_acknowledgeable()  # they come again
         self.last_error = ""
         self._publications.connected(
             receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
@@ -174,7 +184,9 @@ class Session:
 
     def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
         self.received += 1
-        self._unacknowledged += message.qos
+        if message.qos and self._discards:
+            return
+        self._held += message.qos
         try:
             topic = message.topic
         except UnicodeDecodeError:

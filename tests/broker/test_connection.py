@@ -11,10 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from paho.mqtt.client import Client
 
 from streamdetect.config import MqttConfig
 from streamdetect.errors import ConfigError
+from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox
 
@@ -259,7 +259,7 @@ class TestFaults:
     def test_a_dead_network_thread_is_noticed(self, mosquitto, edge, until):
         broker = mosquitto()
 
-        class Deadly(Client):
+        class Deadly(PacedClient):
             def reconnect(self):
                 raise SystemExit
 
@@ -269,14 +269,14 @@ class TestFaults:
             one.raise_if_broken()
 
     def test_a_fault_in_the_library_costs_a_connection_and_not_the_thread(self, mosquitto, edge, take, until):
-        class Faulty(Client):
+        class Faulty(PacedClient):
             faults = 1
 
-            def loop_misc(self):
+            def loop_read(self, max_packets=1):
                 if self.is_connected() and self.faults:
                     self.faults -= 1
                     raise IndexError("as if a packet had confused it")
-                return super().loop_misc()
+                return super().loop_read(max_packets)
 
         broker = mosquitto()
         one, inbox = edge(broker, factory=Faulty, wait=False)

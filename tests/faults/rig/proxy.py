@@ -13,7 +13,7 @@ import time
 from bisect import bisect_right
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rig import packets
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
 _QUEUED = 64  # packets on the way; then TCP holds the sender back
 _READ = 1 << 16
+
+
+class _Queues(NamedTuple):
+    """Bytes in the kernel at one end of a connection: sent and not arrived, arrived and not read."""
+
+    unsent: int
+    unread: int
 
 
 class Wire:
@@ -36,6 +43,7 @@ class Wire:
         self.in_flight: set[int] = set()  # packet ids that the daemon has yet to acknowledge
         self.most_in_flight = 0
         self.again = 0  # messages that the broker had sent before
+        self.acked = 0  # messages whose acknowledgement has left the daemon
         self.acks: list[float] = []
         self.stale_acks = 0  # for packet ids that were not in flight on this connection
         self.withheld = 0
@@ -58,7 +66,7 @@ class Wire:
 
     def held(self, unread: int) -> int:
         """Messages that the daemon has and did not acknowledge, if it has yet to read so many bytes."""
-        return bisect_right(self._ends, self.passed - unread) - len(self.acks)
+        return bisect_right(self._ends, self.passed - unread) - self.acked
 
     def note_daemon(self, packet: bytes) -> None:
         """Note a packet from the daemon, about to be passed on."""
@@ -90,7 +98,7 @@ class Proxy:
         self.wires: list[Wire] = []
         self._broker_port = broker_port
         self._writers: set[asyncio.StreamWriter] = set()
-        self._daemons: dict[Wire, asyncio.StreamWriter] = {}
+        self._daemons: dict[Wire, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._server: asyncio.Server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -135,14 +143,16 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(self._held(), self._loop).result(10)
 
     async def _held(self) -> int:
-        """The same, between two looks at the daemon's end that find it standing still."""
+        """The same, between two looks at the daemon's end that find it standing still and heard out."""
         most = 0
-        for wire, writer in list(self._daemons.items()):
+        for wire, (reader, writer) in list(self._daemons.items()):
             ours = writer.get_extra_info("socket")
-            before = _unread(ours)
-            underway = int.from_bytes(fcntl.ioctl(ours.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-            if before is not None and before == _unread(ours):
-                unread = before + underway + writer.transport.get_write_buffer_size()
+            before = _queues(ours)
+            underway = _bytes(ours, termios.TIOCOUTQ)
+            heard = len(reader._buffer) + _bytes(ours, termios.FIONREAD)
+            # What it has said and we have not heard, some of it still in its kernel, may be acknowledgements.
+            if before is not None and before == _queues(ours) and not before.unsent and not heard:
+                unread = before.unread + underway + writer.transport.get_write_buffer_size()
                 most = max(most, wire.held(unread))
         return most
 
@@ -170,7 +180,7 @@ class Proxy:
         self.wires.append(wire)
         ends = {writer}
         self._writers.add(writer)
-        self._daemons[wire] = writer
+        self._daemons[wire] = reader, writer
         try:
             broker_reader, broker = await asyncio.open_connection("127.0.0.1", self._broker_port)
             ends.add(broker)
@@ -199,7 +209,10 @@ class Proxy:
         splitter = packets.Splitter()
         try:
             while data := await reader.read(_READ):
-                for packet in splitter.feed(data):
+                fresh = list(splitter.feed(data))
+                if not from_broker:
+                    wire.acked += sum(packets.kind(packet) == packets.PUBACK for packet in fresh)
+                for packet in fresh:
                     await queue.put((self._loop.time() + self.delay, packet))
             await queue.put(None)
             await sender
@@ -228,11 +241,16 @@ class Proxy:
                 await asyncio.sleep(len(packet) / self.rate)
 
 
-def _unread(ours: socket.socket) -> int | None:
-    """Bytes that arrived at the other end of a connection within this machine and were not read."""
+def _bytes(ours: socket.socket, request: int) -> int:
+    """Ask the kernel for a number of bytes of a connection."""
+    return int.from_bytes(fcntl.ioctl(ours.fileno(), request, bytes(4)), sys.byteorder)
+
+
+def _queues(ours: socket.socket) -> _Queues | None:
+    """Look at the other end of a connection within this machine."""
     here, there = (f"0100007F:{end[1]:04X}" for end in (ours.getsockname(), ours.getpeername()))
     for line in Path("/proc/net/tcp").read_text().splitlines():
         fields = line.split()
         if fields[1:3] == [there, here]:
-            return int(fields[4].partition(":")[2], 16)
+            return _Queues(*(int(size, 16) for size in fields[4].split(":")))
     return None

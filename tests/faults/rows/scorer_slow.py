@@ -7,13 +7,13 @@ from rig.waiting import pause
 from rig.workload import Workload
 
 _SLOW = {"STREAMDETECT_FAILPOINT": "score=1"}
-_RECEIVE_MAXIMUM = 100
+_MOST = 100
 
 
-@row(14, "scorer slow (1 s)", "in flight <= Receive Maximum; 0 dropped by us at QoS 1")
+@row(14, "scorer slow (1 s)", "in flight <= max_undelivered_messages; 0 dropped by us at QoS 1")
 def scorer_slow(bench: Bench) -> Outcome:
     """Every batch takes a second, and ten times as much comes in."""
-    mqtt = {"max_undelivered_messages": _RECEIVE_MAXIMUM}
+    mqtt = {"max_undelivered_messages": _MOST}
     plant, workload = bench.plant(wired=True, environment=_SLOW, mqtt=mqtt), Workload(steps=300)
     plant.daemon.start()
     most = 0
@@ -24,6 +24,6 @@ def scorer_slow(bench: Bench) -> Outcome:
     dropped = plant.daemon.metric("inbox_dropped_total")
     sent = max(wire.most_in_flight for wire in plant.wire.wires)
     found = bench.verdict(plant, workload)
-    limits = f"Receive Maximum {_RECEIVE_MAXIMUM} (the broker sent {sent})"
+    limits = f"max_undelivered_messages {_MOST} (the broker sent {sent})"
     figure = f"{most} held, {limits}, {dropped:.0f} dropped; {found}"
-    return Outcome(figure, 0 < most <= _RECEIVE_MAXIMUM and dropped == 0 and not found)
+    return Outcome(figure, 0 < most <= _MOST and dropped == 0 and not found)
