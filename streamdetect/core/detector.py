@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .reconstruction import ErrorMetric, Reconstruct
     from .windows import Due
 
+ACCEPTED, CARDINALITY = int(Outcome.ACCEPTED), int(Outcome.CARDINALITY)  # numpy is slow with enumerations
 READINGS_AT_ONCE = 1024
 """Of a recording: more gain nothing."""
 
@@ -106,17 +107,17 @@ class Detector:
         """Take readings into the windows of their sensors."""
         rows = self.sensors.find(readings.sensors)
         evicted = self._admit(readings, rows) if (rows < 0).any() else []
-        outcomes = np.full(len(rows), Outcome.CARDINALITY, dtype=np.uint8)
+        outcomes = np.full(len(rows), CARDINALITY, dtype=np.uint8)
         index = np.flatnonzero(rows >= 0)
         grid = Grid(rows[index])
         accepted = self.state.windows.accept(grid, readings.times[index])
         outcomes[index] = accepted.outcomes
-        kept = accepted.outcomes == Outcome.ACCEPTED
+        kept = accepted.outcomes == ACCEPTED
         gaps = accepted.gaps
         if not kept.all():
             index, gaps = index[kept], gaps[kept]
             grid = Grid(rows[index])
-        values = readings.values[index]
+        values = readings.values.take(index, axis=0)
         missing = np.isnan(values)
         if self.state.known:
             values = self.state.known.fill(grid, values)
@@ -142,12 +143,12 @@ class Detector:
         """Hold the errors (M,) against their sensors' thresholds, then remember them."""
         grid = Grid(pushed.rows)
         ruling = self.state.judge.judge(grid, errors)
-        ids = self.sensors.ids
+        sensors = pushed.readings.sensors
         verdicts = Verdicts(
             index=pushed.index,
-            sensors=[ids[row] or "" for row in pushed.rows.tolist()],
+            sensors=[sensors[at] for at in pushed.index.tolist()],
             times=pushed.readings.times[pushed.index],
-            values=pushed.readings.values[pushed.index],
+            values=pushed.readings.values.take(pushed.index, axis=0),
             errors=grid.read(ruling.errors),
             feature_errors=feature_errors,
             means=grid.read(ruling.means),

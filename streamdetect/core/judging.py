@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .columns import Columns
+from .columns import Columns, put_rows
 from .moments import Accumulator
 from .thresholds import Limits, make_threshold
 
@@ -73,17 +73,40 @@ class Judge(Columns):
     def judge(self, grid: Grid, errors: Floats) -> Ruling:
         """Judge the errors (M,) of a batch laid out by `grid`, and remember them."""
         smooth = self._smooth(grid, errors)
+        if grid.width == 1:
+            ruling = self._judge_one(grid.rows, smooth)
+            last: tuple[Any, ...] = np.s_[:, 0]
+        else:
+            ruling = self._judge_all(grid, smooth)
+            last = np.arange(len(grid.rows)), grid.counts - 1
+        rows = grid.rows
+        self.error[rows], self.mean[rows] = smooth[last], ruling.means[last]
+        self.sigma[rows], self.limit[rows] = ruling.sigmas[last], ruling.thresholds[last]
+        self.anomalous[rows] = ruling.anomalous[last]
+        return ruling
+
+    def _judge_one(self, rows: Rows, errors: Floats) -> Ruling:
+        """One error (U, 1) of each row: a round that needs no looking ahead."""
+        limits, looked = self.threshold.ahead(rows, errors)
+        above = errors > limits.threshold
+        normal = (~above[:, 0]).astype(np.intp)
+        self.threshold.remember(rows, normal, looked)
+        self._calm(rows, normal)
+        changed = np.zeros_like(above)
+        hit = np.flatnonzero(above)
+        if len(hit):
+            here = Limits(*(part[hit, 0] for part in limits))
+            changed[hit, 0] = self._anomalous(rows[hit], errors[hit, 0], here)
+        return Ruling(errors, *limits, above, changed)
+
+    def _judge_all(self, grid: Grid, smooth: Floats) -> Ruling:
+        """Any number of errors of each row, in rounds."""
         blank = np.full(smooth.shape, np.nan)
         no = np.zeros(smooth.shape, dtype=bool)
         ruling = Ruling(smooth, blank, blank.copy(), blank.copy(), no, no.copy())
         done = np.zeros_like(grid.counts)
         while len(lines := np.flatnonzero(done < grid.counts)):
             done[lines] = self._round(grid, ruling, lines, done[lines])
-        last = np.arange(len(done)), grid.counts - 1
-        rows = grid.rows
-        self.error[rows], self.mean[rows] = smooth[last], ruling.means[last]
-        self.sigma[rows], self.limit[rows] = ruling.sigmas[last], ruling.thresholds[last]
-        self.anomalous[rows] = ruling.anomalous[last]
         return ruling
 
     def _smooth(self, grid: Grid, errors: Floats) -> Floats:
@@ -94,13 +117,16 @@ class Judge(Columns):
         self.scored[rows] += grid.counts
         if most == 1:
             return laid
-        joined = np.concatenate([self.raw[rows], laid], axis=1)
+        joined = np.concatenate([self.raw.take(rows, axis=0), laid], axis=1)
         # Added up one by one, oldest first: a window's sum does not depend on how the batch is cut.
         total: Floats = np.zeros_like(laid)
         for back in range(most):
             total += joined[:, back : back + grid.width]
-        newest = grid.counts[:, None] + np.arange(most - 1)
-        self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
+        if grid.width == 1:
+            put_rows(self.raw, rows, np.ascontiguousarray(joined[:, 1:]))
+        else:
+            newest = grid.counts[:, None] + np.arange(most - 1)
+            self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
         total /= np.minimum(seen, most)
         return total
 

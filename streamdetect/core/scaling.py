@@ -49,7 +49,8 @@ def spread_floor(centre: Floats) -> Floats:
 
 def scaled(windows: Floats, offset: Floats, scale: Floats) -> NDArray[np.float32]:
     """(M, T, F) raw → (M, T, F) float32; offset and scale are (M or 1, F)."""
-    moved = (windows - offset[:, None, :]) / scale[:, None, :]
+    moved = windows - offset[:, None, :]
+    moved /= scale[:, None, :]
     return np.clip(moved, -SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
 
 
