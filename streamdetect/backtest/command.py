@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from streamdetect import plots, recordings
+from streamdetect import plots, recordings, report
 from streamdetect.assembly import make_detector
 from streamdetect.backtest import arguments
 from streamdetect.backtest.choosing import ending_by, telling
@@ -62,6 +62,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "be given several times",
     )
     group.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write one HTML file with interactive charts of all sensors, to be opened without a network "
+        "(needs the extra plot)",
+    )
+    group.add_argument(
         "--all-rows", action="store_true", help="verdicts.csv has a row a reading, judged or not"
     )
     group.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -83,6 +90,8 @@ def run(args: Namespace) -> int:
         sys.stdout.write(json.dumps(as_json(summaries), indent=2) + "\n")
     else:
         sys.stdout.write(f"{_describe(config, bundle)}\n\n{as_table(summaries)}\n")
+    if args.report is not None:
+        _report(results, summaries, args, config, bundle)
     return 0
 
 
@@ -94,6 +103,8 @@ def _check(args: Namespace) -> None:
         raise DataError("--window needs --plot, which draws it")
     if args.plot:
         plots.check_installed()
+    if args.report is not None:
+        report.check_installed()
 
 
 def _time(text: str) -> float:
@@ -145,6 +156,46 @@ def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, tim
         if windows:
             title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
             plots.reconstruction(windows, folder / f"{base}+windows.png", title)
+
+
+def _report(
+    results: Sequence[SensorResult],
+    summaries: Sequence[Summary],
+    args: Namespace,
+    config: DetectorConfig,
+    bundle: Bundle,
+) -> None:
+    path: Path = args.report
+    settings = {"detector": _facts(args, config, bundle)} | {
+        name: {key: "none" if value is None else f"{value}" for key, value in section.model_dump().items()}
+        for name, section in (("threshold", config.threshold), ("incidents", config.incidents))
+    }
+    first, *others = (file.name for file in args.data)
+    title = f"Backtest of {first}" + (f" and {len(others)} more" if others else "")
+    about = _describe(config, bundle)
+    about = f"{about[0].upper()}{about[1:]}."
+    metric = bundle.manifest.error
+    try:
+        size = report.write(path, results, summaries, settings, metric=metric, title=title, about=about)
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be written: {error.strerror}") from error
+    if not args.json:
+        sys.stdout.write(f"\nreport {path}, {size / 1e6:.1f} MB\n")
+
+
+def _facts(args: Namespace, config: DetectorConfig, bundle: Bundle) -> dict[str, str]:
+    manifest = bundle.manifest
+    return {
+        "data": ", ".join(map(str, args.data)),
+        "detector": config.name,
+        "bundle": f"{config.bundle} ({bundle.fingerprint}), made {manifest.created}",
+        "model": f"{manifest.model_name}, windows of {manifest.time_steps} readings of "
+        f"{', '.join(manifest.features)}, scaling {manifest.scaling.kind}",
+        "runtime": config.runtime,
+        "stride": f"{config.stride}",
+        "max_gap": "none" if config.max_gap is None else f"{config.max_gap}",
+        "missing": config.missing,
+    }
 
 
 def _describe(config: DetectorConfig, bundle: Bundle) -> str:

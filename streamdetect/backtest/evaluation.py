@@ -80,7 +80,7 @@ def evaluate(result: SensorResult) -> Evaluation | None:
         return None
     return Evaluation(
         points=points(result.anomalous, labels[result.index]),
-        events=events(_covered(result), runs(labels)),
+        events=events(covered(result), runs(labels)),
         days=days(result.recording.times),
     )
 
@@ -113,7 +113,7 @@ def events(incidents: Sequence[tuple[int, int]], ranges: Sequence[tuple[int, int
     return Counts(tp=int(found.sum()), fp=false, fn=int((~found).sum()))
 
 
-def _covered(result: SensorResult) -> list[tuple[int, int]]:
+def covered(result: SensorResult) -> list[tuple[int, int]]:
     """The readings that each incident's anomalous windows hold, as half-open ranges of the recording."""
     accepted = np.flatnonzero(result.outcomes == Outcome.ACCEPTED)
     place = np.searchsorted(accepted, result.index)  # of each window's newest reading among those accepted

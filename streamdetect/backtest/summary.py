@@ -100,12 +100,17 @@ def as_json(summaries: Sequence[Summary]) -> dict[str, Any]:
     return {"sensors": [summary.as_dict() for summary in summaries], "total": in_all}
 
 
+def with_total(summaries: Sequence[Summary]) -> list[Summary]:
+    """The sensors, and all of them together where there are several."""
+    return [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
+
+
 def as_table(summaries: Sequence[Summary]) -> str:
     """Lines to print: a sensor each, then all of them."""
-    lines = [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
-    columns = _columns(lines, labelled=any(line.evaluation is not None for line in lines))
-    widths = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
-    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    lines = with_total(summaries)
+    table = columns(lines)
+    widths = {name: max(len(name), *map(len, cells)) for name, cells in table.items()}
+    rows = [list(table), *zip(*table.values(), strict=True)]
     text = []
     for row in rows:
         cells = [
@@ -116,8 +121,9 @@ def as_table(summaries: Sequence[Summary]) -> str:
     return "\n".join(text)
 
 
-def _columns(lines: Sequence[Summary], *, labelled: bool) -> dict[str, list[str]]:
-    columns = {
+def columns(lines: Sequence[Summary]) -> dict[str, list[str]]:
+    """A table's columns as text; what nothing can be said about is left out."""
+    table = {
         "sensor": [line.sensor for line in lines],
         "readings": [f"{line.readings:,}" for line in lines],
         "dropped": [f"{line.dropped:,}" for line in lines],
@@ -128,11 +134,12 @@ def _columns(lines: Sequence[Summary], *, labelled: bool) -> dict[str, list[str]
         "a day": [f"{line.incidents / line.days:.2f}" if line.days else "-" for line in lines],
     }
     for name in ("dropped", "late"):
-        if not any(cell != "0" for cell in columns[name]):
-            del columns[name]
-    if labelled:
-        columns |= _label_columns([line.evaluation for line in lines])
-    return columns
+        if not any(cell != "0" for cell in table[name]):
+            del table[name]
+    known = [line.evaluation for line in lines]
+    if any(one is not None for one in known):
+        table |= _label_columns(known)
+    return table
 
 
 def _label_columns(known: Sequence[Evaluation | None]) -> dict[str, list[str]]:

@@ -43,7 +43,7 @@ def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
         StreamdetectError: matplotlib is not installed.
     """
     recording = result.recording
-    drawn = _worst_features(result)
+    drawn = worst_features(result)
     figure = new_figure(11, 3.2 + 2.0 * len(drawn))
     axes = figure.subplots(
         len(drawn) + 1, 1, sharex=True, squeeze=False, height_ratios=[1.4] * len(drawn) + [1.6]
@@ -75,7 +75,8 @@ def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) ->
     log_if_wide(axis, errors)
 
 
-def _worst_features(result: SensorResult) -> list[int]:
+def worst_features(result: SensorResult) -> list[int]:
+    """The features that are drawn: all, or the six that most often had the largest share in an anomaly."""
     features = result.recording.values.shape[1]
     if features <= _MOST_FEATURES:
         return list(range(features))

@@ -117,6 +117,26 @@ def test_errors_are_one_line(plant, options, status, said):
     assert status == 2 or len(done.stderr.splitlines()) == 1
 
 
+def test_report(plant, tmp_path):
+    pytest.importorskip("plotly", reason="the extra plot is not installed")
+    path = tmp_path / "a" / "report.html"
+    done = run(plant, *LAYOUT, "--sigma", "5", "--report", path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"report {path}, {path.stat().st_size / 1e6:.1f} MB"
+    page = path.read_text(encoding="utf-8")
+    for said in (
+        *("Backtest of plant.csv", "north/flow", "south/flow", "2 sensors", "Bundle general ("),
+        *("<dt>sigma</dt><dd>5.0</dd>", "<dt>cooldown</dt><dd>0</dd>", "<dt>max_gap</dt><dd>none</dd>"),
+        *(f"<dt>data</dt><dd>{plant}</dd>", "reconstruction error (MAE)"),
+    ):
+        assert said in page
+    done = run(plant, *LAYOUT, "--json", "--report", path)
+    assert json.loads(done.stdout)["total"]["readings"] == 6000
+    done = run(plant, *LAYOUT, "--report", path / "inside.html")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+
+
 def test_a_folder_that_cannot_be_written(plant, tmp_path):
     (tmp_path / "file").write_text("")
     done = run(plant, *LAYOUT, "-o", tmp_path / "file" / "out")
