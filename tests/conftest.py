@@ -38,6 +38,11 @@ settings.register_profile(
 settings.load_profile("streamdetect")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the project's own options."""
+    parser.addoption("--full", action="store_true", help="train the long recipe of the cookbook in full")
+
+
 @pytest.fixture
 def data() -> Path:
     """The folder of recorded data, which is no part of the project."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamdetect.backtest.examples import examples
+from streamdetect.config.quantities import seconds
 from streamdetect.models.preparing import Series
 from streamdetect.models.settings import ERRORS, SCALERS, TrainingSettings
 
@@ -34,8 +36,19 @@ def add_window_arguments(group: Any) -> None:  # noqa: ANN401 - argparse's
     setting(group, "--error", "the reconstruction error", choices=ERRORS)
     setting(group, "--stride", "readings from one window to the next")
     group.add_argument(
-        "--max-gap", metavar="SECONDS", type=float, default=inf, help="a longer gap restarts the window"
+        "--max-gap",
+        metavar="SPAN",
+        type=_span,
+        default=inf,
+        help="as 10min: a longer gap restarts the window",
     )
+
+
+def _span(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def setting(group: Any, option: str, text: str, **more: Any) -> None:  # noqa: ANN401 - argparse's

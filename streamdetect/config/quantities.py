@@ -7,18 +7,25 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
-_BYTES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2}
-_QUANTITY: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]+)")
+_SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+_BYTES: Final = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2}
+_QUANTITY: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)")
 
 
-def _seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    written = _QUANTITY.fullmatch(value)
+def seconds(text: str) -> float:
+    """Seconds from a written duration.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    written = _QUANTITY.fullmatch(text)
     if written is None or written[2] not in _SECONDS:
         raise ValueError("must be seconds or a duration like 500ms, 10s, 5min, 2h or 7d")
     return float(written[1]) * _SECONDS[written[2]]
+
+
+def _seconds(value: object) -> object:
+    return seconds(value) if isinstance(value, str) else value
 
 
 def _bytes(value: object) -> object:
@@ -32,11 +39,11 @@ def _bytes(value: object) -> object:
 
 
 _WRITTEN_DURATION: Final = {
-    "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|min|h|d)$"}],
+    "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|min|h|d)?$"}],
     "description": "seconds, or a duration like 500ms, 10s, 5min, 2h, 7d",
 }
 _WRITTEN_SIZE: Final = {
-    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|KiB|MiB)$"}],
+    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|KiB|MiB)?$"}],
     "description": "bytes, or a size like 64KiB, 1MiB",
 }
 
