@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,7 +25,7 @@ from .manifest import KERAS, ONNX
 from .tensorflow import load_model, load_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -43,27 +45,43 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 onnxruntime = importlib.import_module("onnxruntime")
 onnxruntime.disable_telemetry_events()
 
-ONNX_BATCH = 512  # rows; past this nothing gets faster, and memory is bounded
+ONNX_BATCH = 128  # rows; past this a stacked LSTM falls out of the cache and is 15 % slower
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
 
 
 class BatchedReconstructor:
-    """Rebuilds windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros."""
+    """Rebuilds windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros.
 
-    def __init__(self, run: Run, size: int, *, padded: bool) -> None:
+    With several `threads` batches are run side by side, for which `run` has to be fit. On two cores that
+    was a quarter faster than to have the runtime divide the work inside each operator, and every row keeps
+    its bits.
+    """
+
+    def __init__(self, run: Run, size: int, *, padded: bool, threads: int = 1) -> None:
         self._run, self._size, self._padded = run, size, padded
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="model") if threads > 1 else None
 
     def __call__(self, windows: Windows) -> Windows:
         """(M, T, F) scaled -> (M, T, F) reconstructions."""
         windows = np.ascontiguousarray(windows, dtype=np.float32)
-        if not self._padded and 0 < len(windows) <= self._size:
+        size = self._size if self._padded else max(1, min(self._size, -(-len(windows) // self._threads)))
+        if not self._padded and 0 < len(windows) <= size:
             return self._run(windows)
         rebuilt = np.empty_like(windows)
-        for start in range(0, len(windows), self._size):
-            part = windows[start : start + self._size]
-            rebuilt[start : start + len(part)] = self._part(part)
+        starts = iter(range(0, len(windows), size))  # each start is for whoever is free first
+        work = partial(self._work, windows, rebuilt, size, starts)
+        others = [self._pool.submit(work) for _ in range(self._threads - 1)] if self._pool else []
+        work()
+        for other in others:
+            other.result()
         return rebuilt
+
+    def _work(self, windows: Windows, rebuilt: Windows, size: int, starts: Iterator[int]) -> None:
+        for start in starts:
+            part = windows[start : start + size]
+            rebuilt[start : start + len(part)] = self._part(part)
 
     def _part(self, part: Windows) -> Windows:
         if not self._padded or len(part) == self._size:
@@ -98,13 +116,13 @@ def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -
         raise BundleError(f"{bundle.path / name}: must load in {runtime}, got {error}") from error
     if got != wanted:
         raise BundleError(f"{bundle.path / name}: must give {wanted} for {wanted}, got {got}")
-    return BatchedReconstructor(run, size, padded=padded)
+    return BatchedReconstructor(run, size, padded=padded, threads=1 if padded else threads)
 
 
-def onnx_graph(content: bytes, _window: tuple[int, int], threads: int) -> Run:
-    """The compiled graph in ONNX Runtime, on the caller's own thread when `threads` is 1."""
+def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:
+    """The compiled graph in ONNX Runtime, on the caller's own thread; several may call at once."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _QUIET

@@ -100,7 +100,7 @@ def _compile(model: Model, path: Path) -> Run:
     try:
         with _quiet():
             model.export(str(path), format="onnx", input_signature=signature, verbose=False)
-        return onnx_graph(path.read_bytes(), window, threads=1)
+        return onnx_graph(path.read_bytes(), window, 1)
     except Exception as error:
         # Neither the converter nor the runtime has a root of its errors.
         raise BundleError(f"model: must convert to ONNX, got {brief(error)}") from error
