@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from streamdetect import __version__
+from streamdetect.arrival import ArrivalClock
 from streamdetect.assembly import assemble
 from streamdetect.committing import Committer
 from streamdetect.failpoints import VARIABLE, failpoint
@@ -72,12 +73,14 @@ class Daemon:
             self._store = Store(config.state.path, config.state.snapshot_every, clock)
             undo.callback(self._store.close)
             saved = self._store.load()
-            self.lineup = Lineup(config, assemblies, saved.states, self.metrics, clock)
+            arrivals = ArrivalClock(clock)
+            self.lineup = Lineup(config, assemblies, saved.states, self.metrics, arrivals, clock)
+            arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
             self.outbox = Outbox(EVENTS_KEPT, config.events.qos, saved.outbox)
             status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
             self.edge = MqttEdge(
-                config.mqtt, self.lineup.filters, self.inbox, status_topic=status, clock=clock
+                config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
             )
             self._committer = Committer(
                 self._store, self.outbox, self.edge, self.lineup.states, window=window
@@ -85,7 +88,7 @@ class Daemon:
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
             self._vitals = Vitals(
-                self.edge, self.inbox, self.outbox, self._store, self._committer, self.lineup
+                self.edge, self.inbox, self.outbox, self._store, self._committer, self.lineup, arrivals
             )
             self.metrics.gauges = self._vitals.gauges()
             self.metrics.counters = [self._vitals.counters, self.edge.counters]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
+from streamdetect.arrival import ArrivalClock
 from streamdetect.assembly import assemble
 from streamdetect.errors import StreamdetectError
 from streamdetect.handover import hand_over
@@ -43,6 +45,7 @@ class Lineup:
         assemblies: Sequence[Assembly],
         states: Sequence[DetectorState],
         metrics: Metrics,
+        arrivals: ArrivalClock | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Put detectors to work.
@@ -52,12 +55,13 @@ class Lineup:
             assemblies: the detectors that it asks for.
             states: what an earlier run left of its detectors.
             metrics: are shown the detectors.
+            arrivals: what messages are stamped with.
             clock: Unix time in seconds.
         """
         self.config = config
         self.restarted = 0
         self.loaded, self.load_failed = clock(), False
-        self._metrics, self._clock = metrics, clock
+        self._metrics, self._arrivals, self._clock = metrics, arrivals or ArrivalClock(clock), clock
         self.unsaved = self._put_in(assemblies, states)
         """Events to save with the detectors, which are others than those saved; None if they are the same."""
 
@@ -65,6 +69,15 @@ class Lineup:
     def filters(self) -> list[str]:
         """Topic filters of all detectors."""
         return [topic for detector in self.config.detectors for topic in detector.topics]
+
+    @property
+    def newest_arrival(self) -> float:
+        """The latest time of arrival that a detector knows, Unix seconds; -inf without any.
+
+        Only those count that never take a time from a payload: a device's clock is not ours.
+        """
+        stamped = (one for one in self.pipeline.assemblies if one.config.payload.stamped_on_arrival)
+        return max((one.detector.newest for one in stamped), default=-inf)
 
     def states(self) -> list[DetectorState]:
         """All detectors, for a snapshot."""
@@ -103,7 +116,7 @@ class Lineup:
             handover.assemblies,
             kept=handover.kept,
             take_retained=self.config.mqtt.retained == "accept",
-            clock=self._clock,
+            arrivals=self._arrivals,
         )
         self._metrics.detectors = {one.name: _watched(one) for one in handover.assemblies}
         unchanged = before == [state.identity for state in self.states()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from streamdetect.arrival import ArrivalClock
 from streamdetect.codecs import TopicRouter
 from streamdetect.core.readings import Outcome, Readings
 from streamdetect.errors import RejectedPayload
@@ -19,7 +20,7 @@ from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from streamdetect.assembly import Assembly
     from streamdetect.core.incidents import Transition
@@ -64,7 +65,7 @@ class Pipeline:
         *,
         kept: Mapping[str, DetectorState] | None = None,
         take_retained: bool = False,
-        clock: Callable[[], float] = time.time,
+        arrivals: ArrivalClock | None = None,
     ) -> None:
         """Make the pipeline of these detectors.
 
@@ -72,7 +73,7 @@ class Pipeline:
             assemblies: the detectors.
             kept: what is known beside them from earlier, by name.
             take_retained: whether a retained message, which says what was true at some time, is a reading.
-            clock: Unix time in seconds, for latencies only.
+            arrivals: what messages were stamped with.
         """
         self.assemblies = list(assemblies)
         topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
@@ -86,7 +87,7 @@ class Pipeline:
             for assembly, one in zip(assemblies, known, strict=True)
         ]
         self._take_retained = take_retained
-        self._clock = clock
+        self._arrivals = arrivals or ArrivalClock()
         self._sparingly = Sparingly()
 
     def process(self, messages: Sequence[Message]) -> Processed:
@@ -111,7 +112,7 @@ class Pipeline:
             messages=outcomes,
             rejected=rejected,
             latencies=np.concatenate([np.empty(0), *(part.latencies for part in parts)]),
-            last_arrival=messages[-1].arrival,
+            last_arrival=messages[-1].arrival - self._arrivals.ahead,
             detectors=[part.report for part in parts],
         )
         return Processed(
@@ -189,7 +190,7 @@ class Pipeline:
             report=report,
             events=self._events(at, verdicts.transitions),
             intake=_intake(assembly.name, pushed, errors, news),
-            latencies=self._clock() - np.array(gathered.arrivals)[verdicts.index],
+            latencies=self._arrivals.time() - np.array(gathered.arrivals)[verdicts.index],
         )
 
     def _waiting(self, gathered: Sequence[Gathered]) -> list[Waiting]:

@@ -61,6 +61,11 @@ class PayloadConfig(Section):
     time_format: TimeFormat | None = _PAYLOAD.time_format
     """By default s, in line protocol ns."""
 
+    @property
+    def stamped_on_arrival(self) -> bool:
+        """Whether every reading has the time at which it arrived; line protocol may bring one of its own."""
+        return self.time is None and self.format != "influx"
+
     def broken(self) -> Iterator[Broken]:
         """Find options that the format has no use for, and paths that are none."""
         if self.values is not None and self.value != _PAYLOAD.value:

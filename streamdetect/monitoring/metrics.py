@@ -68,6 +68,7 @@ WATCHED_COUNTERS = {
     "state_set_aside": "Databases that could not be used and were renamed.",
 }
 WATCHED_GAUGES = {
+    "arrival_clock_ahead_seconds": "How far arrival times are ahead of a clock that was set back.",
     "checkpoint_age_seconds": "How long the oldest effect has waited for its commit; 0 when all are done.",
     "config_last_reload_success_timestamp_seconds": "When the configuration was last loaded.",
     "config_last_reload_successful": "Whether the last attempt to load the configuration succeeded.",

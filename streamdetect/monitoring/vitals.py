@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamdetect.arrival import ArrivalClock
     from streamdetect.committing import Committer
     from streamdetect.lineup import Lineup
     from streamdetect.mqtt.edge import MqttEdge
@@ -27,11 +28,18 @@ class Vitals:
     """
 
     def __init__(
-        self, edge: MqttEdge, inbox: Inbox, outbox: Outbox, store: Store, committer: Committer, lineup: Lineup
+        self,
+        edge: MqttEdge,
+        inbox: Inbox,
+        outbox: Outbox,
+        store: Store,
+        committer: Committer,
+        lineup: Lineup,
+        arrivals: ArrivalClock,
     ) -> None:
         self.turn = time.monotonic()
         self._edge, self._inbox, self._outbox = edge, inbox, outbox
-        self._store, self._committer, self._lineup = store, committer, lineup
+        self._store, self._committer, self._lineup, self._arrivals = store, committer, lineup, arrivals
 
     def unhealthy(self) -> list[str]:
         """What speaks against the daemon making progress."""
@@ -59,6 +67,7 @@ class Vitals:
         """Functions for `Metrics.gauges`."""
         edge, store, committer, lineup = self._edge, self._store, self._committer, self._lineup
         return {
+            "arrival_clock_ahead_seconds": lambda: self._arrivals.ahead,
             "checkpoint_age_seconds": lambda: committer.age,
             "config_last_reload_success_timestamp_seconds": lambda: lineup.loaded,
             "config_last_reload_successful": lambda: not lineup.load_failed,

@@ -39,7 +39,7 @@ class MqttEdge:
         status_topic: str,
         max_publications: int = 1000,
         client_factory: Callable[..., PacedClient] = PacedClient,
-        clock: Callable[[], float] = time.time,
+        stamp: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing is sent before `start`.
 
@@ -50,7 +50,7 @@ class MqttEdge:
             status_topic: carries retained `online` or `offline`, by the will if need be.
             max_publications: bound on publications not yet returned by `completed`.
             client_factory: makes the paho client.
-            clock: Unix time in seconds, for `Message.arrival`.
+            stamp: Unix time in seconds, for `Message.arrival`.
 
         Raises:
             ConfigError: the password or a TLS file cannot be read or does not fit.
@@ -58,7 +58,7 @@ class MqttEdge:
         client = make_client(settings, status_topic, client_factory)
         self.on_connected: list[Callable[[], None]] = []  # run by `completed` after every connect
         self._publications = Publications(max_publications)
-        self._session = Session(settings, client, inbox, self._publications, status_topic, clock)
+        self._session = Session(settings, client, inbox, self._publications, status_topic, stamp)
         self._connection = Connection(
             client, self._session, self._publications, _unique(filters), settings.reconnect_max
         )

@@ -15,8 +15,8 @@ class Message(NamedTuple):
     """One MQTT message as it arrived.
 
     `generation` numbers the connection that brought it: packet ids are only worth something within one.
-    `arrival` is in Unix seconds. `retain` is set on a retained message that the broker replays to a new
-    subscription. A topic that is not UTF-8 arrives as `""`.
+    `arrival` is in Unix seconds, and never less than that of the message before. `retain` is set on a
+    retained message that the broker replays to a new subscription. A topic that is not UTF-8 arrives as `""`.
     """
 
     topic: str

@@ -42,7 +42,7 @@ class Session:
         inbox: Inbox,
         publications: Publications,
         status_topic: str,
-        clock: Callable[[], float],
+        stamp: Callable[[], float],
     ) -> None:
         self.connected = False
         self.closing = False  # we disconnect on purpose
@@ -62,7 +62,7 @@ class Session:
         self._inbox = inbox
         self._publications = publications
         self._status_topic = status_topic
-        self._clock = clock
+        self._stamp = stamp
         self._held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
         self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
         self._refused = False
@@ -192,7 +192,7 @@ class Session:
         except UnicodeDecodeError:
             topic = ""
         payload = bytes(message.payload)
-        arrival, retain = self._clock(), message.retain
+        arrival, retain = self._stamp(), message.retain
         self._inbox.put(Message(topic, payload, message.qos, message.mid, self.generation, arrival, retain))
 
     def _on_publish(

@@ -38,6 +38,7 @@ def pipeline():
             features=FEATURES,
             scaling=Scaling("none"),
             error="mae",
+            min_steps=0,
             training_error=SimpleNamespace(mean=1.0, std=1.0),
         )
         detector = Detector(detector_settings(config, manifest), np.zeros_like)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,19 @@ def test_a_reload_does_what_a_restart_does(other_bundle):
     assert list(one._metrics.detectors) == ["b", "a", "c"]
     assert one.pipeline._labels[0] == {"s": {"site": "north", "sensor": "s"}}
     assert not one.load_failed
+
+
+def test_only_times_of_arrival_tell_when_the_last_message_came():
+    stamped, timed = {"name": "stamped", "payload": {}}, {"name": "timed"}
+    line = {"name": "line", "payload": {"format": "influx"}}
+    one = lineup(config(stamped, timed, line))
+    assert one.newest_arrival == -inf
+    ahead = b'{"time": 2000000000, "value": 1}'
+    one.pipeline.process([Message("in/north/a", ahead, 1, 1, 1, 2e9, retain=False)])
+    one.pipeline.process([Message("in/north/b", b'{"value": 1}', 1, 1, 1, 1e9, retain=False)])
+    assert one.pipeline.assemblies[1].detector.newest == 2e9
+    assert one.newest_arrival == 2e9, "the first detector takes its readings by arrival, too"
+    assert lineup(config(timed, line), one.states()).newest_arrival == -inf
 
 
 def test_a_reload_that_changes_nothing_saves_nothing():
