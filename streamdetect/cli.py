@@ -33,6 +33,7 @@ COMMANDS = {
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
     "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
     "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
+    "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
         "streamdetect.backtest.command", "recordings through the same detector: CSV, pictures"
     ),

@@ -41,7 +41,7 @@ def backtest(
     Raises:
         DataError: A recording has another number of features than the bundle.
     """
-    _check_features(detector, recordings)
+    check_features(detector, recordings)
     sensors = list(chain.from_iterable([recording.sensor] * len(recording) for recording in recordings))
     times = np.concatenate([recording.times for recording in recordings])
     values = np.concatenate([recording.values for recording in recordings])
@@ -53,7 +53,12 @@ def backtest(
     return _by_recording(recordings, found, batch, detector.settings.time_steps)
 
 
-def _check_features(detector: Detector, recordings: Sequence[Recording]) -> None:
+def check_features(detector: Detector, recordings: Sequence[Recording]) -> None:
+    """Refuse recordings that have another number of features than the detector.
+
+    Raises:
+        DataError: One has.
+    """
     wanted = detector.settings.features
     for recording in recordings:
         if len(recording.features) != wanted:

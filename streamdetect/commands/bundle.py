@@ -26,6 +26,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--time-steps", metavar="N", type=int, help="readings in a window, where the model takes any number"
     )
+    group.add_argument(
+        "--latent-layer", metavar="NAME", help="whose output is the latent vector [latent, if there is one]"
+    )
     making.add_window_arguments(group)
 
 
@@ -35,7 +38,13 @@ def run(args: Namespace) -> int:
     series = making.normal_series(found)
     settings = replace(making.DEFAULT, **{name: getattr(args, name) for name in making.WINDOWS})
     report = bring(
-        args.model, series, settings, args.out, time_steps=args.time_steps, features=found[0].features
+        args.model,
+        series,
+        settings,
+        args.out,
+        time_steps=args.time_steps,
+        latent_layer=args.latent_layer,
+        features=found[0].features,
     )
     measured = f"measured   {report.windows:,} windows of {len(series)} series"
     drawn = making.draw(report, found, making.pictures(args))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamdetect.models.bundling import BundleReport
+    from streamdetect.models.manifest import Manifest
     from streamdetect.recordings import Recording
 
 DEFAULT = TrainingSettings()
@@ -95,6 +96,12 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
         f"error      {manifest.error} {spread}",
         f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
         f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
+        f"encoder    {_encoder(manifest)}",
         *(f"picture    {path}" for path in drawn),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _encoder(manifest: Manifest) -> str:
+    encoder = manifest.encoder
+    return f"{encoder.size} numbers a window, of the layer {encoder.layer}" if encoder else "none"

@@ -15,6 +15,7 @@ import numpy as np
 from streamdetect.errors import BundleError, DataError
 
 from .bundling import write_bundle
+from .encoding import LATENT
 from .foreign import load_foreign, read_archive
 from .manifest import Brought
 from .preparing import prepare
@@ -51,6 +52,7 @@ def bring(
     out: Path,
     *,
     time_steps: int | None = None,
+    latent_layer: str | None = None,
     features: Sequence[str] = (),
 ) -> BundleReport:
     """Make a bundle of a saved Keras model, (None, T, F) -> (None, T, F), and normal data.
@@ -61,6 +63,7 @@ def bring(
         settings: scaler, error, stride and gap; T is the model's, and what is about fitting has no use here.
         out: the bundle's directory; an earlier bundle there is replaced, anything else is refused.
         time_steps: T, for a model that takes any.
+        latent_layer: whose output is the latent vector; by default `latent`, if there is such a layer.
         features: F names; by default `value`, or `value_1`, `value_2`, ….
 
     Raises:
@@ -85,8 +88,17 @@ def bring(
         stride=settings.stride,
         max_gap=settings.max_gap if settings.max_gap < inf else None,
     )
-    origin = {"brought": brought}
-    return write_bundle(model, prepared, out, features=features, error=settings.error, origin=origin)
+    if latent_layer is None and LATENT in {layer.name for layer in model.layers}:
+        latent_layer = LATENT
+    return write_bundle(
+        model,
+        prepared,
+        out,
+        features=features,
+        error=settings.error,
+        origin={"brought": brought},
+        latent_layer=latent_layer,
+    )
 
 
 def _with_steps(given: _Given, time_steps: int | None) -> Model:

@@ -1,5 +1,7 @@
 """A bundle on disk: `bundle.json`, `model.keras` (trains, the reference), `model.onnx` (what runs).
 
+With `encoder.onnx`, where there is one, windows become latent vectors.
+
 A bundle is a directory that somebody may have copied, edited or made up. `Bundle.load` reads bundle.json
 under a size limit, checks every value in it, and then the SHA-256 of each model file; nothing parses a model
 file whose hash was not just checked on the very bytes that are parsed.
@@ -18,12 +20,15 @@ from pydantic import ValidationError
 
 from streamdetect.errors import BundleError, ConfigError
 
-from .manifest import KERAS, MANIFEST, ONNX, Manifest
+from .manifest import MANIFEST, Manifest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from streamdetect.core.reconstruction import Reconstruct
 
-    from .runtime import Runtime
+    from .runtime import Encode, Runtime
 
 GENERAL = "general"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -63,17 +68,17 @@ class Bundle:
         except ConfigError as error:
             raise BundleError("\n".join(f"{directory / MANIFEST}: {one}" for one in error.problems)) from None
         bundle = cls(manifest, directory, hashlib.sha256(text).hexdigest()[:16])
-        for name in (KERAS, ONNX):
+        for name in manifest.files.entries():
             bundle.model_bytes(name)
         return bundle
 
     def model_bytes(self, name: str) -> bytes:
-        """The content of `model.keras` or `model.onnx`, checked against the manifest.
+        """The content of a file that the manifest lists, checked against it.
 
         Raises:
             BundleError: the file is missing or is not the one that was written.
         """
-        entry = self.manifest.files.keras if name == KERAS else self.manifest.files.onnx
+        entry = self.manifest.files.entries()[name]
         content = _read(self.path / name, entry.bytes)
         digest = hashlib.sha256(content).hexdigest()
         if digest != entry.sha256:
@@ -90,6 +95,29 @@ class Bundle:
         from .runtime import reconstructor  # noqa: PLC0415 - reading a bundle needs no runtime
 
         return reconstructor(self, runtime, threads)
+
+    def encoder(self, threads: int = 1) -> Encode:
+        """Load the encoder: (M, T, F) float32 scaled -> (M, L) float32 latent vectors, any M >= 0.
+
+        Raises:
+            BundleError: the bundle carries none, or it does not load.
+        """
+        from .runtime import encoder  # noqa: PLC0415 - reading a bundle needs no runtime
+
+        if self.manifest.encoder is None:
+            raise BundleError(
+                f"{self.path}: carries no encoder; `streamdetect train` writes one, "
+                "so does `streamdetect bundle` up to the layer that --latent-layer names"
+            )
+        return encoder(self, self.manifest.encoder.size, threads)
+
+    def encode(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(M, T, F) scaled windows -> (M, L) latent vectors; `encoder` is loaded for this one call.
+
+        Raises:
+            BundleError: the bundle carries no encoder, or it does not load.
+        """
+        return self.encoder()(windows)
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -17,6 +17,7 @@ from streamdetect.core.scaling import PADDING
 from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.errors import DataError
 
+from .encoding import export_encoder
 from .manifest import Manifest, TrainingErrors
 from .runtime import ONNX_BATCH
 from .writing import describe_files, difference, export, publish, staging
@@ -71,6 +72,7 @@ def write_bundle(
     origin: Mapping[str, Any],
     compiled: Model | None = None,
     min_steps: int = 0,
+    latent_layer: str | None = None,
 ) -> BundleReport:
     """Compile a model, compare it with Keras, measure its errors, and write all of it.
 
@@ -83,9 +85,10 @@ def write_bundle(
         origin: what the manifest says of where the model comes from.
         compiled: another form of the same model, which compiles better.
         min_steps: readings from which a window is judged; 0: only full ones are.
+        latent_layer: the layer that the encoder ends with; None: write no encoder.
 
     Raises:
-        BundleError: the model does not compile, or the compiled graph differs from Keras.
+        BundleError: the model does not compile, has no such layer, or the compiled graph differs from Keras.
         DataError: the names are not F different ones.
     """
     windows = np.concatenate([prepared.fitted, prepared.held_out])
@@ -93,6 +96,7 @@ def write_bundle(
     with staging(out) as directory:
         graph = export(model, directory, compiled)
         agreement = difference(model, graph, windows)
+        encoder = export_encoder(model, latent_layer, windows, directory, compiled) if latent_layer else None
         errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
         manifest = Manifest(
             format=1,
@@ -104,6 +108,7 @@ def write_bundle(
             error=error,
             training_error=_statistics(errors, feature_errors),
             graph_difference=agreement,
+            encoder=encoder,
             trained_on=prepared.sources,
             versions={name: importlib.metadata.version(name) for name in VERSIONED},
             files=describe_files(directory),

@@ -25,11 +25,12 @@ from streamdetect.core.scaling import Scaling  # noqa: TC001 - pydantic reads it
 
 from .architectures import Architecture  # noqa: TC001 - pydantic reads it at run time
 
-MANIFEST, KERAS, ONNX = "bundle.json", "model.keras", "model.onnx"
+MANIFEST, KERAS, ONNX, ENCODER = "bundle.json", "model.keras", "model.onnx", "encoder.onnx"
 
 MAX_MODEL_BYTES = 256 << 20
 MAX_TIME_STEPS = 10_000
 MAX_FEATURES = 1_000
+MAX_LATENT = 65_536
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -101,6 +102,14 @@ class Brought(_Part):
     max_gap: NonNegative | None  # seconds; null: no limit
 
 
+class Encoder(_Part):
+    """What makes latent vectors of windows."""
+
+    layer: Text  # whose output, flattened, they are
+    size: Annotated[int, Field(ge=1, le=MAX_LATENT)]
+    graph_difference: GraphDifference
+
+
 class File(_Part):
     """One model file."""
 
@@ -113,6 +122,16 @@ class Files(_Part):
 
     keras: File = Field(alias=KERAS)
     onnx: File = Field(alias=ONNX)
+    encoder: File | None = Field(default=None, alias=ENCODER)
+
+    def entries(self) -> dict[str, File]:
+        """Those that are there, by name."""
+        named = {KERAS: self.keras, ONNX: self.onnx, ENCODER: self.encoder}
+        return {name: file for name, file in named.items() if file}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
 
 
 class Manifest(_Part):
@@ -130,6 +149,7 @@ class Manifest(_Part):
     graph_difference: GraphDifference
     training: TrainingRecord | None = None
     brought: Brought | None = None  # in the place of architecture and training
+    encoder: Encoder | None = None
     trained_on: tuple[Source, ...]
     versions: dict[Text, Text]
     files: Files
@@ -171,6 +191,12 @@ class Manifest(_Part):
         trained = self.architecture is not None, self.training is not None
         if trained != ((False, False) if self.brought else (True, True)):
             raise ValueError("must have either architecture and training, or brought")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_has_a_file(self) -> Manifest:
+        if (self.encoder is None) != (self.files.encoder is None):
+            raise ValueError(f"encoder and files.{ENCODER}: must both be there, or neither")
         return self
 
     @model_serializer(mode="wrap")

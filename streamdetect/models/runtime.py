@@ -1,6 +1,7 @@
 """What runs the autoencoder: the compiled graph in ONNX Runtime, or Keras in TensorFlow.
 
-Both take (M, T, F) float32 windows for any M >= 1 and are meant for one caller at a time.
+Both take (M, T, F) float32 windows for any M >= 1, and so does the encoder's graph; all are meant for one
+caller at a time.
 
 ONNX Runtime on one thread gives each row the same bits whatever the batch it came in (measured for all six
 architectures, batches of 1 to 512), so how a stream is cut into batches cannot be seen in a verdict.
@@ -21,7 +22,7 @@ import numpy as np
 
 from streamdetect.errors import BundleError, StreamdetectError
 
-from .manifest import KERAS, ONNX
+from .manifest import ENCODER, KERAS, ONNX
 from .tensorflow import load_model, load_tensorflow
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     Windows = NDArray[np.float32]
     Run = Callable[[Windows], Windows]
+    Encode = Callable[[Windows], NDArray[np.float32]]
 
 Runtime = Literal["onnx", "tensorflow"]
 
@@ -50,38 +52,42 @@ TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced ane
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
 
 
-class BatchedReconstructor:
-    """Rebuilds windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros.
+class BatchedRun:
+    """Runs windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros.
+
+    `shape` is that of what comes of one window.
 
     With several `threads` batches are run side by side, for which `run` has to be fit. On two cores that
     was a quarter faster than to have the runtime divide the work inside each operator, and every row keeps
     its bits.
     """
 
-    def __init__(self, run: Run, size: int, *, padded: bool, threads: int = 1) -> None:
-        self._run, self._size, self._padded = run, size, padded
+    def __init__(
+        self, run: Run, shape: tuple[int, ...], size: int, *, padded: bool, threads: int = 1
+    ) -> None:
+        self._run, self._shape, self._size, self._padded = run, shape, size, padded
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="model") if threads > 1 else None
 
     def __call__(self, windows: Windows) -> Windows:
-        """(M, T, F) scaled -> (M, T, F) reconstructions."""
+        """(M, T, F) scaled -> (M, *shape)."""
         windows = np.ascontiguousarray(windows, dtype=np.float32)
         size = self._size if self._padded else max(1, min(self._size, -(-len(windows) // self._threads)))
         if not self._padded and 0 < len(windows) <= size:
             return self._run(windows)
-        rebuilt = np.empty_like(windows)
+        made = np.empty((len(windows), *self._shape), dtype=np.float32)
         starts = iter(range(0, len(windows), size))  # each start is for whoever is free first
-        work = partial(self._work, windows, rebuilt, size, starts)
+        work = partial(self._work, windows, made, size, starts)
         others = [self._pool.submit(work) for _ in range(self._threads - 1)] if self._pool else []
         work()
         for other in others:
             other.result()
-        return rebuilt
+        return made
 
-    def _work(self, windows: Windows, rebuilt: Windows, size: int, starts: Iterator[int]) -> None:
+    def _work(self, windows: Windows, made: Windows, size: int, starts: Iterator[int]) -> None:
         for start in starts:
             part = windows[start : start + size]
-            rebuilt[start : start + len(part)] = self._part(part)
+            made[start : start + len(part)] = self._part(part)
 
     def _part(self, part: Windows) -> Windows:
         if not self._padded or len(part) == self._size:
@@ -99,24 +105,39 @@ def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -
         StreamdetectError: `runtime` is "tensorflow" and TensorFlow is not installed.
     """
     window = bundle.manifest.time_steps, len(bundle.manifest.features)
-    name, load, size = {
-        "onnx": (ONNX, onnx_graph, ONNX_BATCH),
-        "tensorflow": (KERAS, keras_file, TENSORFLOW_BATCH),
-    }[runtime]
+    return _load(bundle, KERAS if runtime == "tensorflow" else ONNX, window, threads)
+
+
+def encoder(bundle: Bundle, size: int, threads: int = 1) -> Encode:
+    """Load a bundle's encoder into ONNX Runtime, and run it once.
+
+    Raises:
+        BundleError: the file does not load, or does not give vectors of `size`.
+    """
+    return _load(bundle, ENCODER, (size,), threads)
+
+
+def _load(bundle: Bundle, name: str, shape: tuple[int, ...], threads: int) -> BatchedRun:
+    """One model file in its runtime, giving `shape` for each window."""
+    padded = name == KERAS
+    runtime, load = ("tensorflow", keras_file) if padded else ("onnx", onnx_graph)
+    size = TENSORFLOW_BATCH if padded else ONNX_BATCH
+    window = bundle.manifest.time_steps, len(bundle.manifest.features)
+    rows = size if padded else 1
     content = bundle.model_bytes(name)
-    padded = runtime == "tensorflow"
-    wanted = (size if padded else 1, *window)
     try:
         run = load(content, window, threads)
-        got = run(np.zeros(wanted, dtype=np.float32)).shape
+        got = run(np.zeros((rows, *window), dtype=np.float32)).shape
     except StreamdetectError:
         raise
     except Exception as error:
         # Neither runtime has a root of its errors.
         raise BundleError(f"{bundle.path / name}: must load in {runtime}, got {error}") from error
-    if got != wanted:
-        raise BundleError(f"{bundle.path / name}: must give {wanted} for {wanted}, got {got}")
-    return BatchedReconstructor(run, size, padded=padded, threads=1 if padded else threads)
+    if got != (rows, *shape):
+        raise BundleError(
+            f"{bundle.path / name}: must give {(rows, *shape)} for {(rows, *window)}, got {got}"
+        )
+    return BatchedRun(run, shape, size, padded=padded, threads=1 if padded else threads)
 
 
 def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:

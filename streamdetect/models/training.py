@@ -17,6 +17,7 @@ from streamdetect.errors import BundleError
 
 from .architectures import build, compilable
 from .bundling import BundleReport, feature_names, write_bundle
+from .encoding import LATENT
 from .manifest import TrainingRecord
 from .preparing import prepare
 from .progress import training_progress
@@ -89,6 +90,7 @@ def train(
         origin=origin,
         compiled=compilable(settings.architecture, model),
         min_steps=settings.least_steps,
+        latent_layer=LATENT,
     )
     facts = {part.name: getattr(written, part.name) for part in fields(written)}
     return TrainingReport(**facts, history=history, seconds=time.perf_counter() - started)

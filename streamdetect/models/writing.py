@@ -17,8 +17,8 @@ from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
 
 from .bundle import Bundle
-from .manifest import KERAS, MANIFEST, ONNX, File, Files, GraphDifference, Manifest
-from .runtime import ONNX_BATCH, TENSORFLOW_BATCH, BatchedReconstructor, keras_model, onnx_graph
+from .manifest import ENCODER, KERAS, MANIFEST, ONNX, File, Files, GraphDifference, Manifest
+from .runtime import ONNX_BATCH, TENSORFLOW_BATCH, BatchedRun, keras_model, onnx_graph
 from .tensorflow import load_keras
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def check_destination(out: Path) -> None:
             f"{out}: must not be a mount point, which cannot be replaced; name a directory in it"
         )
     names = {entry.name for entry in out.iterdir() if entry.suffix != _PICTURES}
-    foreign = names - {KERAS, MANIFEST, ONNX}
+    foreign = names - {ENCODER, KERAS, MANIFEST, ONNX}
     if foreign or (names and MANIFEST not in names):
         raise BundleError(
             f"{out}: must be empty or a bundle to be overwritten, got {min(foreign or names)} in it"
@@ -88,13 +88,18 @@ def export(model: Model, directory: Path, compiled: Model | None = None) -> Reco
     keras = load_keras()
     bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
     bare.set_weights(model.get_weights())
+    window = tuple(model.input_shape[1:])
     with _quiet():
         bare.save(directory / KERAS)
-    return BatchedReconstructor(_compile(compiled or bare, directory / ONNX), ONNX_BATCH, padded=False)
+    return BatchedRun(compile_graph(compiled or bare, directory / ONNX), window, ONNX_BATCH, padded=False)
 
 
-def _compile(model: Model, path: Path) -> Run:
-    """Write the graph of a model that takes windows, and load it as the daemon does."""
+def compile_graph(model: Model, path: Path) -> Run:
+    """Write the graph of a model that takes windows, and load it as the daemon does.
+
+    Raises:
+        BundleError: the model does not convert.
+    """
     window = tuple(model.input_shape[1:])
     signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
     try:
@@ -106,7 +111,7 @@ def _compile(model: Model, path: Path) -> Run:
         raise BundleError(f"model: must convert to ONNX, got {brief(error)}") from error
 
 
-def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDifference:
+def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:
     """How far the compiled graph is from Keras, over the real steps of all windows.
 
     Keras is given other batches than the graph, so that windows which are not rebuilt each by itself differ.
@@ -114,12 +119,15 @@ def difference(model: Model, graph: Reconstruct, windows: Windows) -> GraphDiffe
     Raises:
         BundleError: further than `TOLERANCE`.
     """
-    reference = BatchedReconstructor(keras_model(model, windows.shape[1:]), TENSORFLOW_BATCH, padded=True)
+    shape = tuple(model.output_shape[1:])
+    reference = BatchedRun(keras_model(model, windows.shape[1:]), shape, TENSORFLOW_BATCH, padded=True)
     largest = magnitude = 0.0
     for start in range(0, len(windows), ONNX_BATCH):
         part = windows[start : start + ONNX_BATCH]
         real = part != PADDING
-        given, expected, found = part[real], reference(part)[real], graph(part)[real]
+        given, expected, found = part[real], reference(part), graph(part)
+        if found.shape == real.shape:  # else latent vectors, and all of those count
+            expected, found = expected[real], found[real]
         # Not the builtin: it loses a NaN.
         largest = float(np.maximum(largest, np.abs(found - expected).max()))
         magnitude = float(np.max([magnitude, np.abs(given).max(), np.abs(expected).max()]))
@@ -138,7 +146,8 @@ def describe_files(directory: Path) -> Files:
         content = (directory / name).read_bytes()
         return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
-    return Files.model_validate({KERAS: entry(KERAS), ONNX: entry(ONNX)})
+    names = (name for name in (KERAS, ONNX, ENCODER) if (directory / name).exists())
+    return Files.model_validate({name: entry(name) for name in names})
 
 
 def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
-import warnings
 import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from quiet_keras import save
 
 from streamdetect.assembly import make_detector
 from streamdetect.config import DetectorConfig
@@ -55,11 +55,7 @@ def lstm():
 
 
 def saved(model, tmp_path):
-    path = tmp_path / "model.keras"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras has some to say of numpy, and of models that cannot be loaded
-        model.save(path)
-    return path
+    return save(model, tmp_path / "model.keras")
 
 
 def refused(path, series, tmp_path, *said, error=BundleError, **more):

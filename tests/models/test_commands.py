@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamdetect.cli import main
+from streamdetect.core.detector import windows_of
 from streamdetect.models.bundle import Bundle
 
 pytest.importorskip("tensorflow")
@@ -69,3 +70,60 @@ def test_bundle_says_what_does_not_fit(normal, tmp_path, capsys):
     assert main(asked) == 1
     assert "got HDF5" in capsys.readouterr().err
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.fixture(scope="module")
+def bundle(normal, tmp_path_factory):
+    """One with two latent numbers a window of 12."""
+    out = tmp_path_factory.mktemp("encode") / "bundle"
+    layers = ("--architecture", "dense", "--units", "16", "--latent", "2", "--time-steps", "12")
+    assert main(["train", str(normal), "-o", str(out), *layers, "--epochs", "1", "--quiet"]) == 0
+    return Bundle.load(out)
+
+
+class TestEncode:
+    def test_a_row_is_a_window_of_the_detector(self, bundle, tmp_path, capsys):
+        times = np.concatenate([np.arange(20.0), 1000 + np.arange(15.0)])
+        values = np.sin(times / 3)
+        path = tmp_path / "plant.csv"
+        rows = [
+            f"{1.7e9 + time},{sensor},{value}"
+            for time, value in zip(times, values, strict=True)
+            for sensor in "ab"
+        ]
+        path.write_text("\n".join(["time,sensor,level", *rows]) + "\n")
+        asked = [
+            "encode",
+            str(path),
+            "--bundle",
+            str(bundle.path),
+            "--sensor-column",
+            "sensor",
+            "--max-gap",
+            "60",
+        ]
+        assert main(asked) == 0
+        printed = capsys.readouterr().out
+        assert main([*asked, "-o", str(tmp_path / "latent.csv")]) == 0
+        assert (tmp_path / "latent.csv").read_text() == printed
+
+        head, *rows = [line.split(",") for line in printed.splitlines()]
+        assert head == ["sensor", "time", "latent_0", "latent_1"]
+        own = [row for row in rows if row[0] == "b"]
+        assert len(rows) == 2 * len(own) == 26, "9 windows before the gap, 4 after it"
+        assert (own[0][1], own[9][1]) == ("2023-11-14T22:13:31Z", "2023-11-14T22:30:11Z")
+        windows = windows_of(values[:, None], 12, bundle.manifest.scaling, times=times, max_gap=60)
+        latent = np.array([row[2:] for row in own], dtype=np.float32)
+        assert np.array_equal(latent, bundle.encode(windows)), "to the last bit"
+
+    def test_what_cannot_be_encoded(self, bundle, normal, tmp_path, capsys):
+        assert main(["encode", str(normal), "--bundle", "general"]) == 1
+        assert "carries no encoder" in capsys.readouterr().err
+        (tmp_path / "short.csv").write_text("time,level\n1,2\n2,3\n")
+        assert main(["encode", str(tmp_path / "short.csv"), "--bundle", str(bundle.path)]) == 1
+        assert "must have 12 readings of one sensor" in capsys.readouterr().err
+        (tmp_path / "wide.csv").write_text("time,a,b\n1,2,3\n2,3,4\n")
+        assert main(["encode", str(tmp_path / "wide.csv"), "--bundle", str(bundle.path)]) == 1
+        assert "2 value columns (a, b), but the bundle takes 1" in capsys.readouterr().err
+        assert main(["encode", str(normal), "--bundle", str(bundle.path), "--stride", "0"]) == 1
+        assert "--stride" in capsys.readouterr().err

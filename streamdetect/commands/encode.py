@@ -1,0 +1,84 @@
+"""`streamdetect encode`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from streamdetect import recordings
+from streamdetect.assembly import detector_settings
+from streamdetect.backtest.running import check_features
+from streamdetect.backtest.tables import iso
+from streamdetect.config import DetectorConfig
+from streamdetect.core.detector import READINGS_AT_ONCE, Detector
+from streamdetect.core.readings import Readings
+from streamdetect.errors import DataError
+from streamdetect.models.bundle import Bundle
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
+
+    from streamdetect.models.runtime import Encode
+    from streamdetect.recordings import Recording
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect encode`."""
+    recordings.add_arguments(parser)
+    parser.add_argument("--bundle", metavar="DIR", required=True, help="one that carries an encoder")
+    parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="[the standard output]")
+    parser.add_argument("--stride", metavar="N", type=int, default=1, help="every n-th window [1]")
+    parser.add_argument(
+        "--max-gap", metavar="SECONDS", type=float, default=inf, help="a longer gap restarts the window"
+    )
+
+
+def run(args: Namespace) -> int:
+    """Write a row a window: the sensor, the time of the window's newest reading, its latent vector."""
+    if args.stride < 1 or not args.max_gap > 0:
+        raise DataError(f"--stride and --max-gap: must be > 0, got {args.stride} and {args.max_gap:g}")
+    bundle = Bundle.load(args.bundle)
+    encode = bundle.encoder()
+    settings = detector_settings(DetectorConfig(), bundle.manifest)
+    settings = replace(settings, stride=args.stride, max_gap=args.max_gap)
+    detector = Detector(settings, lambda windows: windows)  # cuts the windows, and never judges one
+    found = recordings.from_arguments(args)
+    check_features(detector, found)
+    with ExitStack() as files:
+        try:
+            file = files.enter_context(args.out.open("w", newline="")) if args.out else sys.stdout
+            _write(file, detector, encode, found)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DataError(f"{args.out or 'output'}: cannot be written: {error.strerror}") from error
+    return 0
+
+
+def _write(file: IO[str], detector: Detector, encode: Encode, found: Sequence[Recording]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    rows = _rows(detector, encode, found)
+    first = next(rows, None)
+    if first is None:
+        wanted = detector.settings.first_steps
+        raise DataError(f"recordings: must have {wanted} readings of one sensor without a gap, for a window")
+    writer.writerow(["sensor", "time", *(f"latent_{place}" for place in range(len(first) - 2))])
+    writer.writerow(first)
+    writer.writerows(rows)
+
+
+def _rows(detector: Detector, encode: Encode, found: Sequence[Recording]) -> Iterator[list[object]]:
+    for recording in found:
+        for start in range(0, len(recording), READINGS_AT_ONCE):
+            part = slice(start, start + READINGS_AT_ONCE)
+            times, values = recording.times[part], recording.values[part]
+            pushed = detector.push(Readings([recording.sensor] * len(times), times, values))
+            for at, latent in zip(pushed.index.tolist(), encode(pushed.windows), strict=True):
+                # As text a float32 is as short as tells it from its neighbours.
+                yield [recording.sensor, iso(float(times[at])), *map(str, latent)]
