@@ -122,9 +122,13 @@ def _check_windows(results: Sequence[SensorResult], times: Sequence[float]) -> N
             raise DataError(f"--window: must be within what was judged ({spans}), got {iso(time)}")
 
 
-def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
+def _progress() -> Progress:
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
+
+
+def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
+    with _progress() as bar:
         task = bar.add_task("backtest", total=sum(map(len, found)))
         return backtest(detector, found, progress=lambda readings: bar.advance(task, readings))
 
@@ -145,17 +149,21 @@ def _write(
 
 
 def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, times: Sequence[float]) -> None:
-    metric = detector.settings.error
-    for result in results:
-        recording = result.recording
-        base = recording.sensor.replace("/", "~")  # no id has a ~, nor a +
-        plots.sensor(result, folder / f"{base}.png", metric)
-        title = f"{recording.name}:  errors of {len(result.index):,} windows"
-        plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)
-        windows = rebuild(detector, result, telling(result, times))
-        if windows:
-            title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
-            plots.reconstruction(windows, folder / f"{base}+windows.png", title)
+    with _progress() as bar:
+        for result in bar.track(results, description="pictures"):
+            _draw_sensor(result, detector, folder, times)
+
+
+def _draw_sensor(result: SensorResult, detector: Detector, folder: Path, times: Sequence[float]) -> None:
+    metric, recording = detector.settings.error, result.recording
+    base = recording.sensor.replace("/", "~")  # no id has a ~, nor a +
+    plots.sensor(result, folder / f"{base}.png", metric)
+    title = f"{recording.name}:  errors of {len(result.index):,} windows"
+    plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)
+    windows = rebuild(detector, result, telling(result, times))
+    if windows:
+        title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
+        plots.reconstruction(windows, folder / f"{base}+windows.png", title)
 
 
 def _report(

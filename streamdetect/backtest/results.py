@@ -18,7 +18,8 @@ class Incident(NamedTuple):
 
     opened: Transition
     latest: Transition
-    """`opened` itself, the last update, or what closed it."""
+    """`opened` itself, the last update, or what closed it; of one that is still open, windows and peak are
+    those of the recording's end."""
     ended: float
     """Unix seconds of its last anomalous window; of the recording's last one if it is still open."""
 

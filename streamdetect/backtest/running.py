@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamdetect.backtest.results import Incident, SensorResult
+from streamdetect.core.incidents import LEAST_THRESHOLD
 from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
 
@@ -88,29 +90,44 @@ def _by_recording(
     results = []
     for place, recording in enumerate(recordings):
         own = indices[place] - (ends[place] - len(recording))
-        anomalous = recording.times[own[columns["anomalous"][place]]]
         edges = transitions[recording.sensor]
-        results.append(
-            SensorResult(
-                recording=recording,
-                outcomes=outcomes[place],
-                index=own,
-                **{name: parts[place] for name, parts in columns.items()},
-                transitions=tuple(edges),
-                incidents=tuple(_incidents(edges, float(anomalous[-1]) if len(anomalous) else np.nan)),
-                time_steps=time_steps,
-            )
+        result = SensorResult(
+            recording=recording,
+            outcomes=outcomes[place],
+            index=own,
+            **{name: parts[place] for name, parts in columns.items()},
+            transitions=tuple(edges),
+            incidents=(),
+            time_steps=time_steps,
         )
+        results.append(replace(result, incidents=tuple(_incidents(result))))
     return results
 
 
-def _incidents(transitions: Sequence[Transition], last_anomalous: float) -> list[Incident]:
+def _incidents(result: SensorResult) -> list[Incident]:
     """Pair each opening with its last word."""
     incidents: list[Incident] = []
-    for transition in transitions:
+    for transition in result.transitions:
         if transition.kind == "opened":
-            incidents.append(Incident(transition, transition, last_anomalous))
+            incidents.append(Incident(transition, transition, np.nan))
         elif transition.kind in ("updated", "closed"):
-            ended = last_anomalous if transition.ended is None else transition.ended
+            ended = np.nan if transition.ended is None else transition.ended
             incidents[-1] = Incident(incidents[-1].opened, transition, ended)
+    if incidents and not incidents[-1].closed:
+        incidents[-1] = _so_far(incidents[-1], result)
     return incidents
+
+
+def _so_far(incident: Incident, result: SensorResult) -> Incident:
+    """An incident that is still open, as it is at the recording's end: its last word may be its opening."""
+    windows = np.flatnonzero(result.anomalous & (result.times >= incident.started))
+    peak = windows[result.errors[windows].argmax()]
+    error, threshold = float(result.errors[peak]), float(result.thresholds[peak])
+    latest = replace(
+        incident.latest,
+        windows=len(windows),
+        peak_error=error,
+        peak_score=error / max(threshold, LEAST_THRESHOLD),
+        peak_time=float(result.times[peak]),
+    )
+    return Incident(incident.opened, latest, float(result.times[windows[-1]]))

@@ -49,8 +49,9 @@ class Clock:
 
         locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]  # untyped there
         formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # untyped there
-        # A bare "15" does not say that it is a day.
+        # A bare "15" does not say that it is a day, or a second.
         formatter.formats[2], formatter.zero_formats[2:4] = "%b %d", ["%b", "%b %d"]
+        formatter.formats[5] = "%H:%M:%S.%f"
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(formatter)
         first, last = (datetime.fromtimestamp(time, UTC) for time in (self.start, self.start + self.span))

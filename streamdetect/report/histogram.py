@@ -55,7 +55,7 @@ def histogram(result: SensorResult, metric: str) -> Figure:
     }
     if len(known):
         low, middle, high = float(known.min()), float(np.median(known)), float(known.max())
-        name = f"threshold: median {middle:.4g}, between {low:.4g} and {high:.4g}"
+        name = f"threshold {middle:.4g}" + (f", between {low:.4g} and {high:.4g}" if high > low else "")
         median = line(column(np.array([middle] * 2)), column(np.array([0.1, most * 9])), "y", name, LIMIT, "")
         data.append(
             median | {"hoverinfo": "skip", "hovertemplate": None, "line": {"color": LIMIT, "dash": "dash"}}

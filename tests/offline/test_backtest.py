@@ -196,3 +196,19 @@ def test_options_obey_the_rules_of_the_configuration():
     with pytest.raises(ConfigError) as caught:
         options("--sigma", "-2", "--min-count", "5000", "--close-ratio", "1.5")
     assert {problem.path for problem in caught.value.problems} == {"--sigma", "--min-count", "--close-ratio"}
+
+
+def test_an_incident_still_open_is_told_up_to_the_end(make_detector, make_recording):
+    """Its last word is its opening, but it went on and grew worse."""
+    values = np.random.default_rng(1).normal(0.0, 0.1, 300)
+    values[280:] += np.tile([8.0, -8.0], 10) * np.linspace(1, 3, 20)
+    settings = IncidentSettings(evidence=0.0, critical_score=1e9)
+    (result,) = backtest(make_detector(incidents=settings), [make_recording(values)])
+    (incident,) = result.incidents
+    assert not incident.closed
+    assert incident.opened.windows == 1
+    assert incident.latest.windows == result.anomalous.sum() > 10
+    assert incident.latest.peak_error == result.errors.max() > incident.opened.peak_error
+    assert incident.latest.peak_score == (result.errors / result.thresholds)[result.errors.argmax()]
+    assert incident.latest.peak_time == result.times[result.errors.argmax()]
+    assert incident.ended == result.times[-1]

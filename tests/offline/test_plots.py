@@ -136,6 +136,16 @@ def test_days_are_named_with_their_month(make_detector, make_recording, tmp_path
     assert "anomalous" not in legend(figure)
 
 
+def test_seconds_are_told_from_minutes(make_detector, make_recording, tmp_path):
+    times = 1.7e9 + np.linspace(0, 30, 300)
+    (result,) = backtest(make_detector(), [make_recording(np.ones(300), times=times)])
+    figure = plots.sensor(result, tmp_path / "a.png")
+    figure.canvas.draw()
+    ticks = [text.get_text() for text in figure.axes[-1].get_xticklabels() if text.get_text()]
+    assert ticks
+    assert all(tick.startswith("22:13:") for tick in ticks)
+
+
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 5])
 def test_hardly_any_readings(make_detector, make_recording, tmp_path, length):
     recordings = [make_recording(np.ones(length)), make_recording(np.ones(9), sensor="other")]
