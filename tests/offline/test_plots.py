@@ -298,6 +298,7 @@ def test_reconstruction_of_a_constant_and_of_padding(tmp_path):
     low, high = axis.get_ylim()
     assert high - low >= 0.01
     assert np.isnan(axis.lines[0].get_ydata()[:5]).all()
+    assert axis.get_xlim() == (0.5, 20.5)
     plots.reconstruction([one._replace(readings=readings * np.nan)], tmp_path / "a.png")
 
 
