@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streamdetect.config import Config, DetectorConfig
     from streamdetect.core.reconstruction import Reconstruct
     from streamdetect.models.manifest import Manifest
+    from streamdetect.models.runtime import Encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Assembly:
     detector: Detector
     codec: Codec
     encoder: EventEncoder
+    encode: Encode | None = None
+    """Makes the latent vectors that events carry; None if they carry none."""
 
     @property
     def name(self) -> str:
@@ -91,9 +94,10 @@ def assemble(config: Config) -> list[Assembly]:
         else:
             detector = make_detector(one, bundle)
             models[key] = detector.reconstruct
-        encode = encoder(config, one.name, bundle.fingerprint, bundle.manifest.features)
+        events = encoder(config, one.name, bundle.fingerprint, bundle.manifest.features)
+        encode = bundle.encoder(one.threads) if one.latent_in_events else None
         payload = codec(one.payload_settings(config.mqtt.max_payload))
-        assemblies.append(Assembly(one, bundle, detector, payload, encode))
+        assemblies.append(Assembly(one, bundle, detector, payload, events, encode))
     return assemblies
 
 
@@ -119,6 +123,9 @@ def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
             problems.append(Problem(f"{path}.bundle", str(error)))
             continue
         bundles.append(bundle)
+        if one.latent_in_events and bundle.manifest.encoder is None:
+            rule = f"must be false: the bundle {one.bundle} carries no encoder"
+            problems.append(Problem(f"{path}.latent_in_events", rule, "true"))
         wanted = bundle.manifest.features
         given = one.payload_settings(config.mqtt.max_payload).features
         if len(given) != (1 if one.join else len(wanted)):

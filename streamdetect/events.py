@@ -16,7 +16,14 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from streamdetect.core.incidents import Transition
+    from streamdetect.core.verdicts import Pushed, Verdicts
+    from streamdetect.models.runtime import Encode
+
+    Window = tuple[str, float]  # the sensor, and the time of its newest reading
 
 _TYPES = {
     "opened": "io.streamdetect.anomaly.opened",
@@ -65,12 +72,15 @@ class EventEncoder:
         self._labels = dict(labels)
         self._topic_for = topic_for
 
-    def encode(self, transition: Transition, labels: Mapping[str, str]) -> Event:
+    def encode(
+        self, transition: Transition, labels: Mapping[str, str], latent: NDArray[np.float32] | None = None
+    ) -> Event:
         """Return the event of one transition.
 
         Args:
             transition: what happened.
             labels: what the topic template found for this sensor.
+            latent: (L,) of the window that it is about, to be put into the event.
         """
         identity = self._identity(transition.kind, transition, transition.time)
         cloud_event = {
@@ -81,10 +91,10 @@ class EventEncoder:
             "subject": transition.sensor,
             "time": rfc3339(transition.time),
             "datacontenttype": "application/json",
-            "data": self._data(transition, labels),
+            "data": self._data(transition, labels) | ({} if latent is None else {"latent": latent}),
         }
         topic = self._topic_for(self._detector, topic_levels(transition.sensor))
-        return Event(identity, topic, orjson.dumps(cloud_event))
+        return Event(identity, topic, orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended
@@ -120,6 +130,19 @@ class EventEncoder:
         """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
         facts = [self._detector, transition.sensor, kind, transition.started.hex(), time.hex(), self._bundle]
         return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
+
+
+def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[Window, NDArray[np.float32]]:
+    """The latent vectors, (L,), of those windows in which something changed, by sensor and time.
+
+    Whatever ended because its sensor was evicted is about a window of some batch before: it has none here.
+    """
+    changed = {(transition.sensor, transition.time) for transition in verdicts.transitions}
+    windows = zip(verdicts.sensors, verdicts.times.tolist(), strict=True) if changed else ()
+    places = {window: at for at, window in enumerate(windows) if window in changed}
+    if not places:
+        return {}
+    return dict(zip(places, encode(pushed.windows[list(places.values())]), strict=True))
 
 
 def topic_levels(sensor: str) -> str:

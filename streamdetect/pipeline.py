@@ -13,6 +13,7 @@ from streamdetect.arrival import ArrivalClock
 from streamdetect.codecs import TopicRouter
 from streamdetect.core.readings import Outcome, Readings
 from streamdetect.errors import RejectedPayload
+from streamdetect.events import latent_vectors
 from streamdetect.failpoints import failpoint
 from streamdetect.gathering import Gathered, Join
 from streamdetect.logs import Sparingly
@@ -21,6 +22,8 @@ from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from streamdetect.assembly import Assembly
     from streamdetect.core.incidents import Transition
@@ -136,7 +139,7 @@ class Pipeline:
             detector, labels = assembly.detector, self._labels[at]
             before = len(detector)
             idle_before = detector.newest - assembly.config.idle_after_seconds
-            events.extend(self._events(at, detector.evict(idle_before)))
+            events.extend(self._events(at, detector.evict(idle_before), {}))
             if len(detector) < before:
                 entries.append(Eviction(assembly.name, idle_before))
             for sensor in [sensor for sensor in labels if sensor not in detector.sensors]:
@@ -177,6 +180,7 @@ class Pipeline:
         took = time.perf_counter() - started
         verdicts = detector.judge(pushed, errors, feature_errors)
         news = self._news(at, gathered.labels)
+        latents = latent_vectors(assembly.encode, pushed, verdicts) if assembly.encode else {}
         report = DetectorReport(
             detector=assembly.name,
             readings=verdicts.outcomes,
@@ -188,7 +192,7 @@ class Pipeline:
         return _Part(
             verdicts=verdicts,
             report=report,
-            events=self._events(at, verdicts.transitions),
+            events=self._events(at, verdicts.transitions, latents),
             intake=_intake(assembly.name, pushed, errors, news),
             latencies=self._arrivals.time() - np.array(gathered.arrivals)[verdicts.index],
         )
@@ -212,9 +216,17 @@ class Pipeline:
         known.update(news)
         return news
 
-    def _events(self, at: int, transitions: Iterable[Transition]) -> list[Event]:
+    def _events(
+        self,
+        at: int,
+        transitions: Iterable[Transition],
+        latents: Mapping[tuple[str, float], NDArray[np.float32]],
+    ) -> list[Event]:
         encode, labels = self.assemblies[at].encoder.encode, self._labels[at]
-        return [encode(transition, labels.get(transition.sensor, {})) for transition in transitions]
+        return [
+            encode(one, labels.get(one.sensor, {}), latents.get((one.sensor, one.time)))
+            for one in transitions
+        ]
 
     def _say(self, message: Message, error: RejectedPayload) -> None:
         allowed, held_back = self._sparingly.allows(error.reason)

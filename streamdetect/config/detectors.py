@@ -154,6 +154,8 @@ class DetectorConfig(Section):
     """When a reconstruction error is anomalous."""
     incidents: IncidentsConfig = IncidentsConfig()
     """When anomalous verdicts are an incident."""
+    latent_in_events: bool = False
+    """Put the latent vector of its window into an event; needs a bundle with an encoder."""
 
     @property
     def max_gap_seconds(self) -> float:
