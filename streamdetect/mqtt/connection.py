@@ -161,9 +161,9 @@ class Connection:
             descriptor,
             (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0),
         )
-        decrypted = reading and getattr(sock, "pending", int)() > 0  # by TLS, so the socket shows nothing
-        ready = self._wait(poll, 0.0 if decrypted else timeout).get(descriptor, 0)
-        spoken = decrypted or bool(ready & ~select.POLLOUT)
+        pending = reading and self._client.pending > 0
+        ready = self._wait(poll, 0.0 if pending else timeout).get(descriptor, 0)
+        spoken = pending or bool(ready & ~select.POLLOUT)
         if spoken and not reading:
             raise ConnectionResetError("connection lost")
         if spoken or not reading:

@@ -66,7 +66,14 @@ class Session:
         self._held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
         self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
         self._refused = False
-        for name in ("on_connect", "on_disconnect", "on_subscribe", "on_message", "on_publish"):
+        for name in (
+            "on_connect",
+            "on_disconnect",
+            "on_subscribe",
+            "on_message",
+            "on_publication",
+            "on_publish",
+        ):
             setattr(client, name, self._guard(getattr(self, "_" + name)))
 
     @property
@@ -183,17 +190,19 @@ class Session:
                 log.error("%s", self.last_error)
 
     def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
+        topic, payload = message._topic, bytes(message.payload)  # noqa: SLF001 - as it came; `topic` may raise
+        self._on_publication(topic, payload, message.qos, message.mid, message.retain)
+
+    def _on_publication(self, name: bytes, payload: bytes, qos: int, mid: int, retain: bool) -> None:  # noqa: FBT001 - once a message
         self.received += 1
-        if message.qos and self._discards:
+        if qos and self._discards:
             return
-        self._held += message.qos
+        self._held += qos
         try:
-            topic = message.topic
+            topic = name.decode()
         except UnicodeDecodeError:
             topic = ""
-        payload = bytes(message.payload)
-        arrival, retain = self._stamp(), message.retain
-        self._inbox.put(Message(topic, payload, message.qos, message.mid, self.generation, arrival, retain))
+        self._inbox.put(Message(topic, payload, qos, mid, self.generation, self._stamp(), retain))
 
     def _on_publish(
         self, _client: Client, _: object, mid: int, reason: ReasonCode, _props: Properties
