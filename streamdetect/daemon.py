@@ -194,7 +194,9 @@ class Daemon:
             self._load_again()
         now = self._vitals.turn
         if self._is_due("evict", now, EVICT_EVERY):
-            self._committer.take((), *self.pipeline.evict())
+            entries, events, kinds = self.pipeline.evict()
+            self._committer.take((), entries, events)
+            self.metrics.count_transitions(kinds)
         if self._is_due("status", now, STATUS_EVERY):
             self._notifier.status(self.status())
         interval = self._notifier.watchdog_interval

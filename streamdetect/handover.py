@@ -25,6 +25,7 @@ class Handover:
     kept: dict[str, DetectorState] = field(default_factory=dict)  # by name; of those that go on
     ended: dict[str, str] = field(default_factory=dict)  # detectors whose state goes no further: why
     events: list[Event] = field(default_factory=list)  # that close the incidents they had open
+    kinds: dict[str, list[str]] = field(default_factory=dict)  # of the same transitions, by detector
 
 
 def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], config: Config) -> Handover:
@@ -44,7 +45,9 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
                 problem = str(error)
         if problem:
             result.ended[state.name] = problem
-            result.events.extend(_closed(state, config))
+            closed = _closed(state, config)
+            result.events.extend(closed)
+            result.kinds[state.name] = ["closed"] * len(closed)
         else:
             result.kept[state.name] = state
     return result

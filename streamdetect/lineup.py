@@ -112,6 +112,7 @@ class Lineup:
         for name, reason in handover.ended.items():
             log.warning("the state of detector %s ends here: %s", name, reason)
         self.restarted += len(handover.ended)
+        self._metrics.count_transitions(handover.kinds)
         self.pipeline = Pipeline(
             handover.assemblies,
             kept=handover.kept,

@@ -125,26 +125,30 @@ class Pipeline:
             entries=[*(part.intake for part in parts if part.intake), *self._waiting(gathered)],
         )
 
-    def evict(self) -> tuple[list[Entry], list[Event]]:
+    def evict(self) -> tuple[list[Entry], list[Event], dict[str, list[str]]]:
         """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
 
         The wall clock would do away with every sensor of a replay.
 
         Returns:
-            Entries for the journal, and events that close what the sensors had open.
+            Entries for the journal, events that close what the sensors had open, and the kinds of the
+            transitions of each detector.
         """
         events: list[Event] = []
         entries: list[Entry] = []
+        kinds: dict[str, list[str]] = {}
         for at, assembly in enumerate(self.assemblies):
             detector, labels = assembly.detector, self._labels[at]
             before = len(detector)
             idle_before = detector.newest - assembly.config.idle_after_seconds
-            events.extend(self._events(at, detector.evict(idle_before), {}))
+            transitions = detector.evict(idle_before)
+            events.extend(self._events(at, transitions, {}))
+            kinds[assembly.name] = [transition.kind for transition in transitions]
             if len(detector) < before:
                 entries.append(Eviction(assembly.name, idle_before))
             for sensor in [sensor for sensor in labels if sensor not in detector.sensors]:
                 del labels[sensor]
-        return entries, events
+        return entries, events, kinds
 
     def states(self) -> list[DetectorState]:
         """All detectors, for a snapshot or for their successors."""

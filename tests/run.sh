@@ -28,6 +28,7 @@ main() {
         step "ruff check" "$venv/bin/ruff" check
         step "ruff format" "$venv/bin/ruff" format --check
         step "mypy" "$venv/bin/mypy"
+        step "audit" "$venv/bin/python" tests/audit.py
         step "pytest" "$venv/bin/pytest" "$@"
     fi
     printf '%s\n' "${report[@]}"

@@ -162,6 +162,15 @@ class Metrics:
         }
         self._totals = _Totals(counts, histograms, report.last_arrival)
 
+    def count_transitions(self, kinds: Mapping[str, Sequence[str]]) -> None:
+        """Add what became of incidents outside of any batch: their kinds, by detector."""
+        counts = self._totals.counts.copy()
+        for detector, its in kinds.items():
+            for kind in its:
+                key = ("incident_transitions", detector, kind)
+                counts[key] = counts.get(key, 0) + 1
+        self._totals = self._totals._replace(counts=counts)
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format, version 0.0.4."""
         columns = {name: (watched.columns(), watched.features) for name, watched in self.detectors.items()}

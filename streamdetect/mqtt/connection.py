@@ -32,7 +32,7 @@ _CONNACK_WAIT = 10.0  # s; a frozen broker's kernel still accepts connections
 _READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
 _FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
 _BLOCKED = 1.0  # s that answers which are needed may stand behind messages for which there is no place
-_LASTING = 10.0  # s; a connection shorter than that counts as a failure for the delay before the next one
+_LASTING = 3.0  # s; a shorter connection, as with two clients of one id, lengthens the next delay
 
 
 class Connection:

@@ -214,3 +214,34 @@ def test_two_sensors_never_share_a_topic():
 )
 def test_times_are_rfc_3339_in_utc(time, text):
     assert rfc3339(time) == text
+
+
+KNOWN = st.floats(allow_nan=False, allow_infinity=False)
+ANYTHING = KNOWN | st.just(nan)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TIMES = st.floats(-6e10, 2e11)
+
+
+@given(
+    sensor=TEXT.filter(bool),
+    labels=st.dictionaries(TEXT, TEXT, max_size=3),
+    numbers=st.fixed_dictionaries(
+        {
+            "value": st.tuples(KNOWN),
+            "error": KNOWN.map(abs),
+            "peak_error": KNOWN.map(abs),
+            "threshold": ANYTHING,
+            "mean": ANYTHING,
+            "sigma": ANYTHING.map(abs),
+        }
+    ),
+    started=TIMES,
+    lasted=st.floats(0, 1e9),
+)
+def test_any_transition_is_a_valid_event(sensor, labels, numbers, started, lasted):
+    transition = replace(OPENED, sensor=sensor, started=started, time=started + lasted, **numbers)
+    event = encoder().encode(transition, labels)
+    document = json.loads(event.payload)
+    VALIDATOR.validate(document)
+    assert document["data"]["sensor"] == sensor
+    assert event.topic.isprintable()

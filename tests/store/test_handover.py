@@ -125,6 +125,23 @@ def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, director
     assert again.restarted == 1
     assert len(again.states()[0].detector) == 0
     assert "the state of detector default ends here" in caplog.text
+    assert closings(again) == 1
+
+
+def closings(one):
+    name = 'streamdetect_incident_transitions_total{detector="default",kind="closed"} '
+    lines = one._metrics.exposition().decode().splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+
+def test_an_incident_that_an_eviction_closes_is_counted():
+    one, _ = with_open_incident(config({"idle_after": "1min"}))
+    one.pipeline.process([message(1e9 + 100_000, 1.0, "north/other")])
+    entries, events, kinds = one.pipeline.evict()
+    assert len(entries) == len(events) == 1
+    assert kinds == {"default": ["closed"]}
+    one._metrics.count_transitions(kinds)
+    assert closings(one) == 1
 
 
 def test_a_restart_that_is_repeated_says_the_same(directory, other_bundle):
