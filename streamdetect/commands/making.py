@@ -96,10 +96,21 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
         f"error      {manifest.error} {spread}",
         f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
         f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
+        *_batches(manifest),
         f"encoder    {_encoder(manifest)}",
         *(f"picture    {path}" for path in drawn),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _batches(manifest: Manifest) -> list[str]:
+    """A warning, where a model that was trained elsewhere needs it."""
+    batch = manifest.graph_difference.batch
+    return (
+        [f"batches    move an error by up to {batch:.1e}: live and backtest can differ by that"]
+        if batch
+        else []
+    )
 
 
 def _encoder(manifest: Manifest) -> str:

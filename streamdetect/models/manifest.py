@@ -60,6 +60,7 @@ class GraphDifference(_Part):
 
     absolute: NonNegative  # the largest, in scaled units
     relative: NonNegative  # the same, over the largest magnitude in the windows and their reconstructions
+    batch: NonNegative = 0.0  # between a window rebuilt alone and among others; 0: to the last bit
 
 
 class Source(_Part):

@@ -193,3 +193,14 @@ def test_live(kitchen, cook, live, until):
         started = [one["started"] for one in opened if one["detector"] == name]
         rows = [2 * (60 * int(at[14:16]) + float(at[17:26])) for at in started]
         assert [spike <= row < spike + STEPS for spike, row in zip(SPIKES, rows, strict=True)] == [True] * 4
+
+
+def test_a_model_of_ones_own(kitchen, cook):
+    if not (kitchen / "clean.csv").exists():
+        cook(block(1))
+    said = cook(block(7))
+    assert "8 numbers a window, of the layer squeeze" in said
+    with (kitchen / "latent.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 1000 - 19
+    assert {*rows[0]} == {"sensor", "time", *(f"latent_{at}" for at in range(8))}

@@ -12,6 +12,7 @@ import pytest
 from quiet_keras import save
 
 from streamdetect.assembly import make_detector
+from streamdetect.commands.making import summary
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import windows_of
 from streamdetect.core.readings import Readings
@@ -108,6 +109,21 @@ def test_a_detector_runs_on_it(sine, tmp_path):
     verdicts = detector.process(Readings(["a"] * 50, np.arange(50.0), sine.values[:50, None]))
     assert len(verdicts) == 41
     assert np.isfinite(verdicts.errors).all()
+
+
+def test_it_is_said_when_a_window_depends_on_its_batch(sine, tmp_path):
+    """elu compiles to kernels that treat the last of several numbers in their own way; tanh does not."""
+    found = {}
+    for activation in ("tanh", "elu"):
+        model = sequential(
+            layers.Flatten(), layers.Dense(30, activation), layers.Dense(10), layers.Reshape((10, 1))
+        )
+        model.set_weights([5 * weights for weights in model.get_weights()])
+        report = bring(save(model, tmp_path / f"{activation}.keras"), [sine], SETTINGS, tmp_path / activation)
+        found[activation] = summary(report, [], [])
+        assert (report.graph_difference.batch > 0) == (activation == "elu")
+    assert "live and backtest can differ" in found["elu"]
+    assert "batches" not in found["tanh"]
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,19 @@ def test_the_shipped_bundle_is_small_and_says_what_it_is():
     assert bundle.manifest.graph_difference.relative < 1e-4
 
 
+def holds(whole, part):
+    """Whether all that `part` says stands in `whole`, too."""
+    if isinstance(part, dict):
+        return all(name in whole and holds(whole[name], part[name]) for name in part)
+    return whole == part
+
+
 def test_what_is_written_is_what_was_read(copy):
     manifest = Bundle.load(copy).manifest
     said = json.loads(manifest.to_bytes())
     read = json.loads((copy / "bundle.json").read_bytes())
     assert Manifest.model_validate_json(manifest.to_bytes()) == manifest
-    assert read == {name: said[name] for name in read}  # a key that came later stands at its default
+    assert holds(said, read)  # a key that came later stands at its default
 
 
 def test_any_change_of_the_manifest_changes_the_fingerprint(copy):
