@@ -61,7 +61,8 @@ class Vitals:
         sensors = sum(len(one.detector) for one in self._lineup.pipeline.assemblies)
         connected = "connected" if self._edge.connected else "not connected"
         saving = ", cannot save state" if self._committer.failure else ""
-        return f"{connected}{saving}, {sensors} sensors"
+        refused = ", new configuration refused" if self._lineup.load_failed else ""
+        return f"{connected}{saving}{refused}, {sensors} sensors"
 
     def gauges(self) -> dict[str, Callable[[], float]]:
         """Functions for `Metrics.gauges`."""

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -185,6 +186,31 @@ def test_a_reload_with_another_bundle_ends_what_is_open(daemon, until, tmp_path)
     daemon.start()  # on the new bundle's state: nothing more to end
     assert daemon.metric("detectors_restarted_total") == 0
     assert len([event for event in daemon.events() if event["data"]["ended"]]) == 1
+
+
+def test_a_reload_that_is_refused_is_said_everywhere(daemon, until, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(0.1)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        daemon.start()
+        (daemon.folder / "config.yaml").write_text("nonsense: true")
+        daemon.process.send_signal(signal.SIGHUP)
+
+        def told(words) -> bool:
+            try:
+                return words in systemd.recv(4096).decode()
+            except TimeoutError:
+                return False
+
+        until(lambda: told(", new configuration refused, "), "systemd hears of it")
+        assert daemon.metric("config_last_reload_successful") == 0
+        assert "ERROR   lineup: kept the old configuration" in daemon.log()
+        assert "nonsense: unknown key" in daemon.log()
+        daemon.write()
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: told("READY=1\nSTATUS=connected, 0 sensors"), "and that it is over")
+        assert daemon.metric("config_last_reload_successful") == 1
 
 
 def test_a_second_daemon_is_turned_away(daemon):

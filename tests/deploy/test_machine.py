@@ -94,8 +94,14 @@ def test_a_sound_configuration_is_taken_on_and_another_is_refused(running):
     )
     running.shell("systemctl reload streamdetect")
     running.until(f"{METRICS} | grep -q 'streamdetect_sensors{{detector=\"boilers\"}}'")
-    running.shell(f"echo 'nonsense: true' >> {configuration}; systemctl reload streamdetect")
-    running.until(f"{METRICS} | grep -q '^streamdetect_config_last_reload_successful 0.0'")
+    refused = f"{METRICS} | grep -q '^streamdetect_config_last_reload_successful 0.0'"
+    running.shell(f"echo 'nonsense: true' >> {configuration}")
+    assert "Job for streamdetect.service failed" in running.shell("systemctl reload streamdetect", ok=False)
+    assert "streamdetect: nonsense: unknown key" in running.shell("journalctl -u streamdetect -n 20 -o cat")
+    running.shell(f"! {refused}")
+    running.shell("systemctl kill -s HUP streamdetect")  # past the check
+    running.until(refused)
+    running.until("systemctl status streamdetect | grep -q 'Status: .*, new configuration refused'")
     assert running.shell(INVOCATION) == before
 
 
