@@ -27,6 +27,7 @@ _HELP = {
     "threshold": "Limit that the latest reconstruction error was held against.",
     "anomaly_score": "Reconstruction error / threshold; above 1 is anomalous.",
     "anomalous": "Whether the latest window was anomalous.",
+    "incident_open": "Whether the sensor has an incident that is open.",
     "last_reading_timestamp_seconds": "Time of the latest reading.",
 }
 
@@ -75,6 +76,7 @@ def _gauges(
     yield "threshold", columns.threshold, "}"
     yield "anomaly_score", columns.error / np.maximum(columns.threshold, LEAST_THRESHOLD), "}"
     yield "anomalous", np.where(np.isnan(columns.error), np.nan, columns.anomalous), "}"
+    yield "incident_open", columns.incident_open.astype(np.float64), "}"
     yield "last_reading_timestamp_seconds", columns.last_time, "}"
 
 

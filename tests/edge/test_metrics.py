@@ -167,10 +167,13 @@ def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
     assert found["sensor_threshold", a] == 0.25
     assert found["sensor_anomaly_score", a] == 2.0
     assert found["sensor_anomalous", a] == 1
+    assert found["sensor_incident_open", a] == 1
     assert found["sensor_last_reading_timestamp_seconds", a] == 1.7e9
     assert found["sensor_value", c] == 2.0
+    assert found["sensor_incident_open", c] == 0
     assert {name for name, labels in found if labels == c} == {
         "sensor_value",
+        "sensor_incident_open",
         "sensor_last_reading_timestamp_seconds",
     }
 
@@ -186,7 +189,7 @@ def test_several_features_have_a_label():
 def test_a_sensor_id_cannot_leave_its_label(sensor):
     found = samples(sensor_series({"d": (columns([sensor]), ["value"])}, 10)[0].encode())
     assert found["sensor_value", (("detector", "d"), ("sensor", sensor))] == 0.0
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 def test_sensors_past_the_cap_are_counted():

@@ -37,7 +37,7 @@ def sensor() -> dashboard.Dashboard:
     )
     sensors = 'label_values(streamdetect_sensor_value{instance=~"$instance", detector=~"$detector"}, sensor)'
     made = made.with_variable(variable("sensor", "Sensor", sensors, several=False))
-    made = made.annotation(annotation("Anomalous", f"streamdetect_sensor_anomalous{IT} == 1", "red"))
+    made = made.annotation(annotation("Incident", f"streamdetect_sensor_incident_open{IT} == 1", "red"))
     for panel in (*NOW, VALUE, ERROR, verdicts(), SCORE):
         made = made.with_panel(panel)
     return made
@@ -45,12 +45,12 @@ def sensor() -> dashboard.Dashboard:
 
 NOW = (
     number(
-        "State",
-        "Of the latest window.",
+        "Incident",
+        "Whether one is open.",
         Short,
-        f"streamdetect_sensor_anomalous{IT}",
+        f"streamdetect_sensor_incident_open{IT}",
         span=4,
-        names={"0": ("normal", "green"), "1": ("anomalous", "red")},
+        names={"0": ("none", "green"), "1": ("open", "red")},
     ),
     number("Value", "The latest reading.", Short, f"streamdetect_sensor_value{IT}", span=4),
     number(
@@ -118,14 +118,21 @@ SCORE = graph(
 
 
 def verdicts() -> statetimeline.Panel:
-    """A bar that changes its color with the verdict."""
-    panel = statetimeline.Panel().title("Verdict").datasource(SOURCE).span(24).height(4)
-    panel = panel.description("Whether the window was anomalous. Gaps: not known, or not scraped.")
+    """Two bars that change their color with the verdict, and with the incident that comes of verdicts."""
+    panel = statetimeline.Panel().title("Verdict and incident").datasource(SOURCE).span(24).height(5)
+    panel = panel.description(
+        "Whether the window was anomalous, and whether there is an incident: a window over the threshold is "
+        "not worth one by itself. Gaps: not known, or not scraped."
+    )
     panel = panel.show_value(looks.VisibilityMode.NEVER).row_height(0.7).fill_opacity(80)
     panel = panel.thresholds(limits(((None, "green"), (1.0, "red"))))
-    words = {"0": ("normal", "green"), "1": ("anomalous", "red")}
+    words = {"0": ("no", "green"), "1": ("yes", "red")}
     options = {
         value: models.ValueMappingResult(text=word, color=color) for value, (word, color) in words.items()
     }
     panel = panel.mappings([models.ValueMap(options=options)])
-    return asking(panel, [(f"streamdetect_sensor_anomalous{IT}", "verdict")], instant=False)
+    queries = (
+        (f"streamdetect_sensor_anomalous{IT}", "anomalous"),
+        (f"streamdetect_sensor_incident_open{IT}", "incident"),
+    )
+    return asking(panel, queries, instant=False)
