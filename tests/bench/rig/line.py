@@ -57,10 +57,12 @@ class Line:
 
 
 @contextmanager
-def line(run: Run, qos: int, make: Callable[[Path, real_broker.Mosquitto], Process]) -> Iterator[Line]:
+def line(
+    run: Run, qos: int, make: Callable[[Path, real_broker.Mosquitto], Process], *options: str
+) -> Iterator[Line]:
     """Set one up, with whatever stands behind the broker; gone in the end."""
     folder = Path(tempfile.mkdtemp(dir=run.folder))
-    broker = real_broker.Mosquitto(folder, ("log_type none", "max_inflight_messages 0"), ())
+    broker = real_broker.Mosquitto(folder, ("log_type none", "max_inflight_messages 0", *options), ())
     broker.start()
     try:
         process = make(folder, broker)
@@ -74,14 +76,16 @@ def line(run: Run, qos: int, make: Callable[[Path, real_broker.Mosquitto], Proce
         broker.kill()
 
 
-def daemon_line(run: Run, qos: int, *sections: dict[str, Any], durable: bool = False) -> Any:
+def daemon_line(
+    run: Run, qos: int, *sections: dict[str, Any], durable: bool = False, options: tuple[str, ...] = ()
+) -> Any:
     """With the daemon behind the broker."""
 
     def make(folder: Path, broker: real_broker.Mosquitto) -> Daemon:
         more = {"state": {"directory": str(folder / "state")}} if durable else {}
         return Daemon(folder, broker, qos, *sections, **more)
 
-    return line(run, qos, make)
+    return line(run, qos, make, *options)
 
 
 def subscriber_line(run: Run, qos: int) -> Any:

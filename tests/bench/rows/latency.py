@@ -34,7 +34,8 @@ def rows(run: Run) -> Iterator[Row]:
     load = detecting.section(path)
     # A sensor's first window is an incident at once: one event for each probe, and a sensor for each.
     probes = detecting.section(path, "probe/#", threshold=ALWAYS, incidents=AT_ONCE)
-    with daemon_line(run, 0, load, probes) as one:
+    # With Nagle's algorithm it would be the kernels of broker and listener that are measured.
+    with daemon_line(run, 0, load, probes, options=("set_tcp_nodelay true",)) as one:
         one.push(WARM_UP)
         (rate,) = interleaved(lambda: one.push(10))
         echo = Process(one.broker.folder / "echo", "echo", one.broker.port)
