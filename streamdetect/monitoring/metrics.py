@@ -73,6 +73,7 @@ WATCHED_GAUGES = {
     "config_last_reload_success_timestamp_seconds": "When the configuration was last loaded.",
     "config_last_reload_successful": "Whether the last attempt to load the configuration succeeded.",
     "inbox_depth": "Messages that wait for the main thread.",
+    "inbox_limit": "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
     "mqtt_connected": "Whether the broker is connected.",
     "mqtt_subscribed": "Whether the broker has granted every subscription.",
     "outbox_depth": "Events that wait to be delivered.",

@@ -73,6 +73,7 @@ class Vitals:
             "config_last_reload_success_timestamp_seconds": lambda: lineup.loaded,
             "config_last_reload_successful": lambda: not lineup.load_failed,
             "inbox_depth": lambda: self._inbox.depth,
+            "inbox_limit": self._most_here,
             "mqtt_connected": lambda: edge.connected,
             "mqtt_subscribed": lambda: edge.subscribed,
             "outbox_depth": lambda: len(self._outbox),
@@ -81,6 +82,10 @@ class Vitals:
             "state_snapshot_timestamp_seconds": lambda: store.snapshot_at,
             "state_writable": lambda: not committer.failure,
         }
+
+    def _most_here(self) -> int:
+        mqtt = self._lineup.config.mqtt
+        return mqtt.max_undelivered_messages if mqtt.qos else self._inbox.limit
 
     def counters(self) -> dict[str, int]:
         """For `Metrics.counters`."""

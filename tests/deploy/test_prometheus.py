@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from streamdetect.config import Config
 
 HERE = Path(__file__).parents[2] / "deploy" / "prometheus"
 TESTS = sorted(path.name for path in (HERE / "tests").iterdir())
@@ -45,6 +48,15 @@ def test_every_alert_is_tested_quiet_and_firing_and_in_the_runbook(alert):
     assert f"\n## {alert}\n" in (HERE / "RUNBOOK.md").read_text()
     assert ALERTS[alert]["annotations"]["runbook"] == f"deploy/prometheus/RUNBOOK.md#{alert.lower()}"
     assert ALERTS[alert]["labels"]["severity"] in {"critical", "warning", "info"}
+
+
+def test_the_inbox_is_seen_to_be_full_while_the_largest_batch_is_out_of_it():
+    share = float(
+        re.search(r"> (\S+) \* streamdetect_inbox_limit", ALERTS["StreamdetectInboxFull"]["expr"])[1]
+    )
+    defaults = Config.defaults()
+    limit = defaults.mqtt.max_undelivered_messages
+    assert share * limit < limit - defaults.batch.max_batch
 
 
 def test_the_runbook_has_no_other_sections():
