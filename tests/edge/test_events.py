@@ -72,6 +72,20 @@ def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
+def test_the_schema_describes_every_property():
+    """Programs that show the schema have something to show."""
+
+    def properties(section):
+        for name, part in section["properties"].items():
+            yield name, part
+            if "properties" in part:
+                yield from properties(part)
+
+    found = [*properties(SCHEMA), *properties(SCHEMA["$defs"]["data"])]
+    assert len(found) > 25
+    assert [name for name, part in found if not part.get("description", "").endswith(".")] == []
+
+
 def test_the_schema_knows_every_reason():
     reasons = SCHEMA["$defs"]["data"]["properties"]["reason"]["enum"]
     assert set(reasons) == set(get_args(Reason))
