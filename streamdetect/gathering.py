@@ -33,14 +33,14 @@ class Gathered:
 
     def take(self, route: Route, samples: Sequence[Sample], arrival: float) -> None:
         """Take in the samples of one message, which arrived at these Unix seconds."""
+        _, sensor, sensors, labels = route
         for field, moment, values in samples:
-            self.sensors.append(route.sensor or route.sensors[field])
+            self.sensors.append(sensor or sensors[field])
             self.times.append(moment)
             self.values.append(values)
             self.arrivals.append(arrival)
-        if route.labels:
-            sensors = (route.sensor,) if route.sensor else route.sensors.values()
-            self.labels.update(dict.fromkeys(sensors, route.labels))
+        if labels:
+            self.labels.update(dict.fromkeys((sensor,) if sensor else sensors.values(), labels))
 
     def readings(self) -> Readings:
         """Give them as columns."""

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 TOPICS_KNOWN = 200_000  # at most; half a kilobyte each
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
+_HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
 
 
 class Processed(NamedTuple):
@@ -89,6 +90,7 @@ class Pipeline:
             Join.of(assembly, one.waiting if one else {})
             for assembly, one in zip(assemblies, known, strict=True)
         ]
+        self._decoders = [assembly.codec.decode for assembly in assemblies]
         self._take_retained = take_retained
         self._arrivals = arrivals or ArrivalClock()
         self._sparingly = Sparingly()
@@ -96,23 +98,22 @@ class Pipeline:
     def process(self, messages: Sequence[Message]) -> Processed:
         """Take in at least one message; one that cannot become a reading is counted, never raised."""
         gathered = [Gathered() for _ in self.assemblies]
-        outcomes: Counter[str] = Counter()
         rejected: Counter[str] = Counter()
+        retained = 0
         for message in messages:
             if message.retain and not self._take_retained:
-                outcomes["retained"] += 1
+                retained += 1
                 continue
             try:
                 self._decode(message, gathered)
             except RejectedPayload as error:
-                outcomes["rejected"] += 1
                 rejected[error.reason] += 1
                 self._say(message, error)
-            else:
-                outcomes["accepted"] += 1
+        accepted = len(messages) - retained - rejected.total()
+        outcomes = {"accepted": accepted, "rejected": rejected.total(), "retained": retained}
         parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
         report = BatchReport(
-            messages=outcomes,
+            messages={outcome: count for outcome, count in outcomes.items() if count},
             rejected=rejected,
             latencies=np.concatenate([np.empty(0), *(part.latencies for part in parts)]),
             last_arrival=messages[-1].arrival - self._arrivals.ahead,
@@ -165,13 +166,15 @@ class Pipeline:
         ]
 
     def _decode(self, message: Message, gathered: Sequence[Gathered]) -> None:
+        arrival = message.arrival
         for route in self._router.routes(message.topic):
-            samples = self.assemblies[route.detector].codec.decode(message.payload, message.arrival)
-            if join := self._joins[route.detector]:
+            at = route.detector
+            samples = self._decoders[at](message.payload, arrival)
+            if join := self._joins[at]:
                 route, samples = join(route, samples)  # noqa: PLW2901 - the route of the device, from here on
-                gathered[route.detector].devices.pop(route.sensor, None)
-                gathered[route.detector].devices[route.sensor] = None
-            gathered[route.detector].take(route, samples, message.arrival)
+                gathered[at].devices.pop(route.sensor, None)
+                gathered[at].devices[route.sensor] = None
+            gathered[at].take(route, samples, arrival)
 
     def _judge(self, at: int, gathered: Gathered) -> _Part:
         """Take one detector through its share of a batch."""
@@ -244,10 +247,10 @@ def _intake(
 ) -> Intake | None:
     """What the journal needs to repeat this; None if nothing was taken in."""
     outcomes, readings = pushed.outcomes, pushed.readings
-    if np.isin(outcomes, _WITHOUT_EFFECT).all():
+    if not _HAS_EFFECT[outcomes].any():
         return None
     # Late readings and duplicates stay: a sensor that is heard of is spared when others have to make room.
-    if (turned_away := outcomes == Outcome.CARDINALITY).any():
+    if (turned_away := outcomes == int(Outcome.CARDINALITY)).any():
         kept = np.flatnonzero(~turned_away)
         sensors = [readings.sensors[place] for place in kept.tolist()]
         readings = Readings(sensors, readings.times[kept], readings.values[kept])

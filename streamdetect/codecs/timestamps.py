@@ -47,6 +47,10 @@ def time_parser(time_format: TimeFormat) -> Callable[[object], float]:
     per_second = _PER_SECOND[time_format]
 
     def parse(value: object) -> float:
+        if type(value) is float or type(value) is int:  # as nearly always
+            seconds = value / per_second
+            if _EARLIEST <= seconds <= _LATEST:
+                return seconds
         return _within(_number(value) / per_second, value)
 
     return parse
