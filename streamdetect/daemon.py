@@ -23,6 +23,7 @@ from streamdetect.mqtt.inbox import Inbox
 from streamdetect.notify import Notifier
 from streamdetect.outbox import Outbox
 from streamdetect.store import Store
+from streamdetect.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,7 @@ class Daemon:
             self.edge = MqttEdge(
                 config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
             )
+            self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
             self._committer = Committer(
                 self._store, self.outbox, self.edge, self.lineup.states, window=window
             )
@@ -189,6 +191,7 @@ class Daemon:
     def _look_after(self) -> None:
         """Everything that is not about one batch."""
         self.outbox.drain(self.edge)
+        self._subscriptions.turn()
         if self._reloading:
             self._reloading = False
             self._load_again()
@@ -208,7 +211,7 @@ class Daemon:
         events = self.lineup.load_again(self._reload) if self._reload else None
         if events is not None:
             self._committer.save_anew(events)
-        self.edge.set_filters(self.lineup.filters)
+        self._subscriptions.want(self.lineup.filters)
         self._notifier.ready(self.status())
 
     def _is_due(self, what: str, now: float, every: float) -> bool:

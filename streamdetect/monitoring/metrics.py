@@ -76,6 +76,7 @@ WATCHED_GAUGES = {
     "inbox_limit": "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
     "mqtt_connected": "Whether the broker is connected.",
     "mqtt_subscribed": "Whether the broker has granted every subscription.",
+    "mqtt_unacknowledged": "QoS 1 messages that are here and not acknowledged yet.",
     "outbox_depth": "Events that wait to be delivered.",
     "state_durable": "Whether state is kept on disk rather than in memory.",
     "state_journal_bytes": "Size of what came since the last snapshot.",

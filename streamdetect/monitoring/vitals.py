@@ -76,6 +76,7 @@ class Vitals:
             "inbox_limit": self._most_here,
             "mqtt_connected": lambda: edge.connected,
             "mqtt_subscribed": lambda: edge.subscribed,
+            "mqtt_unacknowledged": lambda: edge.unacknowledged,
             "outbox_depth": lambda: len(self._outbox),
             "state_durable": lambda: store.durable,
             "state_journal_bytes": lambda: store.journal_size,

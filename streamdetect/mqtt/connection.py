@@ -38,8 +38,8 @@ _LASTING = 3.0  # s; a shorter connection, as with two clients of one id, length
 class Connection:
     """Connects, reads, writes and reconnects until told to stop; `run` is the thread's body.
 
-    The main thread sets `filters`, `needs_answers` and `stop_by`, appends to `acks`, and calls `wake`. It may
-    read the rest.
+    The main thread sets `stale`, `filters`, `needs_answers` and `stop_by`, appends to `acks`, and calls
+    `wake`. It may read the rest.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Connection:
         longest_delay: float,
     ) -> None:
         self.filters = filters
+        self.stale: tuple[str, ...] = ()  # filters of earlier runs, which the session may still have
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
         self.needs_answers = False  # to publications, before anything more is acknowledged
@@ -190,7 +191,7 @@ class Connection:
             self._session.acknowledge(self.acks.popleft())
         if self._session.connected:
             if self._session.filters != self.filters:
-                self._session.subscribe(self.filters)
+                self._session.subscribe(self.filters, self.stale)
             self._publications.send(self._client)
 
     def _say_goodbye(self, poll: select.poll, stop_by: float) -> None:

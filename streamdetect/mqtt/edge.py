@@ -154,8 +154,9 @@ class MqttEdge:
         if bug is not None or died:
             raise RuntimeError("the MQTT network thread failed") from bug
 
-    def set_filters(self, filters: Iterable[str]) -> None:
-        """Subscribe to these filters from now on, and no longer to the others."""
+    def set_filters(self, filters: Iterable[str], stale: Iterable[str] = ()) -> None:
+        """Subscribe to these filters from now on, and no longer to the others nor to those that are stale."""
+        self._connection.stale = _unique(stale)
         self._connection.filters = _unique(filters)
         self._connection.wake()
 
@@ -167,7 +168,7 @@ class MqttEdge:
     @property
     def subscribed(self) -> bool:
         """Whether every subscription is granted on this connection; without it we are deaf."""
-        return self._session.subscribed
+        return self._session.subscribed and self._session.filters == self._connection.filters
 
     @property
     def silence(self) -> float:
@@ -183,6 +184,11 @@ class MqttEdge:
     def unfinished(self) -> int:
         """Publications not yet returned by `completed`."""
         return self._publications.unfinished
+
+    @property
+    def unacknowledged(self) -> int:
+        """QoS 1 messages that are here and were not answered, of whatever connection."""
+        return self._session.held
 
     def counters(self) -> dict[str, int]:
         """Return what has happened so far, by name."""

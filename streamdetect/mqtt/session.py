@@ -63,7 +63,7 @@ class Session:
         self._publications = publications
         self._status_topic = status_topic
         self._stamp = stamp
-        self._held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
+        self.held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
         self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
         self._refused = False
         for name in (
@@ -89,7 +89,7 @@ class Session:
         acknowledgement. Not reading the socket makes TCP hold the broker back. One that keeps to it never
         gets us here: it is told one less.
         """
-        return not self._discards and self._held >= self._settings.max_undelivered_messages
+        return not self._discards and self.held >= self._settings.max_undelivered_messages
 
     @property
     def _discards(self) -> bool:
@@ -99,17 +99,19 @@ class Session:
     def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
         """Send PUBACKs for (generation, packet id) pairs, in that order."""
         for generation, mid in acks:
-            self._held -= 1
+            self.held -= 1
             # A packet id of an earlier connection may name another message on this one.
             if self.connected and generation == self.generation:
                 self._client.ack(mid, 1)
             else:
                 self.stale_acks += 1
 
-    def subscribe(self, filters: tuple[str, ...]) -> None:
-        """Ask for these filters, and give up those that are no longer among them."""
-        if stale := [topic for topic in self.filters if topic not in filters]:
-            self._client.unsubscribe(stale)
+    def subscribe(self, filters: tuple[str, ...], stale: tuple[str, ...] = ()) -> None:
+        """Ask for these filters, and give up those that we had and the stale ones that are not among them."""
+        for some in _chunks(
+            [topic for topic in (*self.filters, *stale) if topic not in filters], _FILTERS_PER_SUBSCRIBE
+        ):
+            self._client.unsubscribe(some)
         self.filters, self._refused = filters, False
         options = subscription_options(self._settings)
         for some in _chunks(list(filters), _FILTERS_PER_SUBSCRIBE):
@@ -158,7 +160,7 @@ class Session:
         self.generation += 1
         self.discarding = False
         if flags.session_present:
-            self._held -= self._inbox.forget_acknowledgeable()  # they come again
+            self.held -= self._inbox.forget_acknowledgeable()  # they come again
         self.last_error = ""
         self._publications.connected(
             receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
@@ -197,7 +199,7 @@ class Session:
         self.received += 1
         if qos and self._discards:
             return
-        self._held += qos
+        self.held += qos
         try:
             topic = name.decode()
         except UnicodeDecodeError:

@@ -155,6 +155,28 @@ class Store:
         if made:
             self._written(made, len(parts))
 
+    def filters(self) -> set[str]:
+        """Return the topic filters that were noted last.
+
+        Raises:
+            UnavailableError: the disk does not give them.
+            DamagedError: the database is broken.
+        """
+        connection = self._open()
+        with told(self._path):
+            return tables.read_filters(connection)
+
+    def note_filters(self, filters: set[str]) -> None:
+        """Note topic filters, in place of those before.
+
+        Raises:
+            UnavailableError: the disk does not take them.
+            DamagedError: the database is broken.
+        """
+        connection = self._open()
+        with told(self._path):
+            tables.write_filters(connection, filters)
+
     def begin_snapshot(self, states: Sequence[DetectorState]) -> None:
         """Copy the detectors, all of whose entries are committed; the next commits write the copy."""
         self._begin_snapshot(states, self._seq)

@@ -46,6 +46,10 @@ CREATE TABLE dead_letter (
 """
 DEAD_LETTERS_KEPT = 1000
 
+# Topic filters that the broker may hold for us. Made when it is first needed: databases that were begun
+# without it are of the same version, and a version that does not know it may go back to them.
+_FILTERS = "CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY)"
+
 
 class Queued(NamedTuple):
     """An event with its number in the outbox."""
@@ -184,6 +188,19 @@ def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
             raise DamagedError(f"event {number} of the outbox is not what was written")
         outbox.append(Queued(number, event))
     return outbox
+
+
+def write_filters(connection: sqlite3.Connection, filters: set[str]) -> None:
+    """Note these topic filters, and no other; new ones come before old ones go."""
+    gone = read_filters(connection) - filters
+    connection.executemany("INSERT OR IGNORE INTO filter VALUES (?)", ((topic,) for topic in filters))
+    connection.executemany("DELETE FROM filter WHERE topic = ?", ((topic,) for topic in gone))
+
+
+def read_filters(connection: sqlite3.Connection) -> set[str]:
+    """Read the topic filters that were noted."""
+    connection.execute(_FILTERS)
+    return {topic for (topic,) in connection.execute("SELECT topic FROM filter")}
 
 
 def _event_crc(number: int, event: Event) -> int:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
 _QUEUED = 64  # packets on the way; then TCP holds the sender back
 _READ = 1 << 16
+_AHEAD = 1 << 16  # bytes that the daemon reads ahead of what it takes
+_MOMENT = 0.03  # s in which nothing moves
 
 
 class _Queues(NamedTuple):
@@ -30,6 +32,15 @@ class _Queues(NamedTuple):
 
     unsent: int
     unread: int
+
+
+class _Look(NamedTuple):
+    """A connection at a moment."""
+
+    held: int  # messages
+    passed: int  # bytes to the daemon
+    acked: int  # messages
+    unread: int  # bytes
 
 
 class Wire:
@@ -136,25 +147,24 @@ class Proxy:
         return sum(getattr(wire, what) for wire in list(self.wires))
 
     def held(self) -> int:
-        """Messages that the daemon holds: those on the way to it, in the kernel, are not its own.
+        """Messages that the daemon has taken for sure, and not acknowledged.
+
+        Those on the way to it, in the kernel, are not its own, and it reads some ahead of taking them.
 
         Mosquitto 2.0.11 sends more than Receive Maximum, so what is not acknowledged is no measure.
         """
         return asyncio.run_coroutine_threadsafe(self._held(), self._loop).result(10)
 
     async def _held(self) -> int:
-        """The same, between two looks at the daemon's end that find it standing still and heard out."""
-        most = 0
-        for wire, (reader, writer) in list(self._daemons.items()):
-            ours = writer.get_extra_info("socket")
-            before = _queues(ours)
-            underway = _bytes(ours, termios.TIOCOUTQ)
-            heard = len(reader._buffer) + _bytes(ours, termios.FIONREAD)
-            # What it has said and we have not heard, some of it still in its kernel, may be acknowledgements.
-            if before is not None and before == _queues(ours) and not before.unsent and not heard:
-                unread = before.unread + underway + writer.transport.get_write_buffer_size()
-                most = max(most, wire.held(unread))
-        return most
+        """The same, where nothing moves for a moment: what the kernel says may be of two."""
+        before = self._looks()
+        await asyncio.sleep(_MOMENT)
+        after = self._looks()
+        held = [look.held for wire, look in before.items() if look is not None and look == after.get(wire)]
+        return max(held, default=0)
+
+    def _looks(self) -> dict[Wire, _Look | None]:
+        return {wire: _look(wire, *ends) for wire, ends in self._daemons.items()}
 
     async def _cut(self) -> int:
         for writer in list(self._writers):
@@ -239,6 +249,18 @@ class Proxy:
             await writer.drain()
             if self.rate:
                 await asyncio.sleep(len(packet) / self.rate)
+
+
+def _look(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _Look | None:
+    """Look at a connection; None if something the daemon has said, acknowledgements perhaps, is underway."""
+    ours = writer.get_extra_info("socket")
+    theirs = _queues(ours)
+    if theirs is None or theirs.unsent or len(reader._buffer) or _bytes(ours, termios.FIONREAD):
+        return None
+    unread = (
+        _AHEAD + theirs.unread + _bytes(ours, termios.TIOCOUTQ) + writer.transport.get_write_buffer_size()
+    )
+    return _Look(wire.held(unread), wire.passed, wire.acked, theirs.unread)
 
 
 def _bytes(ours: socket.socket, request: int) -> int:
