@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from streamdetect import logs
-from streamdetect.config import MqttConfig
 from streamdetect.demo import settings
 from streamdetect.demo.broker import EmbeddedBroker
 from streamdetect.demo.feed import PATIENCE, Feed, Pace
@@ -21,8 +20,9 @@ from streamdetect.demo.plant import Plant
 from streamdetect.demo.running import Demo
 from streamdetect.demo.screen import LiveScreen, PlainScreen
 from streamdetect.demo.summary import clock, tabulate
-from streamdetect.errors import StreamdetectError
+from streamdetect.errors import ConfigError, StreamdetectError
 from streamdetect.replay import Publisher
+from streamdetect.replay.arguments import add_broker_arguments, broker_from
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -56,8 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--plant-only", action="store_true", help="publish the simulated plant until Ctrl-C, and no more"
     )
-    group.add_argument("--host", default=MqttConfig().host, help="[%(default)s]")
-    group.add_argument("--port", type=int, default=MqttConfig().resolved_port, help="[%(default)s]")
+    add_broker_arguments(group)
 
 
 def run(args: Namespace) -> int:
@@ -98,7 +97,7 @@ def _publish_plant(args: Namespace) -> int:
         sys.stdout.write(f"{clock(one.started)}  {one.fault.kind.name} in {one.sensor}\n")
         sys.stdout.flush()
 
-    broker = MqttConfig(host=args.host, port=args.port)
+    broker = broker_from(args)
     plant = Plant(args.sensors, args.seed, begun=begun)
     feed = Feed(plant, Pace(args.speed or _PLANT_SPEED, 0, math.inf), seconds=args.seconds)
     while True:
@@ -106,6 +105,8 @@ def _publish_plant(args: Namespace) -> int:
             with Publisher(broker, _QOS, PATIENCE) as publisher:
                 feed.run(publisher)
                 return 0
+        except ConfigError:  # no use in trying again
+            raise
         except StreamdetectError as error:
             sys.stderr.write(f"streamdetect demo: {error}; again in {_AGAIN:g} s\n")
         time.sleep(_AGAIN)

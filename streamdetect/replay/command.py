@@ -5,21 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentTypeError
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamdetect import config, recordings
+from streamdetect import recordings
 from streamdetect.errors import StreamdetectError
+from streamdetect.replay.arguments import add_broker_arguments, broker_from
 from streamdetect.replay.messages import Messages
 from streamdetect.replay.publisher import Publisher
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from streamdetect.config import MqttConfig
 
 _NAP = 0.5  # s; the longest sleep without a look at the progress bar
 
@@ -28,11 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect replay`."""
     recordings.add_arguments(parser)
     group = parser.add_argument_group("broker")
-    group.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="take its `mqtt` section: user, password, TLS, …"
-    )
-    group.add_argument("--host", help="[localhost]")
-    group.add_argument("--port", type=int, help="[1883; with TLS 8883]")
+    add_broker_arguments(group)
     group.add_argument("--topic", default="sensors/{sensor}", help="[%(default)s]")
     group.add_argument("--qos", type=int, choices=(0, 1), default=1, help="[1]")
     group.add_argument(
@@ -65,7 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Publish the recordings; 0 if the broker took every reading, 1 otherwise."""
-    settings = _broker(args)
+    settings = broker_from(args)
     messages = Messages(recordings.from_arguments(args), args.topic, args.payload)
     sensors = f"{len(messages.recordings)} sensor" + ("s" if len(messages.recordings) > 1 else "")
     started = time.monotonic()
@@ -81,12 +75,6 @@ def run(args: Namespace) -> int:
         sys.stderr.write(f"streamdetect replay: {problem or publisher.problem}\n")
         return 1
     return 0
-
-
-def _broker(args: Namespace) -> MqttConfig:
-    settings = config.load(args.config).mqtt if args.config else config.MqttConfig()
-    given = {"host": args.host, "port": args.port}
-    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def _publish(messages: Messages, publisher: Publisher, args: Namespace) -> str:

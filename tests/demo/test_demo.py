@@ -179,6 +179,27 @@ def test_the_plant_alone_is_published_to_a_broker_of_ones_own(mosquitto):
     assert len(set(times)) == 3
 
 
+def test_the_plant_alone_takes_user_and_password_from_a_configuration(mosquitto, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("soil\n")
+    password.chmod(0o600)
+    known = tmp_path / "known"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", known, "plant", "soil"], check=True)
+    broker = mosquitto("allow_anonymous false", f"password_file {known}")
+    options = ["--plant-only", "--sensors", "1", "--seconds", "0.1", "--speed", "100000"]
+    config = tmp_path / "config.yaml"
+    config.write_text(f"mqtt: {{host: 127.0.0.1, port: 1, username: plant, password_file: {password}}}")
+    assert main(["demo", *options, "-c", str(config), "--port", str(broker.port)]) == 0
+    assert "u'plant'" in broker.log.read_text()
+
+
+def test_the_plant_alone_does_not_try_again_without_its_password(tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text("mqtt: {username: plant, password_file: /missing}")
+    assert main(["demo", "--plant-only", "-c", str(config)]) == 78
+    assert "mqtt.password_file: cannot be read" in capsys.readouterr().err
+
+
 def test_the_plant_alone_outlives_a_broker_that_is_not_there(free_port):
     options = ["--plant-only", "--port", str(free_port), "--sensors", "1"]
     with subprocess.Popen([*COMMAND, *options], stderr=subprocess.PIPE, text=True) as plant:

@@ -1,0 +1,33 @@
+"""Which broker to publish to, as options of a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamdetect import config
+
+if TYPE_CHECKING:
+    from argparse import Namespace, _ArgumentGroup
+
+    from streamdetect.config import MqttConfig
+
+
+def add_broker_arguments(group: _ArgumentGroup) -> None:
+    """Add the options that `broker_from` reads."""
+    group.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, help="take its `mqtt` section: user, password, TLS, …"
+    )
+    group.add_argument("--host", help="[localhost]")
+    group.add_argument("--port", type=int, help="[1883; with TLS 8883]")
+
+
+def broker_from(args: Namespace) -> MqttConfig:
+    """Return where the broker is, and who we are there.
+
+    Raises:
+        ConfigError: the file is not sound.
+    """
+    settings = config.load(args.config).mqtt if args.config else config.MqttConfig()
+    given = {"host": args.host, "port": args.port}
+    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
