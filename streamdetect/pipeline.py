@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TOPICS_KNOWN = 200_000  # at most; half a kilobyte each
-
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
 _HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
 
@@ -82,7 +80,7 @@ class Pipeline:
         self.assemblies = list(assemblies)
         topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
         self._router = TopicRouter(
-            [assembly.config.routing() for assembly in assemblies], cache=min(max(topics, 1000), TOPICS_KNOWN)
+            [assembly.config.routing() for assembly in assemblies], cache=max(topics, 1000)
         )
         known = [(kept or {}).get(assembly.name) for assembly in assemblies]
         self._labels = [one.labels if one else {} for one in known]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _MAX_TOPIC: Final = 4 * MAX_ID  # characters; bounds what the cache can hold
+_SHARE: Final = 8  # one in so many topics goes at once: a dictionary is slow to give up its first key
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})  # one for all cached topics
 
 
@@ -46,11 +47,30 @@ class Route(NamedTuple):
     """What the topic template found."""
 
 
+class _Known(dict[str, tuple[Route, ...]]):
+    """The routes of at most `most` topics; when one more comes, those that came first make room.
+
+    functools.lru_cache takes 150 bytes more for each.
+    """
+
+    def __init__(self, find: Callable[[str], tuple[Route, ...]], most: int) -> None:
+        super().__init__()
+        self._find, self._most = find, most
+
+    def __missing__(self, topic: str) -> tuple[Route, ...]:
+        routes = self._find(topic)
+        if len(self) >= self._most:
+            for old in list(islice(self, -(-self._most // _SHARE))):
+                del self[old]
+        self[topic] = routes
+        return routes
+
+
 class TopicRouter:
     """Finds the routes of a topic; known topics cost one look-up.
 
-    The cache holds the `cache` latest used topics, so a flood of new ones costs time but no memory. It should
-    have room for the sensors there may be: about 0.3 KB each, and beyond it a topic takes 10 µs.
+    At most `cache` topics are known at a time, so a flood of new ones costs time but no memory. There should
+    be room for the sensors there may be: about 0.3 KB each, and beyond it a topic takes 10 µs.
 
     Raises:
         ValueError: a template has no meaning.
@@ -61,7 +81,8 @@ class TopicRouter:
         self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho leaves this one module untyped
         for topic_filter in {topic_filter for routing in routings for topic_filter in routing.topics}:
             self._filters[topic_filter] = [d for d in self._detectors if topic_filter in d.topics]
-        self.routes: Callable[[str], tuple[Route, ...]] = lru_cache(cache)(self._find)
+        self._known = _Known(self._find, cache)
+        self.routes: Callable[[str], tuple[Route, ...]] = self._known.__getitem__
         """`routes(topic)`: one Route for every detector that takes the topic, at least one.
 
         Raises RejectedPayload: `topic`, when no detector can make a sensor id of it. A detector that cannot

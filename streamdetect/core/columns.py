@@ -44,9 +44,11 @@ class Columns:
         """Make room for `size` rows; rows that are new start as declared."""
         for name, fill in self._fills.items():
             old: Array = getattr(self, name)
-            new = np.empty((size, *old.shape[1:]), dtype=old.dtype)
+            # Rows of zeros cost no memory before they are used.
+            new = np.zeros((size, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
-            new[len(old) :] = fill
+            if fill != 0:  # so written, NaN too
+                new[len(old) :] = fill
             setattr(self, name, new)
         for part in self._branches().values():
             part.resize(size)

@@ -76,8 +76,7 @@ def test_the_cache_is_bounded_and_refusals_are_not_kept():
         router.routes(f"t/{number}")
         with pytest.raises(RejectedPayload):
             router.routes(f"t/{number}!")
-    kept = router.routes.cache_info()
-    assert (kept.currsize, kept.misses, kept.hits) == (8, 2_000, 0)
+    assert list(router._known) == [f"t/{number}" for number in range(992, 1_000)]
     assert router.routes("t/999") is router.routes("t/999")
 
 
