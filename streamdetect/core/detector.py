@@ -303,10 +303,16 @@ class Detector:
         changed = grid.read(ruling.regime_changed)
         found: list[tuple[int, list[Transition]]] = []
         for line in lines:
-            places = order[line, : grid.counts[line]].tolist()
-            windows = [verdicts.judged(at, regime_changed=bool(changed[at])) for at in places]
-            steps = self.state.incidents.step(int(grid.rows[line]), windows)
-            found.extend((at, done) for at, done in zip(places, steps, strict=True) if done)
+            count = int(grid.counts[line])
+            places = order[line, :count].tolist()
+
+            def judged(at: int, places: list[int] = places) -> Judged:
+                return verdicts.judged(places[at], regime_changed=bool(changed[places[at]]))
+
+            steps = self.state.incidents.step(
+                int(grid.rows[line]), ruling.anomalous[line, :count].tolist(), judged
+            )
+            found.extend((places[at], done) for at, done in steps)
         found.sort(key=lambda item: item[0])
         return [transition for _, done in found for transition in done]
 

@@ -11,7 +11,7 @@ import numpy as np
 from .columns import Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -96,6 +96,11 @@ class _State:
     peak_score: float
     peak_time: float
 
+    @property
+    def busy(self) -> bool:
+        """Whether even a normal window changes something."""
+        return bool(self.open or self.consecutive or self.quiet)
+
 
 _values = attrgetter(*(f.name for f in fields(_State)))  # dataclasses.astuple copies deeply: 50 times slower
 
@@ -122,13 +127,24 @@ class Incidents(Columns):
         """Rows with an open incident."""
         return self.state["open"][rows]
 
-    def step(self, row: int, windows: Sequence[Judged]) -> list[list[Transition]]:
-        """Take one row through its windows, oldest first; the transitions of each."""
+    def step(
+        self, row: int, anomalous: Sequence[bool], judged: Callable[[int], Judged]
+    ) -> list[tuple[int, list[Transition]]]:
+        """Take one row through its windows, oldest first; the transitions of each window that has any.
+
+        Args:
+            row: the sensor's.
+            anomalous: of each window.
+            judged: gives a window by its place; not asked for those that change nothing.
+        """
         state = _State(*self.state[row].item())
-        transitions = [self._step(state, window) for window in windows]
+        found = []
+        for at, is_anomalous in enumerate(anomalous):
+            if (is_anomalous or state.busy) and (done := self._step(state, judged(at))):
+                found.append((at, done))
         self.state[row] = _values(state)
-        self.busy[row] = state.open or state.consecutive or state.quiet
-        return transitions
+        self.busy[row] = state.busy
+        return found
 
     def evict(self, row: int, last: Judged) -> Transition:
         """The end of an incident whose row is about to be freed; the row is left as it is."""

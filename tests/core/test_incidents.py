@@ -23,10 +23,14 @@ def windows(errors, threshold=1.0, changed=()):
     ]
 
 
+def step(incidents, windows):
+    return incidents.step(0, [window.anomalous for window in windows], windows.__getitem__)
+
+
 def edges(errors, changed=(), **settings):
     incidents = Incidents(IncidentSettings(**{"evidence": 0.0, "close_after": 1, **settings}))
     incidents.resize(1)
-    return [edge for step in incidents.step(0, windows(errors, changed=changed)) for edge in step]
+    return [edge for _, done in step(incidents, windows(errors, changed=changed)) for edge in done]
 
 
 def told(errors, changed=(), **settings):
@@ -95,7 +99,7 @@ def test_a_change_of_regime_during_a_cooldown_is_said_too():
 def test_a_score_against_a_threshold_of_zero_is_finite():
     incidents = Incidents(IncidentSettings(evidence=0.0))
     incidents.resize(1)
-    ((opened,),) = incidents.step(0, windows([0.5], threshold=0.0))
+    ((_, (opened,)),) = step(incidents, windows([0.5], threshold=0.0))
     assert np.isfinite(opened.score)
 
 
@@ -107,6 +111,6 @@ def test_a_step_at_a_time_is_the_same_as_all_at_once():
     whole, singly = Incidents(rules), Incidents(rules)
     for incidents in (whole, singly):
         incidents.resize(1)
-    expected = whole.step(0, windows(errors))
-    assert [singly.step(0, [window])[0] for window in windows(errors)] == expected
+    expected = [done for _, done in step(whole, windows(errors))]
+    assert [done for window in windows(errors) for _, done in step(singly, [window])] == expected
     assert sum(map(len, expected)) > 20
