@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from rig.bench import Bench, Outcome, row
 from rig.waiting import pause
 from rig.workload import Workload
@@ -28,9 +26,7 @@ def link_slow(bench: Bench) -> Outcome:
             pause(0.5)
     behind = len(workload) - plant.daemon.metric("readings_total")
     plant.wire.delay, plant.wire.rate = 0.0, 0.0
-    began = time.monotonic()
     found = bench.verdict(plant, workload, within=120)
     low, high = (100 * (rss / samples[0] - 1) for rss in (min(samples), max(samples)))
     figure = f"RSS {low:+.1f} .. {high:+.1f} % in {seconds} s, {behind:.0f} messages behind; {found}"
-    del began
     return Outcome(figure, low >= -5 and high <= 5 and behind > 0 and not found)
