@@ -7,9 +7,10 @@ dashboards' own, the data comes from the same run as the tests'.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import matplotlib as mpl
@@ -25,10 +26,11 @@ COLORS = {"green": "#3a3", "orange": "#e80", "red": "#d33", "blue": "#37c"}
 
 
 def named(series: dict, legend: str) -> str:
-    """Fill in a legend."""
-    for label, value in series["metric"].items():
-        legend = legend.replace("{{" + label + "}}", value)
-    return legend if legend != "__auto" else str({k: v for k, v in series["metric"].items() if k != "job"})
+    """Fill in a legend; a label that is not there is empty."""
+    labels = series["metric"]
+    if legend == "__auto":
+        return str({label: value for label, value in labels.items() if label != "job"})
+    return re.sub(r"{{(\w+)}}", lambda match: labels.get(match[1], ""), legend).strip()
 
 
 def color(panel: dict, value: float) -> str:
@@ -74,6 +76,31 @@ def over_time(axes, panel: dict, live: Live) -> None:
     axes.tick_params(labelsize=5)
 
 
+def states(axes, panel: dict, live: Live) -> None:
+    """A row of colored blocks for each query."""
+    words = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    for row, target in enumerate(panel["targets"]):
+        (series,) = live.query_range(filled(target["expr"], live))
+        for moment, value in series["values"]:
+            begin = datetime.fromtimestamp(moment, UTC)
+            paint = COLORS[words[f"{float(value):g}"]["color"]]
+            axes.broken_barh([(begin, timedelta(seconds=1))], (-row - 0.4, 0.8), color=paint)
+    axes.set_xlim(*(datetime.fromtimestamp(moment, UTC) for moment in (live.started, live.ended)))
+    axes.set_yticks([-row for row in range(len(panel["targets"]))])
+    axes.set_yticklabels([target["legendFormat"] for target in panel["targets"]], rotation=90, va="center")
+    axes.tick_params(labelsize=5)
+
+
+def marked(axes, dashboard: dict, live: Live) -> None:
+    """Shade the moments of which the dashboard's annotations tell."""
+    for annotation in dashboard["annotations"]["list"]:
+        for series in live.query_range(filled(annotation["expr"], live)):
+            for moment, _ in series["values"]:
+                begin = datetime.fromtimestamp(moment, UTC)
+                color = annotation["iconColor"]
+                axes.axvspan(begin, begin + timedelta(seconds=1), color=color, alpha=0.1, linewidth=0)
+
+
 def at_once(axes, panel: dict, live: Live) -> None:
     """One number, or a bar for each of the first few."""
     target = panel["targets"][0]
@@ -94,10 +121,14 @@ def at_once(axes, panel: dict, live: Live) -> None:
         axes.text(0, place, f" {name}  {value:.3g}", fontsize=6, va="center")
 
 
+DRAWN = {"timeseries": over_time, "state-timeline": states}
+
+
 def draw(path: Path, live: Live, folder: Path) -> Path:
     """Draw one dashboard on its own grid."""
     dashboard = json.loads(path.read_text())
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
+    height += 1  # room for the labels of the last panels
     figure = plt.figure(figsize=(14, height * ROW))
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
@@ -108,7 +139,9 @@ def draw(path: Path, live: Live, folder: Path) -> Path:
         box = (left, bottom + 0.004, place["w"] / COLUMNS - 0.035, place["h"] / height - 0.03)
         axes = figure.add_axes(box)
         axes.set_title(f"{panel['title']} [{panel['fieldConfig']['defaults'].get('unit', '')}]", fontsize=7)
-        (over_time if panel["type"] in {"timeseries", "state-timeline"} else at_once)(axes, panel, live)
+        DRAWN.get(panel["type"], at_once)(axes, panel, live)
+        if panel["type"] == "timeseries":
+            marked(axes, dashboard, live)
     picture = folder / f"{path.stem}.png"
     figure.savefig(picture, dpi=110)
     return picture

@@ -58,8 +58,8 @@ def graph(
     panel = panel.legend(_legend()).tooltip(_tooltip()).fill_opacity(70 if bars else 30 if stacked else 0)
     if from_zero:
         panel = panel.min(0)
-    if bars:
-        panel = panel.draw_style(looks.GraphDrawStyle.BARS)
+    if bars:  # a count over $__rate_interval is in more than one bar if the bars are closer than that
+        panel = panel.draw_style(looks.GraphDrawStyle.BARS).interval("1m")
     if stacked or bars:
         panel = panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL))
     if steps:
