@@ -29,7 +29,7 @@ def fleet() -> dashboard.Dashboard:
         "Health, throughput, latency and the state of all sensors.",
         "now-1h",
     )
-    starts = f"changes(process_start_time_seconds{ONE}[1m]) {OURS} > 0"
+    starts = f"changes(process_start_time_seconds{ONE}[$__rate_interval]) {OURS} > 0"
     made = made.annotation(annotation("Daemon started", starts, "purple"))
     for row, panels in ROWS.items():
         made = made.with_row(dashboard.Row(row))
