@@ -7,7 +7,7 @@ The layer whose output is the compressed window is named `latent`, so that the e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from streamdetect.errors import ConfigError, Problem
 
@@ -17,9 +17,7 @@ from .tensorflow import load_keras
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Model = Any  # keras carries no types: these three say what is meant
-Layers = Any
-Tensor = Any
+    from .tensorflow import Layers, Model, Tensor
 
 Name = Literal["lstm", "bidirectional", "stacked", "dropout", "masked", "conv", "dense"]
 Activation = Literal["tanh", "relu", "sigmoid", "linear"]

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .architectures import Model
     from .bundling import BundleReport
     from .preparing import Series
     from .settings import TrainingSettings
+    from .tensorflow import Model
 
 _WINDOW_RANK = 3  # windows × steps × features
 

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
 
-    from .architectures import Model
     from .bundle import Bundle
     from .manifest import GraphDifference, Quantile
     from .preparing import Prepared
+    from .tensorflow import Model
 
     Floats = NDArray[np.float64]
     Windows = NDArray[np.float32]

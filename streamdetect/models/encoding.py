@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .architectures import Model
+    from .tensorflow import Model
 
 LATENT = "latent"
 """The layer whose output is the latent vector, in the architectures that are trained here."""

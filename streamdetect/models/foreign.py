@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .architectures import Model
+    from .tensorflow import Model
 
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _HDF5 = b"\x89HDF\r\n\x1a\n"

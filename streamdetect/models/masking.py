@@ -19,7 +19,7 @@ from .tensorflow import load_keras
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .architectures import Layers, Model, Tensor
+    from .tensorflow import Layers, Model, Tensor
 
     Enter = Callable[[Tensor], Tensor]
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from streamdetect.core.reconstruction import Reconstruct
 
-    from .architectures import Model
     from .bundle import Bundle
+    from .tensorflow import Model
 
     Windows = NDArray[np.float32]
     Run = Callable[[Windows], Windows]

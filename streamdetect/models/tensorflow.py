@@ -15,6 +15,10 @@ from streamdetect.errors import StreamdetectError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Model = Any  # keras carries no types: these three say what is meant
+Layers = Any
+Tensor = Any
+
 _INSTALL = "pip install 'streamdetect[train]'"
 
 

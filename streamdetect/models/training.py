@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .architectures import Model
     from .preparing import Prepared, Series
     from .settings import TrainingSettings
+    from .tensorflow import Model
 
     Windows = NDArray[np.float32]
 

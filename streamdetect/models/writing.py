@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from streamdetect.core.reconstruction import Reconstruct
 
-    from .architectures import Model
     from .runtime import Run
+    from .tensorflow import Model
 
     Windows = NDArray[np.float32]
 
