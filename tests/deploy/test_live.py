@@ -41,6 +41,7 @@ def filled(expression, live):
         "instance": ".+",
         "detector": ".+",
         "sensor": next(iter(FAULTS)),
+        "__interval_ms": "5000",
         "__rate_interval": "4s",
         "__range": f"{live.ended - live.started:.0f}s",
     }

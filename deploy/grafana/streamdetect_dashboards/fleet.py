@@ -29,7 +29,8 @@ def fleet() -> dashboard.Dashboard:
         "Health, throughput, latency and the state of all sensors.",
         "now-1h",
     )
-    starts = f"changes(process_start_time_seconds{ONE}[$__rate_interval]) {OURS} > 0"
+    # Two steps: what is young is not scraped at once. changes() would not see a start after a long absence.
+    starts = f"(time() - process_start_time_seconds{ONE} < 2 * $__interval_ms / 1000) {OURS}"
     made = made.annotation(annotation("Daemon started", starts, "purple"))
     for row, panels in ROWS.items():
         made = made.with_row(dashboard.Row(row))
