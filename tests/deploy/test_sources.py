@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from streamdetect import config
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SCRIPTS = sorted(DEPLOY.rglob("*.sh"))
 
@@ -33,3 +35,12 @@ def test_links_in_the_guide_lead_somewhere():
                 headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
                 slugs = [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
                 assert anchor in slugs, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "deploy/README.md"])
+def test_configurations_in_the_guides_are_sound(name):
+    text = (DEPLOY.parent / name).read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```|<< *'END'\n(mqtt:.*?)^END$", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        config.parse("".join(block))
