@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NEVER = 2**62
 """Windows; what is added to it still fits an int64."""
+LOOK, LEAST_LOOK = 1024, 16
+"""Errors looked over in a round, of all sensors and of one: what follows an anomalous one is for nothing."""
 
 
 class Ruling(NamedTuple):
@@ -43,8 +45,8 @@ class Judge(Columns):
     The escape: a sensor that stays anomalous for `regime_change_after` windows has a new normal, and its
     history restarts from those windows. `calm_after` normal windows in a row end such a streak.
 
-    A batch is taken in rounds. Each round looks ahead over the normal errors of every sensor, up to the end
-    of a block of history or the first anomalous error. Live, one round does it.
+    A batch is taken in rounds. Each round looks ahead over the normal errors of every sensor, up to the first
+    anomalous error, or as far as the threshold can. Live, one round does it.
     """
 
     error: Floats  # (S,) of the last verdict; NaN before the first
@@ -134,6 +136,7 @@ class Judge(Columns):
         """One look ahead from `start` on these lines; returns how far each has come."""
         rows = grid.rows[lines]
         take = np.minimum(grid.counts[lines] - start, self.threshold.room(rows))
+        np.minimum(take, max(LOOK // len(lines), LEAST_LOOK), out=take)
         ahead = np.arange(take.max())
         places = np.minimum(start[:, None] + ahead, grid.width - 1)
         errors = ruling.errors[lines[:, None], places]

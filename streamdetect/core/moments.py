@@ -1,10 +1,6 @@
-"""Rolling count, mean and variance of the last K values of many series, at a few numbers a series.
+"""Count, mean and variance of many series, summed about their first values and merged.
 
-The last K values are kept as blocks: count, mean and M2 (sum of squared deviations) of each, whole blocks
-dropped, so the history is K to within one block. The block being filled is summed about its own first
-value, which keeps it exact under a large offset; blocks are pooled about their common mean by the pairwise
-formula of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
-Variances" (1979). Nothing is ever subtracted out of a running sum: a spike is forgotten without a trace.
+To sum about a value of the series itself keeps the sums exact under a large offset.
 """
 
 from __future__ import annotations
@@ -17,7 +13,6 @@ from numpy.typing import NDArray
 from .columns import Columns, Rows
 
 Floats = NDArray[np.float64]
-BLOCKS = 16
 
 
 class Moments(NamedTuple):
@@ -84,8 +79,8 @@ class Accumulator(Columns):
 
     def keep(self, rows: Rows, counts: Rows, sums: Sums) -> None:
         """Take in the first counts[u] of the values that `ahead` was called with."""
-        self.base[rows] = sums.base
         self.count[rows] += counts.reshape(-1, *self._ones)
+        self.base[rows] = np.where(self.count[rows] > 0, sums.base, 0.0)
         if sums.total.shape[1] == 2:  # noqa: PLR2004 - before and after a single value
             taken = counts.reshape(-1, *self._ones) > 0
             self.total[rows] = np.where(taken, sums.total[:, 1], sums.total[:, 0])
@@ -108,70 +103,3 @@ def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Momen
     """Moments from sums about a base."""
     mean = total / np.maximum(count, 1.0)
     return Moments(count, base + mean, np.maximum(squares - total * mean, 0.0))
-
-
-class BlockHistory(Columns):
-    """The last K values of each row as blocks: up to `BLOCKS` sealed ones and the one being filled."""
-
-    sealed_count: Floats  # (S,) pooled over the sealed blocks
-    sealed_mean: Floats
-    sealed_m2: Floats
-    block_count: Floats  # (S, blocks)
-    block_mean: Floats
-    block_m2: Floats
-    turn: NDArray[np.int64]  # (S,) blocks sealed so far
-
-    def __init__(self, history: int) -> None:
-        super().__init__()
-        self.block = -(-history // BLOCKS)
-        self.blocks = history // self.block
-        for name in ("sealed_count", "sealed_mean", "sealed_m2"):
-            self.column(name, np.float64)
-        for name in ("block_count", "block_mean", "block_m2"):
-            self.column(name, np.float64, shape=(self.blocks,))
-        self.column("turn", np.int64)
-        self.open = Accumulator()
-
-    def room(self, rows: Rows) -> Rows:
-        """How many values each row takes before its block is full; at least 1."""
-        return (self.block - self.open.count[rows]).astype(np.intp)
-
-    def count(self, rows: Rows) -> Floats:
-        """How many values each row holds."""
-        return self.sealed_count[rows] + self.open.count[rows]
-
-    def sealed(self, rows: Rows) -> Moments:
-        """The pooled moments of the sealed blocks."""
-        return Moments(self.sealed_count[rows], self.sealed_mean[rows], self.sealed_m2[rows])
-
-    def ahead(self, rows: Rows, values: Floats) -> tuple[Moments, Sums]:
-        """Moments (U, R) in force before each value if all before it are remembered, and the sums.
-
-        `values` (U, R) must fit the room of each row.
-        """
-        sums = self.open.ahead(rows, values)
-        counts = self.open.count[rows][:, None] + np.arange(values.shape[1])
-        opened = summed(counts, sums.base[:, None], sums.total[:, :-1], sums.squares[:, :-1])
-        return merge(Moments(*(part[:, None] for part in self.sealed(rows))), opened), sums
-
-    def remember(self, rows: Rows, counts: Rows, sums: Sums) -> None:
-        """Take in the first counts[u] values of the call of `ahead` that gave the sums."""
-        self.open.keep(rows, counts, sums)
-        full = rows[self.open.count[rows] >= self.block]
-        if len(full):
-            self.seal(full, self.open.moments(full))
-            self.open.clear(full)
-
-    def seal(self, rows: Rows, block: Moments) -> None:
-        """Put a block in place of the oldest, and pool the sealed blocks anew."""
-        at = self.turn[rows] % self.blocks
-        self.block_count[rows, at], self.block_mean[rows, at], self.block_m2[rows, at] = block
-        self.turn[rows] += 1
-        counts, means = self.block_count[rows], self.block_mean[rows]
-        count = counts.sum(axis=1)
-        # Means are pooled as deviations from one of them, so that a large offset costs no digits.
-        shift = block.mean
-        mean = shift + (counts * (means - shift[:, None])).sum(axis=1) / count
-        spread = counts * (means - mean[:, None]) ** 2
-        self.sealed_count[rows], self.sealed_mean[rows] = count, mean
-        self.sealed_m2[rows] = (self.block_m2[rows] + spread).sum(axis=1)

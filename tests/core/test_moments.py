@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.core.moments import BlockHistory, Moments, merge
+from streamdetect.core.blocks import BlockHistory
+from streamdetect.core.moments import Moments, merge
 
 ROW = np.array([0])
 
@@ -97,6 +98,29 @@ def test_ahead_gives_the_moments_before_each_value():
     assert moments.n.tolist() == [[0, 1, 2]]
     assert moments.mean[0, 1:].tolist() == [3.0, 4.0]
     assert moments.sigma()[0].tolist() == [0.0, 0.0, 1.0]
+
+
+@given(
+    before=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    kept=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+)
+def test_what_is_kept_of_a_look_over_many_blocks_changes_no_bit(before, kept):
+    rows, values = np.array([0, 1]), np.random.default_rng(0).normal(1e3, size=(2, 50))
+    looked, single = new(64), new(64)  # blocks of 4
+    for history in (looked, single):
+        history.resize(2)
+    for row in rows:
+        for at in range(before[row] + kept[row]):
+            _, sums = single.ahead(rows[[row]], values[[row], at : at + 1])
+            single.remember(rows[[row]], np.array([1]), sums)
+            if at < before[row]:
+                looked.remember(rows[[row]], np.array([1]), sums)
+    ahead = np.stack([values[row, before[row] : before[row] + 40] for row in rows])
+    _, sums = looked.ahead(rows, ahead)
+    looked.remember(rows, np.array(kept), sums)
+    expected = single.snapshot(rows)
+    for name, column in looked.snapshot(rows).items():
+        assert column.tolist() == expected[name].tolist(), name
 
 
 def test_merging_with_nothing_changes_nothing():

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..moments import BlockHistory
+from ..blocks import BlockHistory
 from .base import Limits, Threshold
 
 if TYPE_CHECKING:
+    from ..blocks import Stretch
     from ..columns import Rows
     from ..moments import Accumulator, Floats, Sums
     from .settings import ThresholdSettings, TrainingError
@@ -23,10 +24,10 @@ class RollingThreshold(Threshold):
         self.history = BlockHistory(settings.history)
 
     def room(self, rows: Rows) -> Rows:
-        """Up to the end of the block."""
+        """Up to a whole history."""
         return self.history.room(rows)
 
-    def ahead(self, rows: Rows, errors: Floats) -> tuple[Limits, Sums]:
+    def ahead(self, rows: Rows, errors: Floats) -> tuple[Limits, Sums | Stretch]:
         """See Threshold."""
         moments, sums = self.history.ahead(rows, errors)
         known = moments.n >= self.settings.min_count
@@ -34,7 +35,7 @@ class RollingThreshold(Threshold):
         sigma = np.where(known, np.maximum(moments.sigma(), self.floor), self.training_sigma)
         return Limits(mean, sigma, mean + self.settings.sigma * sigma), sums
 
-    def remember(self, rows: Rows, counts: Rows, looked: Sums) -> None:
+    def remember(self, rows: Rows, counts: Rows, looked: Sums | Stretch) -> None:
         """See Threshold."""
         self.history.remember(rows, counts, looked)
 
