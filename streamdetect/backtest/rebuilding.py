@@ -97,7 +97,7 @@ def _cut(fresh: Detector, result: SensorResult, choices: Sequence[Choice]) -> li
 
 def _latest(detector: Detector, pushed: Pushed) -> _Window:
     """The window that was due last, and how it was scaled."""
-    settings, state, row = detector.settings, detector.state, pushed.rows[-1]
+    settings, state, row = detector.settings, detector.state, pushed.grid.rows[-1]
     raw = state.windows.buffer[row, :, : settings.features].copy()
     length = np.minimum(state.windows.filled[[row]], settings.time_steps)
     if state.scale:

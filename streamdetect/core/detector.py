@@ -129,8 +129,10 @@ class Detector:
         wide = np.concatenate([values, missing], axis=1) if self.settings.missing == "mask" else values
         due = self.state.windows.push(grid, wide, gaps)
         windows = self._scaled(grid, values, due)
-        index = index[due.index]
-        return Pushed(readings, outcomes, index, rows[index], windows, self._real(due), evicted)
+        if len(due.index) < len(index):
+            index = index[due.index]
+            grid = Grid(rows[index])
+        return Pushed(readings, outcomes, index, grid, windows, self._real(due), evicted)
 
     def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
         """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
@@ -141,7 +143,7 @@ class Detector:
 
     def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
         """Hold the errors (M,) against their sensors' thresholds, then remember them."""
-        grid = Grid(pushed.rows)
+        grid = pushed.grid
         ruling = self.state.judge.judge(grid, errors)
         sensors = pushed.readings.sensors
         verdicts = Verdicts(

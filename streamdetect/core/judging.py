@@ -121,12 +121,13 @@ class Judge(Columns):
             return laid
         joined = np.concatenate([self.raw.take(rows, axis=0), laid], axis=1)
         # Added up one by one, oldest first: a window's sum does not depend on how the batch is cut.
-        total: Floats = np.zeros_like(laid)
-        for back in range(most):
-            total += joined[:, back : back + grid.width]
         if grid.width == 1:
+            total: Floats = np.cumsum(joined, axis=1)[:, -1:]
             put_rows(self.raw, rows, np.ascontiguousarray(joined[:, 1:]))
         else:
+            total = np.zeros_like(laid)
+            for back in range(most):
+                total += joined[:, back : back + grid.width]
             newest = grid.counts[:, None] + np.arange(most - 1)
             self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
         total /= np.minimum(seen, most)

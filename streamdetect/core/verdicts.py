@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
+    from .grid import Grid
     from .incidents import Transition
     from .moments import Floats
     from .readings import Readings
@@ -24,7 +25,7 @@ class Pushed:
     readings: Readings
     outcomes: NDArray[np.uint8]  # (N,) Outcome
     index: Rows  # (M,) position of each window's newest reading in the readings
-    rows: Rows  # (M,)
+    grid: Grid  # of the windows, by sensor
     windows: NDArray[np.float32]  # (M, T, F) scaled, PADDING before the real steps
     real: NDArray[np.bool_] | None  # (M, T, F) neither padding nor missing; None = everything is
     evicted: list[Transition]
