@@ -14,6 +14,7 @@ from streamdetect.assembly import assemble
 from streamdetect.committing import Committer
 from streamdetect.failpoints import VARIABLE, failpoint
 from streamdetect.lineup import Lineup
+from streamdetect.memory import give_back
 from streamdetect.monitoring.access import access
 from streamdetect.monitoring.http import HttpServer, Pages
 from streamdetect.monitoring.metrics import Metrics
@@ -37,6 +38,7 @@ IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after eve
 EVICT_EVERY = 60.0  # s
 EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
+GIVE_BACK_EVERY = 30.0  # s
 EVENTS_KEPT = 10_000
 
 
@@ -67,7 +69,7 @@ class Daemon:
         self._reload, self._observers = reload, observers
         self._notifier = Notifier()
         self._stopping = self._reloading = False
-        self._due = {"evict": time.monotonic() + EVICT_FIRST, "status": 0.0, "watchdog": 0.0}
+        self._due = {"evict": time.monotonic() + EVICT_FIRST, "memory": 0.0, "status": 0.0, "watchdog": 0.0}
         self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
         with ExitStack() as undo:
             assemblies = assemble(config)
@@ -200,6 +202,8 @@ class Daemon:
             entries, events, kinds = self.pipeline.evict()
             self._committer.take((), entries, events)
             self.metrics.count_transitions(kinds)
+        if self._is_due("memory", now, GIVE_BACK_EVERY):
+            give_back()
         if self._is_due("status", now, STATUS_EVERY):
             self._notifier.status(self.status())
         interval = self._notifier.watchdog_interval

@@ -27,6 +27,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "secure_delete = OFF",  # Debian's default is to overwrite what is deleted: a snapshot in seconds, not ms
     "temp_store = MEMORY",
+    "cache_size = -512",  # KiB: what is written is hardly ever read again
     "trusted_schema = OFF",
     "cell_size_check = ON",
     f"journal_size_limit = {16 << 20}",

@@ -1,0 +1,42 @@
+"""Free memory goes back to the system."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from streamdetect import memory
+
+SCRIPT = """
+import ctypes
+from pathlib import Path
+from streamdetect.memory import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+held = [libc.malloc(60_000) for _ in range(2000)]
+for block in held:
+    ctypes.memset(ctypes.c_void_p(block), 1, 60_000)
+for block in held[:-1]:  # the last one keeps the top of the heap
+    libc.free(block)
+before = resident()
+give_back()
+print(before - resident())
+"""
+
+
+def test_what_is_free_in_the_middle_of_the_heap_goes_back():
+    if memory._trim is None:
+        pytest.skip("the C library here is not glibc")
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 100e6
+
+
+def test_without_glibc_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.setattr(memory, "_trim", None)
+    memory.give_back()
