@@ -15,6 +15,7 @@ import orjson
 
 from streamdetect.assembly import assemble
 from streamdetect.codecs.paths import parse_path
+from streamdetect.commands.receiving import receiving_rate
 from streamdetect.config import Config, load
 from streamdetect.mqtt.inbox import Message
 from streamdetect.pipeline import Pipeline
@@ -44,19 +45,24 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Time the pipeline without a broker: decode, push, score, judge."""
+    """Time, without a broker, what each message goes through: receive, decode, push, score, judge."""
     config = load(args.config) if args.config else Config.defaults()
     out = sys.stdout.write
     out(f"machine    {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     for at, assembly in enumerate(assemble(config)):
         alone = model_rate(assembly)
-        whole = pipeline_rate(config, at, args.sensors, args.turns)
-        asked = args.sensors / args.every
+        judged, received = rates(config, at, args.sensors, args.turns)
+        # At the worst: the network thread runs beside the model, and beside nothing else.
+        whole, asked = 1 / (1 / received + 1 / judged), args.sensors / args.every
         manifest = assembly.bundle.manifest
         shape = f"{manifest.model_name}, windows of {manifest.time_steps} x {len(manifest.features)}"
         out(f"\n{assembly.name}: bundle {assembly.config.bundle} ({shape})\n")
         out(f"  model alone      {alone:>12,.0f} windows/s\n")
-        out(f"  decode to verdict{whole:>12,.0f} readings/s on one core, {whole / alone:.0%} of the model\n")
+        out(
+            f"  decode to verdict{judged:>12,.0f} readings/s on one core, {judged / alone:.0%} of the model\n"
+        )
+        out(f"  receive          {received:>12,.0f} messages/s at QoS {config.mqtt.qos}, in bulk, no TLS\n")
+        out(f"  both, in turns   {whole:>12,.0f} messages/s on one core\n")
         out(f"  {args.sensors:,} sensors, a reading every {args.every:g} s: {asked / whole:.1%} of a core\n")
         out(f"  half a core carries {whole * args.every / 2:,.0f} such sensors\n")
     return 0
@@ -70,8 +76,8 @@ def model_rate(assembly: Assembly) -> float:
     return MODEL_WINDOWS / min(_timed(assembly.detector.reconstruct, windows) for _ in range(5))
 
 
-def pipeline_rate(config: Config, at: int, sensors: int, turns: int) -> float:
-    """Readings a second through the pipeline of one detector, once every window is full."""
+def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, float]:
+    """Readings a second through the pipeline of one detector, its windows full, and into the inbox."""
     one = config.model_copy(update={"detectors": config.detectors[at : at + 1]})
     (assembly,) = assemble(one)
     pipeline = Pipeline([assembly])
@@ -84,7 +90,7 @@ def pipeline_rate(config: Config, at: int, sensors: int, turns: int) -> float:
         pipeline.process(messages[start : start + size])
     rest = messages[warm_up * sensors :]
     batches = [rest[start : start + size] for start in range(0, len(rest), size)]
-    return len(rest) / sum(_timed(pipeline.process, batch) for batch in batches)
+    return len(rest) / sum(_timed(pipeline.process, batch) for batch in batches), receiving_rate(config, rest)
 
 
 class Payload:

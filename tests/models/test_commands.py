@@ -59,7 +59,9 @@ def test_bundle_makes_a_bundle_that_every_command_takes(normal, tmp_path, capsys
     assert main(["check", str(config)]) == 0
     assert f"brought (T=12, level), bundle {out} {bundle.fingerprint}" in capsys.readouterr().out
     assert main(["bench", "-c", str(config), "--sensors", "5", "--turns", "2"]) == 0
-    assert "(brought, windows of 12 x 1)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "(brought, windows of 12 x 1)" in said
+    assert "messages/s at QoS 1" in said
     assert main(["backtest", str(normal), "--bundle", str(out), "-o", str(tmp_path / "results")]) == 0
     assert (tmp_path / "results/verdicts.csv").read_text().count("\n") == 390
 
