@@ -94,7 +94,9 @@ class EventEncoder:
             "data": self._data(transition, labels) | ({} if latent is None else {"latent": latent}),
         }
         topic = self._topic_for(self._detector, topic_levels(transition.sensor))
-        return Event(identity, topic, orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY))
+        written = orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY)
+        # A copy: what orjson gives keeps its buffer of 8 KiB and more, and thousands may have to wait.
+        return Event(identity, topic, bytes(memoryview(written)))
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended

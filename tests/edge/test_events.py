@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from dataclasses import replace
 from importlib.resources import files
@@ -174,6 +175,15 @@ def test_the_same_event_has_the_same_id_and_any_other_another():
     ]
     assert len({first[0], *(event for event, _ in others)}) == len(others) + 1
     assert len({first[1], *(incident for _, incident in others[3:])}) == 5
+
+
+def test_an_event_that_waits_takes_no_more_memory_than_its_text():
+    size = getattr(ctypes.CDLL(None), "malloc_usable_size", None)
+    if size is None:
+        pytest.skip("the C library here does not tell how large a block is")
+    size.argtypes, size.restype = (ctypes.c_void_p,), ctypes.c_size_t
+    payload = encoder().encode(OPENED, {}).payload
+    assert len(payload) < size(id(payload)) < len(payload) + 256
 
 
 def test_the_events_of_a_real_detector_are_valid():
