@@ -13,8 +13,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 report=() # a line for each step
 failed=0
 
-# What the tests run, and the Debian package that has it.
+# What the tests run, and the Debian packages that have it. A chart's ticks depend on how wide letters are.
 declare -A tools=(
+    [chromium]="chromium fonts-liberation"
     [mosquitto]=mosquitto
     [mosquitto_sub]=mosquitto-clients
     [openssl]=openssl
@@ -48,9 +49,10 @@ step() {
 }
 
 install_tools() {
-    local tool missing=()
+    local tool packages missing=()
     for tool in "${!tools[@]}"; do
-        command -v "$tool" > /dev/null || missing+=("${tools[$tool]}")
+        read -ra packages <<< "${tools[$tool]}"
+        command -v "$tool" > /dev/null || missing+=("${packages[@]}")
     done
     mapfile -t -O "${#missing[@]}" missing < <(venv_package)
     install_packages "${missing[@]}"
