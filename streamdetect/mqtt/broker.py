@@ -22,6 +22,8 @@ from streamdetect.mqtt.client import PacedClient
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paho.mqtt.client import Client
+
     from streamdetect.config import MqttConfig, TlsConfig
 
 ONLINE, OFFLINE = b"online", b"offline"
@@ -55,14 +57,23 @@ def make_client(
     # The edge bounds what is in flight, by its own limit and the broker's; paho must never queue.
     client.max_inflight_messages_set(0)
     client.will_set(status_topic, OFFLINE, qos=1, retain=True)
+    give_access(client, settings)
+    _address(client, settings)
+    return client
+
+
+def give_access(client: Client, settings: MqttConfig) -> None:
+    """Give a client what the broker wants of it: user and password, the WebSocket's path, TLS.
+
+    Raises:
+        ConfigError: the password or a TLS file cannot be read or does not fit.
+    """
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password_value())
     if settings.transport == "websockets":
         client.ws_set_options(path=settings.websocket_path)
     if settings.tls.enabled:
         client.tls_set_context(tls_context(settings.tls))
-    _address(client, settings)
-    return client
 
 
 def _address(client: PacedClient, settings: MqttConfig) -> None:

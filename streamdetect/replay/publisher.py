@@ -10,7 +10,7 @@ from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from streamdetect.errors import StreamdetectError
-from streamdetect.mqtt.broker import tls_context
+from streamdetect.mqtt.broker import give_access
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,12 +129,7 @@ class Publisher:
             transport=settings.transport,
         )
         client.max_inflight_messages_set(0)  # bounded here instead, where the broker's own limit is known
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password_value())
-        if settings.transport == "websockets":
-            client.ws_set_options(path=settings.websocket_path)
-        if settings.tls.enabled:
-            client.tls_set_context(tls_context(settings.tls))
+        give_access(client, settings)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
