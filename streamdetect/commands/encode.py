@@ -6,7 +6,6 @@ import csv
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from streamdetect import recordings
 from streamdetect.assembly import detector_settings
 from streamdetect.backtest.running import check_features
 from streamdetect.backtest.tables import iso
+from streamdetect.commands import making
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import READINGS_AT_ONCE, Detector
 from streamdetect.core.readings import Readings
@@ -34,9 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--bundle", metavar="DIR", required=True, help="one that carries an encoder")
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="[the standard output]")
     parser.add_argument("--stride", metavar="N", type=int, default=1, help="every n-th window [1]")
-    parser.add_argument(
-        "--max-gap", metavar="SECONDS", type=float, default=inf, help="a longer gap restarts the window"
-    )
+    making.add_max_gap(parser)
 
 
 def run(args: Namespace) -> int:

@@ -36,6 +36,11 @@ def add_window_arguments(group: Any) -> None:  # noqa: ANN401 - argparse's
     setting(group, "--scaler-history", "past readings that the scaler `sensor` looks back on")
     setting(group, "--error", "the reconstruction error", choices=ERRORS)
     setting(group, "--stride", "readings from one window to the next")
+    add_max_gap(group)
+
+
+def add_max_gap(group: Any) -> None:  # noqa: ANN401 - argparse's
+    """Add the gap between two readings at which a window starts afresh."""
     group.add_argument(
         "--max-gap",
         metavar="SPAN",
