@@ -32,12 +32,18 @@ def receiving_rate(config: Config, messages: Sequence[Message]) -> float:
     They come many at a time, as they do where their number matters. TLS is not in it, nor is the network.
     """
     near, far = socket.socketpair()
+    version5 = config.mqtt.protocol == "5"
     with near, far:
         session, inbox, client = _connected(config, near, far)
         costs = []
         for start in range(0, len(messages), _AT_ONCE):
             part = messages[start : start + _AT_ONCE]
-            left = b"".join(_packet(config, message, mid) for mid, message in enumerate(part, 1))
+            left = b"".join(
+                publish_packet(
+                    message.topic, message.payload, mid if config.mqtt.qos else 0, version5=version5
+                )
+                for mid, message in enumerate(part, 1)
+            )
             began = time.perf_counter()
             while inbox.depth < len(part):
                 left = left[_send(far, left) :]
@@ -79,14 +85,14 @@ def _send(far: socket.socket, left: bytes) -> int:
         return 0
 
 
-def _packet(config: Config, message: Message, mid: int) -> bytes:
-    """A PUBLISH (3.3), at the QoS of the configuration."""
-    topic, qos = message.topic.encode(), config.mqtt.qos
-    body = struct.pack("!H", len(topic)) + topic + (struct.pack("!H", mid) if qos else b"")
-    body += b"\x00" * (config.mqtt.protocol == "5") + message.payload
+def publish_packet(topic: str, payload: bytes, mid: int = 0, *, version5: bool = False) -> bytes:
+    """A PUBLISH of MQTT 3.1.1 or 5 (3.3), at QoS 1 when it has a packet id."""
+    name = topic.encode()
+    body = struct.pack("!H", len(name)) + name + (struct.pack("!H", mid) if mid else b"")
+    body += b"\x00" * version5 + payload
     size, left = b"", len(body)
     while True:
         left, digit = divmod(left, 128)
         size += bytes([digit | 128 if left else digit])
         if not left:
-            return bytes([0x30 | qos << 1]) + size + body
+            return bytes([0x32 if mid else 0x30]) + size + body

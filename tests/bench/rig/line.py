@@ -12,7 +12,8 @@ import real_broker
 
 from rig import workload
 from rig.processes import Daemon, Subscriber, cpu_seconds
-from rig.publisher import Publisher, packet
+from rig.publisher import Publisher
+from streamdetect.commands.receiving import publish_packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class Line:
         made = workload.payloads(SENSORS, turns, self._turn)
         self._turn += turns
         return [
-            packet(topics[sensor], payload, at % _IDS + 1 if self.qos else 0)
+            publish_packet(topics[sensor], payload, at % _IDS + 1 if self.qos else 0)
             for at, (sensor, payload) in enumerate(made)
         ]
 

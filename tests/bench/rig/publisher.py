@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -17,19 +16,6 @@ PATIENCE = 60.0  # s without any progress
 _CONNECT = (
     b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"  # MQTT 3.1.1, clean session, 60 s keepalive, any id
 )
-
-
-def packet(topic: str, payload: bytes, mid: int = 0) -> bytes:
-    """A PUBLISH, at QoS 1 when it has a packet id (MQTT 3.1.1, section 3.3)."""
-    name = topic.encode()
-    rest = struct.pack("!H", len(name)) + name + (struct.pack("!H", mid) if mid else b"") + payload
-    head = 0x32 if mid else 0x30
-    size, length = b"", len(rest)
-    while True:
-        length, digit = divmod(length, 128)
-        size += bytes([digit | 128 if length else digit])
-        if not length:
-            return bytes([head]) + size + rest
 
 
 class Publisher:

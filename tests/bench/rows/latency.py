@@ -13,9 +13,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from rig import detecting
 from rig.line import WARM_UP, daemon_line, wait_until
 from rig.processes import Process
-from rig.publisher import Publisher, packet
+from rig.publisher import Publisher
 from rig.run import interleaved
 from rig.table import Row, at_most
+
+from streamdetect.commands.receiving import publish_packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +74,7 @@ def _latencies(one: Line, count: int, rate: float) -> tuple[np.ndarray, np.ndarr
     for probe in range(count):
         for name, what in (
             (f"probe/{probe}", _probe(probe, 19)),
-            (f"echo/{probe}", packet("echo/in", b"echo/%d" % probe)),
+            (f"echo/{probe}", publish_packet("echo/in", b"echo/%d" % probe)),
         ):
             sent[name] = time.perf_counter()
             prober.send(what)
@@ -86,7 +88,9 @@ def _latencies(one: Line, count: int, rate: float) -> tuple[np.ndarray, np.ndarr
 
 
 def _probe(probe: int, step: int) -> bytes:
-    return packet(f"probe/{probe}", b'{"time":%d,"value":%.3f}' % (1_700_000_000 + step, 50 + step % 7 * 0.1))
+    return publish_packet(
+        f"probe/{probe}", b'{"time":%d,"value":%.3f}' % (1_700_000_000 + step, 50 + step % 7 * 0.1)
+    )
 
 
 def _listener(port: int, came: SimpleQueue[tuple[str, float]]) -> mqtt.Client:
