@@ -109,9 +109,8 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     prepared = Prepared(scaling, np.concatenate(fitted), np.concatenate(held_out), tuple(sources))
     if not len(prepared.fitted):
         longest = max(len(one.values) for one in checked)
-        least = settings.least_steps or settings.time_steps
         raise DataError(
-            f"training data: must have {least} readings of one series without a gap, "
+            f"training data: must have {settings.first_steps} readings of one series without a gap, "
             f"got {longest} in the longest"
         )
     return prepared
@@ -146,7 +145,7 @@ def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Iterator[
         )
 
     yield windows_with(settings.time_steps)
-    lengths = range(settings.least_steps or settings.time_steps, settings.time_steps)
+    lengths = range(settings.first_steps, settings.time_steps)
     rng = np.random.default_rng(settings.seed)
     for length in lengths:
         short = windows_with(length)

@@ -80,6 +80,11 @@ class TrainingSettings:
         """Readings from which a window is judged; 0 = full windows only."""
         return self.min_steps or ((self.time_steps + 1) // 2 if self.architecture.name == "masked" else 0)
 
+    @property
+    def first_steps(self) -> int:
+        """Readings that a series' first window has."""
+        return self.least_steps or self.time_steps
+
     def _problems(self) -> Iterator[Problem]:
         for name, choices in (("scaler", SCALERS), ("error", ERRORS), ("loss", LOSSES)):
             if getattr(self, name) not in choices:
