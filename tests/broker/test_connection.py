@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from real_authority import certify
 
 from streamdetect.config import MqttConfig
 from streamdetect.errors import ConfigError
@@ -113,21 +114,8 @@ def test_a_refused_subscription_is_visible_and_not_ready(mosquitto, edge, until)
 class TestTls:
     @pytest.fixture
     def authority(self, tmp_path):
-        """A CA, a certificate for `localhost` and one for a client, made with openssl."""
-
-        def openssl(*arguments: str) -> None:
-            subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-        new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        openssl(
-            "req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA", "-days", "2"
-        )
-        (tmp_path / "san").write_text("subjectAltName=DNS:localhost")
-        for name in ("server", "client"):
-            openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-            signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san")
-            openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.pem")
-        return tmp_path
+        """A CA, a certificate for `localhost` and one for a client."""
+        return certify(tmp_path, "server", "client")
 
     @pytest.fixture
     def broker(self, mosquitto, authority, free_port):

@@ -22,6 +22,7 @@ import pytest
 README = Path(__file__).parents[2] / "README.md"
 SPIKES = (100, 300, 700, 900)  # rows of the sine, half a second apart
 STEPS = 20
+SHELL = ("bash", "-euo", "pipefail", "-c")
 
 
 def block(number: int) -> str:
@@ -51,7 +52,7 @@ def cook(kitchen):
 
     def run(commands):
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
+            [*SHELL, commands],
             cwd=kitchen,
             env=environment(kitchen),
             capture_output=True,
@@ -163,7 +164,7 @@ def live(kitchen, mosquitto, free_port):
             commands = commands.replace(old, new)
         with (kitchen / "live.log").open("w") as log:
             process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", commands],
+                [*SHELL, commands],
                 cwd=kitchen,
                 env=environment(kitchen),
                 stdout=log,

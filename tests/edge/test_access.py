@@ -7,39 +7,23 @@ import http.client
 import shutil
 import socket
 import ssl
-import subprocess
 from urllib.parse import urlsplit
 
 import pytest
+from real_authority import certify
 
 from streamdetect.config import MetricsConfig, ServerTlsConfig, validate
 from streamdetect.errors import ConfigError
 from streamdetect.monitoring import http as module
 from streamdetect.monitoring.access import access
-from streamdetect.monitoring.http import HttpServer, Pages
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A CA, a certificate for `localhost` and one for a client, made with openssl."""
+    """A CA, a certificate for `localhost` and one for a client."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("authority")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "rsa:2048", "-nodes")
-    openssl(
-        "req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "2"
-    )
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    for name in ("localhost", "prometheus"):
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-        openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.pem")
-        (folder / f"{name}.key").chmod(0o600)
-    return folder
+    return certify(tmp_path_factory.mktemp("authority"), "localhost", "prometheus")
 
 
 @pytest.fixture
@@ -51,20 +35,9 @@ def password(tmp_path):
 
 
 @pytest.fixture
-def serve():
-    servers: list[HttpServer] = []
-
-    def start(**options):
-        server = HttpServer(
-            "127.0.0.1", 0, Pages(lambda: b"x 1\n", list, list), access(MetricsConfig(**options))
-        )
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.close()
+def serve(serve):
+    """Start servers that let in whom these options of `metrics` say."""
+    return lambda **options: serve(access=access(MetricsConfig(**options)))
 
 
 def tls(authority, **more):

@@ -14,21 +14,6 @@ from streamdetect.monitoring import http as module
 from streamdetect.monitoring.http import HttpServer, Pages
 
 
-@pytest.fixture
-def serve():
-    servers: list[HttpServer] = []
-
-    def start(host="127.0.0.1", metrics=lambda: b"x 1\n", healthy=list, ready=list):
-        server = HttpServer(host, 0, Pages(metrics, healthy, ready))
-        servers.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 def address(server) -> tuple[str, int]:
     parts = urlsplit(server.url)
     return parts.hostname, parts.port
