@@ -67,6 +67,14 @@ class BlockHistory(Columns):
         """The pooled moments of the sealed blocks."""
         return Moments(self.sealed_count[rows], self.sealed_mean[rows], self.sealed_m2[rows])
 
+    def moments(self, rows: Rows) -> Moments:
+        """What each row holds."""
+        return merge(self.sealed(rows), self.open.moments(rows))
+
+    def append(self, rows: Rows, values: Floats) -> None:
+        """Take in one value (U,) of each row."""
+        self._seal_full(rows, self.open.append(rows, values))
+
     def ahead(self, rows: Rows, values: Floats) -> tuple[Moments, Sums | Stretch]:
         """Moments (U, R) in force before each value if all before it are remembered, and the sums.
 
@@ -86,10 +94,7 @@ class BlockHistory(Columns):
             self._keep(rows, counts, sums)
             return
         self.open.keep(rows, counts, sums)
-        full = rows[self.open.count[rows] >= self.block]
-        if len(full):
-            self.seal(full, self.open.moments(full))
-            self.open.clear(full)
+        self._seal_full(rows, self.open.count[rows])
 
     def seal(self, rows: Rows, block: Moments) -> None:
         """Put a block in place of the oldest, and pool the sealed blocks anew."""
@@ -98,6 +103,14 @@ class BlockHistory(Columns):
         self.turn[rows] += 1
         held = Moments(self.block_count[rows], self.block_mean[rows], self.block_m2[rows])
         self.sealed_count[rows], self.sealed_mean[rows], self.sealed_m2[rows] = _pooled(held, block.mean)
+
+    def _seal_full(self, rows: Rows, count: Floats) -> None:
+        """Seal the open block where these many values (U,) fill it."""
+        full = count >= self.block
+        if np.count_nonzero(full):
+            rows = rows[full]
+            self.seal(rows, self.open.moments(rows))
+            self.open.clear(rows)
 
     def _across(self, rows: Rows, values: Floats, places: Rows) -> tuple[Moments, Stretch]:
         """The same for values at these places (U, R), counted from the start of the open block."""

@@ -11,17 +11,6 @@ Array = NDArray[Any]
 Rows = NDArray[np.intp]
 
 
-def put_rows(array: Array, rows: Rows, values: Array) -> None:
-    """`array[rows] = values` for contiguous (S, …) and (U, …) of one type, in half the time.
-
-    A row is moved as one item; numpy's own way runs an inner loop for each.
-    """
-    size = array.dtype.itemsize * array[:1].size
-    if size and len(rows):
-        item = np.dtype((np.void, size))
-        array.reshape(len(array), -1).view(item)[rows, 0] = values.reshape(len(values), -1).view(item)[:, 0]
-
-
 class Columns:
     """A tree of named arrays whose first axis is the sensor's row.
 

@@ -105,23 +105,26 @@ class Detector:
 
     def push(self, readings: Readings) -> Pushed:
         """Take readings into the windows of their sensors."""
-        rows = self.sensors.find(readings.sensors)
-        evicted = self._admit(readings, rows) if (rows < 0).any() else []
+        try:
+            rows, evicted = self.sensors.find(readings.sensors), list[Transition]()
+            index = np.arange(len(rows))
+        except KeyError:
+            rows, evicted = self._admit(readings)
+            index = np.flatnonzero(rows >= 0)
         outcomes = np.full(len(rows), CARDINALITY, dtype=np.uint8)
-        index = np.flatnonzero(rows >= 0)
         grid = Grid(rows[index])
         accepted = self.state.windows.accept(grid, readings.times[index])
         outcomes[index] = accepted.outcomes
-        kept = accepted.outcomes == ACCEPTED
         gaps = accepted.gaps
-        if not kept.all():
+        if np.count_nonzero(accepted.outcomes):
+            kept = accepted.outcomes == ACCEPTED
             index, gaps = index[kept], gaps[kept]
             grid = Grid(rows[index])
         values = readings.values.take(index, axis=0)
         missing = np.isnan(values)
         if self.state.known:
             values = self.state.known.fill(grid, values)
-        if missing.any():
+        if np.count_nonzero(missing):
             whole = ~np.isnan(values).any(axis=1)
             outcomes[index[~whole]] = Outcome.INCOMPLETE
             index, gaps, values, missing = index[whole], gaps[whole], values[whole], missing[whole]
@@ -145,18 +148,19 @@ class Detector:
         """Hold the errors (M,) against their sensors' thresholds, then remember them."""
         grid = pushed.grid
         ruling = self.state.judge.judge(grid, errors)
-        sensors = pushed.readings.sensors
+        readings, index = pushed.readings, pushed.index
+        whole = len(index) == len(readings.sensors)
         verdicts = Verdicts(
-            index=pushed.index,
-            sensors=[sensors[at] for at in pushed.index.tolist()],
-            times=pushed.readings.times[pushed.index],
-            values=pushed.readings.values.take(pushed.index, axis=0),
-            errors=grid.read(ruling.errors),
+            index=index,
+            sensors=list(readings.sensors if whole else map(readings.sensors.__getitem__, index.tolist())),
+            times=readings.times[index],
+            values=readings.values.take(index, axis=0),
+            errors=ruling.errors,
             feature_errors=feature_errors,
-            means=grid.read(ruling.means),
-            sigmas=grid.read(ruling.sigmas),
-            thresholds=grid.read(ruling.thresholds),
-            anomalous=grid.read(ruling.anomalous),
+            means=ruling.means,
+            sigmas=ruling.sigmas,
+            thresholds=ruling.thresholds,
+            anomalous=ruling.anomalous,
             transitions=pushed.evicted,
             outcomes=pushed.outcomes,
         )
@@ -214,14 +218,19 @@ class Detector:
         if saved["made_with"].item() != self._shape():
             raise ValueError(f"snapshot: must be made with {self._shape()}, got {saved['made_with'].item()}")
         ids = [sensor.decode() for sensor in saved["sensors"].tolist()]
-        if (self.sensors.find(ids) >= 0).any() or len(self) + len(ids) > self.settings.max_sensors:
+        if any(sensor in self.sensors for sensor in ids) or len(self) + len(ids) > self.settings.max_sensors:
             raise ValueError("sensors: must be new and fit max_sensors")
         self._reserve(len(ids))
         rows = np.array([self.sensors.admit(sensor) for sensor in ids], dtype=np.intp)
         self.state.restore(rows, saved)
 
-    def _admit(self, readings: Readings, rows: Rows) -> list[Transition]:
-        """Give new sensors a row, in place; where there is none left, make room from idle ones, once."""
+    def _admit(self, readings: Readings) -> tuple[Rows, list[Transition]]:
+        """Give new sensors a row; where there is none left, make room from idle ones, once.
+
+        Returns:
+            The row of each sensor, (N,), -1 for one that is turned away; and what was closed to make room.
+        """
+        rows = self.sensors.find_known(readings.sensors)
         unknown = np.flatnonzero(rows < 0).tolist()
         self._reserve(len({readings.sensors[at] for at in unknown}))
         evicted: list[Transition] = []
@@ -234,7 +243,7 @@ class Detector:
                 evicted = self._free(np.setdiff1d(self._idle(idle_before), rows))
             if sensor in self.sensors or not self.sensors.full:
                 rows[at] = self.sensors.admit(sensor)
-        return evicted
+        return rows, evicted
 
     def _reserve(self, more: int) -> None:
         """Make the columns long enough before a row is handed out."""
@@ -297,23 +306,20 @@ class Detector:
 
     def _transitions(self, grid: Grid, ruling: Ruling, verdicts: Verdicts) -> list[Transition]:
         """Take the incidents of every row in which something goes on through the batch."""
-        busy = ruling.anomalous.any(axis=1) | self.state.incidents.busy[grid.rows]
-        lines = np.flatnonzero(busy).tolist()
-        if not lines:
+        busy = self.state.incidents.busy[grid.rows]
+        if not np.count_nonzero(busy) and not np.count_nonzero(ruling.anomalous):
             return []
+        laid, counts = grid.lay(ruling.anomalous, fill=False), grid.counts.tolist()
         order = grid.lay(np.arange(len(verdicts)))
-        changed = grid.read(ruling.regime_changed)
         found: list[tuple[int, list[Transition]]] = []
-        for line in lines:
-            count = int(grid.counts[line])
-            places = order[line, :count].tolist()
+        for line in np.flatnonzero(busy | laid.any(axis=1)).tolist():
+            places = order[line, : counts[line]].tolist()
 
             def judged(at: int, places: list[int] = places) -> Judged:
-                return verdicts.judged(places[at], regime_changed=bool(changed[places[at]]))
+                return verdicts.judged(places[at], regime_changed=bool(ruling.regime_changed[places[at]]))
 
-            steps = self.state.incidents.step(
-                int(grid.rows[line]), ruling.anomalous[line, :count].tolist(), judged
-            )
+            anomalous = laid[line, : counts[line]].tolist()
+            steps = self.state.incidents.step(int(grid.rows[line]), anomalous, judged)
             found.extend((places[at], done) for at, done in steps)
         found.sort(key=lambda item: item[0])
         return [transition for _, done in found for transition in done]

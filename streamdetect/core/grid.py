@@ -18,13 +18,13 @@ class Grid:
     A batch in which no sensor occurs twice, the usual case live, is one column in arrival order.
     """
 
-    __slots__ = ("_line", "_place", "counts", "rows", "width")
+    __slots__ = ("_counts", "_line", "_place", "rows", "width")
 
     def __init__(self, rows: Rows) -> None:
         ordered = np.sort(rows)
-        if not (ordered[1:] == ordered[:-1]).any():
-            self.rows, self.counts = rows, np.ones(len(rows), dtype=np.intp)
-            self.width, self._line, self._place = 1, None, None
+        if not np.count_nonzero(ordered[1:] == ordered[:-1]):
+            self.rows, self.width = rows, 1
+            self._counts = self._line = self._place = None
             return
         order = np.argsort(rows, kind="stable")  # five times the price of a sort
         ordered = rows[order]
@@ -33,13 +33,18 @@ class Grid:
         np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
         starts = np.flatnonzero(first)
         self.rows = ordered[starts]  # (U,)
-        self.counts = np.diff(starts, append=len(rows))  # (U,)
-        self.width = int(self.counts.max())
+        self._counts = np.diff(starts, append=len(rows))
+        self.width = int(self._counts.max())
         line = np.cumsum(first) - 1
         self._line = np.empty(len(rows), dtype=np.intp)
         self._line[order] = line
         self._place = np.empty(len(rows), dtype=np.intp)
         self._place[order] = np.arange(len(rows)) - starts[line]
+
+    @property
+    def counts(self) -> Rows:
+        """How many items each line has, (U,)."""
+        return np.ones(len(self.rows), dtype=np.intp) if self._counts is None else self._counts
 
     def lay(self, items: NDArray[Any], fill: object = 0) -> NDArray[Any]:
         """(N, ...) in arrival order → (U, L, ...); places past a line's end hold `fill`."""

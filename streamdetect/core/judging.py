@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .columns import Columns, put_rows
-from .moments import Accumulator
+from .columns import Columns
+from .moments import Accumulator, sum_in_order
 from .thresholds import Limits, make_threshold
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LOOK, LEAST_LOOK = 1024, 16
 
 
 class Ruling(NamedTuple):
-    """What was found of each error of a batch, (U, L) each."""
+    """What was found of each error of a batch: in arrival order (M,), or laid out (U, L)."""
 
     errors: Floats  # smoothed, what was judged
     means: Floats
@@ -73,36 +73,40 @@ class Judge(Columns):
         self.streak = Accumulator()
 
     def judge(self, grid: Grid, errors: Floats) -> Ruling:
-        """Judge the errors (M,) of a batch laid out by `grid`, and remember them."""
-        smooth = self._smooth(grid, errors)
+        """Judge the errors (M,) of a batch laid out by `grid`, and remember them; in arrival order."""
         if grid.width == 1:
-            ruling = self._judge_one(grid.rows, smooth)
-            last: tuple[Any, ...] = np.s_[:, 0]
-        else:
-            ruling = self._judge_all(grid, smooth)
-            last = np.arange(len(grid.rows)), grid.counts - 1
-        rows = grid.rows
-        self.error[rows], self.mean[rows] = smooth[last], ruling.means[last]
-        self.sigma[rows], self.limit[rows] = ruling.sigmas[last], ruling.thresholds[last]
-        self.anomalous[rows] = ruling.anomalous[last]
-        return ruling
+            ruling = self._judge_one(grid.rows, errors)
+            self._keep_last(grid.rows, ruling)
+            return ruling
+        laid = self._judge_all(grid, errors)
+        last = np.arange(len(grid.rows)), grid.counts - 1
+        self._keep_last(grid.rows, Ruling._make(part[last] for part in laid))
+        return Ruling._make(map(grid.read, laid))
+
+    def _keep_last(self, rows: Rows, last: Ruling) -> None:
+        """Set what is known of the last verdict of each row, (U,) each."""
+        self.error[rows], self.mean[rows], self.sigma[rows] = last.errors, last.means, last.sigmas
+        self.limit[rows], self.anomalous[rows] = last.thresholds, last.anomalous
 
     def _judge_one(self, rows: Rows, errors: Floats) -> Ruling:
-        """One error (U, 1) of each row: a round that needs no looking ahead."""
-        limits, looked = self.threshold.ahead(rows, errors)
-        above = errors > limits.threshold
-        normal = (~above[:, 0]).astype(np.intp)
-        self.threshold.remember(rows, normal, looked)
-        self._calm(rows, normal)
-        changed = np.zeros_like(above)
-        hit = np.flatnonzero(above)
-        if len(hit):
-            here = Limits(*(part[hit, 0] for part in limits))
-            changed[hit, 0] = self._anomalous(rows[hit], errors[hit, 0], here)
-        return Ruling(errors, *limits, above, changed)
+        """One error (U,) of each row, which needs no looking ahead."""
+        errors = self._smooth_one(rows, errors)
+        limits = self.threshold.now(rows)
+        anomalous = errors > limits.threshold
+        changed = np.zeros(len(rows), dtype=bool)
+        self._calm(rows, ~anomalous)
+        if np.count_nonzero(anomalous):
+            hit = np.flatnonzero(anomalous)
+            normal = np.flatnonzero(~anomalous)
+            self.threshold.append(rows[normal], errors[normal])
+            changed[hit] = self._anomalous(rows[hit], errors[hit], Limits(*(part[hit] for part in limits)))
+        else:
+            self.threshold.append(rows, errors)
+        return Ruling(errors, *limits, anomalous, changed)
 
-    def _judge_all(self, grid: Grid, smooth: Floats) -> Ruling:
+    def _judge_all(self, grid: Grid, errors: Floats) -> Ruling:
         """Any number of errors of each row, in rounds."""
+        smooth = self._smooth(grid, errors)
         blank = np.full(smooth.shape, np.nan)
         no = np.zeros(smooth.shape, dtype=bool)
         ruling = Ruling(smooth, blank, blank.copy(), blank.copy(), no, no.copy())
@@ -111,8 +115,27 @@ class Judge(Columns):
             done[lines] = self._round(grid, ruling, lines, done[lines])
         return ruling
 
+    def _smooth_one(self, rows: Rows, errors: Floats) -> Floats:
+        """The mean of the last n errors of each row, of which these (U,) are the newest, or of all there are.
+
+        They are added up one by one, oldest first: the sum does not depend on how the batch is cut.
+        """
+        most = self.smoothing
+        seen = self.scored[rows] + 1
+        self.scored[rows] = seen
+        if most == 1:
+            return errors
+        past = self.raw.take(rows, axis=0)
+        newest = np.empty_like(past)
+        newest[:, :-1], newest[:, -1] = past[:, 1:], errors
+        self.raw[rows] = newest
+        total = sum_in_order(past)
+        total += errors
+        total /= np.minimum(seen, most)
+        return total
+
     def _smooth(self, grid: Grid, errors: Floats) -> Floats:
-        """The mean of the last n errors at each error, or of as many as there are, (U, L)."""
+        """The same for any number of errors of each row, (U, L)."""
         laid: Floats = grid.lay(errors, np.nan)
         rows, most = grid.rows, self.smoothing
         seen = self.scored[rows][:, None] + np.arange(1, grid.width + 1)
@@ -120,16 +143,11 @@ class Judge(Columns):
         if most == 1:
             return laid
         joined = np.concatenate([self.raw.take(rows, axis=0), laid], axis=1)
-        # Added up one by one, oldest first: a window's sum does not depend on how the batch is cut.
-        if grid.width == 1:
-            total: Floats = np.cumsum(joined, axis=1)[:, -1:]
-            put_rows(self.raw, rows, np.ascontiguousarray(joined[:, 1:]))
-        else:
-            total = np.zeros_like(laid)
-            for back in range(most):
-                total += joined[:, back : back + grid.width]
-            newest = grid.counts[:, None] + np.arange(most - 1)
-            self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
+        total = np.zeros_like(laid)
+        for back in range(most):
+            total += joined[:, back : back + grid.width]
+        newest = grid.counts[:, None] + np.arange(most - 1)
+        self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
         total /= np.minimum(seen, most)
         return total
 
@@ -160,23 +178,21 @@ class Judge(Columns):
         reached: Rows = start + end
         return reached
 
-    def _calm(self, rows: Rows, normal: Rows) -> None:
+    def _calm(self, rows: Rows, normal: Rows | NDArray[np.bool_]) -> None:
         """Count normal errors in a row, and end the streaks that they end."""
-        self.calm[rows] += normal
-        over = rows[(self.calm[rows] >= self.calm_after) & (self.streak.count[rows] > 0)]
-        if len(over):
-            self.streak.clear(over)
+        calm = self.calm[rows] + normal
+        self.calm[rows] = calm
+        streak = self.streak.count[rows]
+        if np.count_nonzero(streak):
+            self.streak.clear(rows[(calm >= self.calm_after) & (streak > 0)])
 
     def _anomalous(self, rows: Rows, errors: Floats, limits: Limits) -> NDArray[np.bool_]:
         """Remember one anomalous error (U,) of each row as far as allowed; returns whose regime changes."""
-        one = np.ones_like(rows)
         if self.guard:
-            capped = np.minimum(errors, limits.mean + self.guard * limits.sigma)[:, None]
-            self.threshold.remember(rows, one, self.threshold.ahead(rows, capped)[1])
+            self.threshold.append(rows, np.minimum(errors, limits.mean + self.guard * limits.sigma))
         self.calm[rows] = 0
-        self.streak.add(rows, errors[:, None], one)
-        changed: NDArray[np.bool_] = self.streak.count[rows] >= self.regime_after
-        if changed.any():
+        changed: NDArray[np.bool_] = self.streak.append(rows, errors) >= self.regime_after
+        if np.count_nonzero(changed):
             self.threshold.restart(rows[changed], self.streak)
             self.streak.clear(rows[changed])
         return changed

@@ -33,12 +33,16 @@ class Sensors:
         return len(self._rows) >= self.most
 
     def find(self, sensors: Sequence[str]) -> Rows:
+        """The row of each sensor, (N,).
+
+        Raises:
+            KeyError: one has none.
+        """
+        return np.fromiter(map(self._rows.__getitem__, sensors), np.intp, len(sensors))
+
+    def find_known(self, sensors: Sequence[str]) -> Rows:
         """The row of each sensor, (N,); -1 for one that has none."""
-        try:
-            return np.fromiter(map(self._rows.__getitem__, sensors), np.intp, len(sensors))
-        except KeyError:
-            get = self._rows.get
-            return np.array([get(sensor, -1) for sensor in sensors], dtype=np.intp)
+        return np.array([self._rows.get(sensor, -1) for sensor in sensors], dtype=np.intp)
 
     def admit(self, sensor: str) -> int:
         """The sensor's row; a new one gets a free row. The caller has seen to it that there is room."""

@@ -25,7 +25,7 @@ def judged(settings, errors, calm_after=1):
         grid = Grid(np.array([0]))
         ruling = judge.judge(grid, np.array([error], dtype=np.float64))
         columns = ruling.errors, ruling.thresholds, ruling.anomalous, ruling.regime_changed
-        found.append(tuple(column[0, 0].item() for column in columns))
+        found.append(tuple(column[0].item() for column in columns))
     return found
 
 
@@ -130,7 +130,7 @@ def test_looking_ahead_changes_no_bit(kind, regime_change_after, seed, cuts):
         grid = Grid(np.zeros(len(part), dtype=np.intp))
         ruling = judge.judge(grid, part)
         columns = ruling.errors, ruling.thresholds, ruling.anomalous, ruling.regime_changed
-        found.extend(zip(*(grid.read(column).tolist() for column in columns), strict=True))
+        found.extend(zip(*(column.tolist() for column in columns), strict=True))
         start, turn = start + len(part), turn + 1
     assert found == judged(settings, errors, calm_after=2)
 

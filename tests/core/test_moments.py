@@ -1,6 +1,8 @@
 """Rolling moments against exact arithmetic."""
 
 from fractions import Fraction
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdetect.core.blocks import BlockHistory
-from streamdetect.core.moments import Moments, merge
+from streamdetect.core.moments import Moments, merge, sum_in_order
 
 ROW = np.array([0])
 
@@ -128,3 +130,23 @@ def test_merging_with_nothing_changes_nothing():
     something = Moments(np.array([3.0]), np.array([1e8]), np.array([2.0]))
     for merged in (merge(nothing, something), merge(something, nothing)):
         assert [float(part[0]) for part in merged] == [3.0, 1e8, 2.0]
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3, 64])
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 19, 200])
+def test_a_sum_in_order_is_that_of_a_plain_loop_to_the_last_bit(lines, size):
+    values = np.random.default_rng(size).gamma(4.0, 0.1, (lines, size))
+    assert sum_in_order(values).tolist() == [reduce(add, line) for line in values.tolist()]
+
+
+@given(seed=st.integers(0, 1000), size=st.integers(1, 90))
+def test_values_one_at_a_time_leave_what_a_look_ahead_leaves(seed, size):
+    values = np.random.default_rng(seed).normal(1e3, size=size)
+    single, looked = new(20), new(20)
+    for value in values:
+        single.append(ROW, np.array([value]))
+    for _ in follow(looked, values.tolist(), cut=7):
+        pass
+    expected = looked.snapshot(ROW)
+    for name, column in single.snapshot(ROW).items():
+        assert column.tolist() == expected[name].tolist(), name

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Limits(NamedTuple):
-    """What errors are held against, (U, R) each; NaN where it is not known (yet)."""
+    """What errors are held against, (U,) or (U, R) each; NaN where it is not known (yet)."""
 
     mean: Floats
     sigma: Floats
@@ -40,6 +40,14 @@ class Threshold(Columns, ABC):
         known = settings.until_min_count == "training"
         self.training_mean = training.mean if known else np.nan
         self.training_sigma = max(training.std, self.floor) if known else np.nan
+
+    @abstractmethod
+    def now(self, rows: Rows) -> Limits:
+        """The limits in force, (U,) each."""
+
+    @abstractmethod
+    def append(self, rows: Rows, errors: Floats) -> None:
+        """Remember one error (U,) of each row."""
 
     @abstractmethod
     def room(self, rows: Rows) -> Rows:

@@ -29,6 +29,13 @@ class ConstantThreshold(Threshold):
         else:
             self.limits = training.mean, sigma, training.mean + settings.sigma * sigma
 
+    def now(self, rows: Rows) -> Limits:
+        """The same for all."""
+        return Limits(*(np.full(len(rows), limit) for limit in self.limits))
+
+    def append(self, rows: Rows, errors: Floats) -> None:
+        """Nothing is remembered."""
+
     def room(self, rows: Rows) -> Rows:
         """As many as there are."""
         return np.full(len(rows), FAR)

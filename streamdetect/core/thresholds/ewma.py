@@ -39,6 +39,16 @@ class EwmaThreshold(Threshold):
         for name in ("count", "mean", "variance"):
             self.column(name, np.float64)
 
+    def now(self, rows: Rows) -> Limits:
+        """See Threshold."""
+        return self._limits(self.count[rows], self.mean[rows], self.variance[rows])
+
+    def append(self, rows: Rows, errors: Floats) -> None:
+        """See Threshold."""
+        past = self.count[rows], self.mean[rows], self.variance[rows]
+        self.mean[rows], self.variance[rows] = self._after(*past, errors)
+        self.count[rows] += 1.0
+
     def room(self, rows: Rows) -> Rows:
         """A fixed number."""
         return np.full(len(rows), LOOK)
@@ -50,16 +60,9 @@ class EwmaThreshold(Threshold):
         mean, variance, count = self.mean[rows], self.variance[rows], self.count[rows]
         means[:, 0], variances[:, 0] = mean, variance
         for at in range(size):
-            alpha = np.maximum(self.alpha, 1.0 / (count + at + 1.0))
-            delta = errors[:, at] - mean
-            mean = mean + alpha * delta
-            variance = (1.0 - alpha) * (variance + alpha * delta * delta)
+            mean, variance = self._after(count + at, mean, variance, errors[:, at])
             means[:, at + 1], variances[:, at + 1] = mean, variance
-        known = count[:, None] + np.arange(size) >= self.settings.min_count
-        centre = np.where(known, means[:, :-1], self.training_mean)
-        sigma = np.maximum(np.sqrt(variances[:, :-1]), self.floor)
-        sigma = np.where(known, sigma, self.training_sigma)
-        limits = Limits(centre, sigma, centre + self.settings.sigma * sigma)
+        limits = self._limits(count[:, None] + np.arange(size), means[:, :-1], variances[:, :-1])
         return limits, _Looked(means, variances)
 
     def remember(self, rows: Rows, counts: Rows, looked: _Looked) -> None:
@@ -76,3 +79,15 @@ class EwmaThreshold(Threshold):
     def remembered(self, rows: Rows) -> Floats:
         """See Threshold."""
         return self.count[rows]
+
+    def _after(self, count: Floats, mean: Floats, variance: Floats, errors: Floats) -> tuple[Floats, Floats]:
+        """Mean and variance with one more error (U,) of each row."""
+        alpha = np.maximum(self.alpha, 1.0 / (count + 1.0))
+        delta = errors - mean
+        return mean + alpha * delta, (1.0 - alpha) * (variance + alpha * delta * delta)
+
+    def _limits(self, count: Floats, mean: Floats, variance: Floats) -> Limits:
+        known = count >= self.settings.min_count
+        centre = np.where(known, mean, self.training_mean)
+        sigma = np.where(known, np.maximum(np.sqrt(variance), self.floor), self.training_sigma)
+        return Limits(centre, sigma, centre + self.settings.sigma * sigma)

@@ -12,7 +12,7 @@ from .base import Limits, Threshold
 if TYPE_CHECKING:
     from ..blocks import Stretch
     from ..columns import Rows
-    from ..moments import Accumulator, Floats, Sums
+    from ..moments import Accumulator, Floats, Moments, Sums
     from .settings import ThresholdSettings, TrainingError
 
 
@@ -23,6 +23,14 @@ class RollingThreshold(Threshold):
         super().__init__(settings, training)
         self.history = BlockHistory(settings.history)
 
+    def now(self, rows: Rows) -> Limits:
+        """See Threshold."""
+        return self._limits(self.history.moments(rows))
+
+    def append(self, rows: Rows, errors: Floats) -> None:
+        """See Threshold."""
+        self.history.append(rows, errors)
+
     def room(self, rows: Rows) -> Rows:
         """Up to a whole history."""
         return self.history.room(rows)
@@ -30,10 +38,7 @@ class RollingThreshold(Threshold):
     def ahead(self, rows: Rows, errors: Floats) -> tuple[Limits, Sums | Stretch]:
         """See Threshold."""
         moments, sums = self.history.ahead(rows, errors)
-        known = moments.n >= self.settings.min_count
-        mean = np.where(known, moments.mean, self.training_mean)
-        sigma = np.where(known, np.maximum(moments.sigma(), self.floor), self.training_sigma)
-        return Limits(mean, sigma, mean + self.settings.sigma * sigma), sums
+        return self._limits(moments), sums
 
     def remember(self, rows: Rows, counts: Rows, looked: Sums | Stretch) -> None:
         """See Threshold."""
@@ -47,3 +52,11 @@ class RollingThreshold(Threshold):
     def remembered(self, rows: Rows) -> Floats:
         """See Threshold."""
         return self.history.count(rows)
+
+    def _limits(self, past: Moments) -> Limits:
+        mean, sigma = past.mean, np.maximum(past.sigma(), self.floor)
+        unknown = past.n < self.settings.min_count
+        if np.count_nonzero(unknown):
+            mean = np.where(unknown, self.training_mean, mean)
+            sigma = np.where(unknown, self.training_sigma, sigma)
+        return Limits(mean, sigma, mean + self.settings.sigma * sigma)

@@ -61,6 +61,16 @@ class SampledThreshold(Threshold):
     def find(self, sample: Sample, centre: Floats, spread: Floats) -> Floats:
         """The limit, (U,); centre and spread are the median and the floored, scaled MAD."""
 
+    def now(self, rows: Rows) -> Limits:
+        """See Threshold; it stands still up to the next refresh."""
+        return Limits(self.centre[rows], self.spread[rows], self.limit[rows])
+
+    def append(self, rows: Rows, errors: Floats) -> None:
+        """See Threshold."""
+        count = self.count[rows]
+        self.errors[rows, count.astype(np.intp) % self.settings.history] = errors
+        self._count_up(rows, count + 1.0)
+
     def room(self, rows: Rows) -> Rows:
         """Up to the next refresh."""
         past = self.count[rows] - self.settings.min_count
@@ -68,9 +78,8 @@ class SampledThreshold(Threshold):
         return np.asarray(np.minimum(room, self.settings.history), dtype=np.intp)
 
     def ahead(self, rows: Rows, errors: Floats) -> tuple[Limits, Floats]:
-        """See Threshold; the limit stands still up to the next refresh."""
-        in_force = (self.centre[rows], self.spread[rows], self.limit[rows])
-        return Limits(*(np.broadcast_to(one[:, None], errors.shape) for one in in_force)), errors
+        """See Threshold."""
+        return Limits(*(np.broadcast_to(one[:, None], errors.shape) for one in self.now(rows))), errors
 
     def remember(self, rows: Rows, counts: Rows, looked: Floats) -> None:
         """See Threshold."""
@@ -78,11 +87,8 @@ class SampledThreshold(Threshold):
         line, at = np.nonzero(place < counts[:, None])
         ring = (self.count[rows[line]].astype(np.intp) + at) % self.settings.history
         self.errors[rows[line], ring] = looked[line, at]
-        self.count[rows] += counts
-        past = self.count[rows] - self.settings.min_count
-        due = rows[(past >= 0) & (past % self.every == 0) & (counts > 0)]
-        if len(due):
-            self._refresh(due)
+        more = counts > 0
+        self._count_up(rows[more], self.count[rows[more]] + counts[more])
 
     def restart(self, rows: Rows, streak: Accumulator) -> None:
         """See Threshold."""
@@ -94,6 +100,14 @@ class SampledThreshold(Threshold):
     def remembered(self, rows: Rows) -> Floats:
         """See Threshold."""
         return np.minimum(self.count[rows], float(self.settings.history))
+
+    def _count_up(self, rows: Rows, count: Floats) -> None:
+        """Set what has been remembered of each row, and find its limit anew where that is due."""
+        self.count[rows] = count
+        past = count - self.settings.min_count
+        due = (past >= 0) & (past % self.every == 0)
+        if np.count_nonzero(due):
+            self._refresh(rows[due])
 
     def _refresh(self, rows: Rows) -> None:
         n = self.remembered(rows).astype(np.intp)
