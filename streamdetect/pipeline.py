@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from streamdetect.arrival import ArrivalClock
-from streamdetect.codecs import TopicRouter
 from streamdetect.core.readings import Outcome, Readings
-from streamdetect.errors import RejectedPayload
 from streamdetect.events import latent_vectors
 from streamdetect.failpoints import failpoint
-from streamdetect.gathering import Gathered, Join
-from streamdetect.logs import Sparingly
+from streamdetect.gathering import Gathering
 from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
@@ -30,10 +25,9 @@ if TYPE_CHECKING:
     from streamdetect.core.moments import Floats
     from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.events import Event
+    from streamdetect.gathering import Gathered
     from streamdetect.mqtt.inbox import Message
     from streamdetect.store import Entry
-
-log = logging.getLogger(__name__)
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
 _HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
@@ -78,35 +72,15 @@ class Pipeline:
             arrivals: what messages were stamped with.
         """
         self.assemblies = list(assemblies)
-        topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
-        self._router = TopicRouter(
-            [assembly.config.routing() for assembly in assemblies], cache=max(topics, 1000)
-        )
         known = [(kept or {}).get(assembly.name) for assembly in assemblies]
         self._labels = [one.labels if one else {} for one in known]
-        self._joins = [
-            Join.of(assembly, one.waiting if one else {})
-            for assembly, one in zip(assemblies, known, strict=True)
-        ]
-        self._decoders = [assembly.codec.decode for assembly in assemblies]
-        self._take_retained = take_retained
+        waiting = [one.waiting if one else {} for one in known]
+        self._gathering = Gathering(assemblies, waiting, take_retained=take_retained)
         self._arrivals = arrivals or ArrivalClock()
-        self._sparingly = Sparingly()
 
     def process(self, messages: Sequence[Message]) -> Processed:
         """Take in at least one message; one that cannot become a reading is counted, never raised."""
-        gathered = [Gathered() for _ in self.assemblies]
-        rejected: Counter[str] = Counter()
-        retained = 0
-        for message in messages:
-            if message.retain and not self._take_retained:
-                retained += 1
-                continue
-            try:
-                self._decode(message, gathered)
-            except RejectedPayload as error:
-                rejected[error.reason] += 1
-                self._say(message, error)
+        gathered, rejected, retained = self._gathering.gather(messages)
         accepted = len(messages) - retained - rejected.total()
         outcomes = {"accepted": accepted, "rejected": rejected.total(), "retained": retained}
         parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
@@ -160,19 +134,8 @@ class Pipeline:
                 labels=labels,
                 waiting=join.waiting() if join else {},
             )
-            for one, labels, join in zip(self.assemblies, self._labels, self._joins, strict=True)
+            for one, labels, join in zip(self.assemblies, self._labels, self._gathering.joins, strict=True)
         ]
-
-    def _decode(self, message: Message, gathered: Sequence[Gathered]) -> None:
-        arrival = message.arrival
-        for route in self._router.routes(message.topic):
-            at = route.detector
-            samples = self._decoders[at](message.payload, arrival)
-            if join := self._joins[at]:
-                route, samples = join(route, samples)  # noqa: PLW2901 - the route of the device, from here on
-                gathered[at].devices.pop(route.sensor, None)
-                gathered[at].devices[route.sensor] = None
-            gathered[at].take(route, samples, arrival)
 
     def _judge(self, at: int, gathered: Gathered) -> _Part:
         """Take one detector through its share of a batch."""
@@ -206,7 +169,7 @@ class Pipeline:
         """What the journal needs to know of readings that are not whole yet."""
         return [
             Waiting(assembly.name, join.changed(list(one.devices)))
-            for assembly, join, one in zip(self.assemblies, self._joins, gathered, strict=True)
+            for assembly, join, one in zip(self.assemblies, self._gathering.joins, gathered, strict=True)
             if join and one.devices
         ]
 
@@ -232,12 +195,6 @@ class Pipeline:
             encode(one, labels.get(one.sensor, {}), latents.get((one.sensor, one.time)))
             for one in transitions
         ]
-
-    def _say(self, message: Message, error: RejectedPayload) -> None:
-        allowed, held_back = self._sparingly.allows(error.reason)
-        if allowed:
-            more = f" ({held_back} more of this kind were not logged)" if held_back else ""
-            log.warning("rejected a message on %r: %s%s", message.topic, error, more)
 
 
 def _intake(

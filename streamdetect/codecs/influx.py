@@ -14,13 +14,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from streamdetect.codecs.numbers import bounded, from_text
-from streamdetect.codecs.samples import Sample
 from streamdetect.codecs.timestamps import not_ahead, time_parser
 from streamdetect.errors import RejectedPayload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from streamdetect.codecs.samples import Sample
     from streamdetect.codecs.settings import PayloadSettings
 
 # Possessive quantifiers (`++`, `*+`) never give back what they took: no input makes them slow.
@@ -78,11 +78,11 @@ class InfluxCodec:
             here = [(name, fields[key]) for name, key in self._places if key in fields]
             if not here:
                 raise RejectedPayload("field", "none of the configured values is there")
-            return [Sample(name, time, (self._number(field),)) for name, field in here]
+            return [(name, time, (self._number(field),)) for name, field in here]
         for name, key in self._places:
             if key not in fields:
                 raise RejectedPayload("field", f"{name!r} is not there")
-        return (Sample("", time, tuple(self._number(fields[key]) for _, key in self._places)),)
+        return (("", time, tuple(self._number(fields[key]) for _, key in self._places)),)
 
     def _number(self, field: re.Match[str]) -> float:
         text = field["number"]

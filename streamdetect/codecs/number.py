@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streamdetect.codecs.numbers import bounded
-from streamdetect.codecs.samples import Sample
 from streamdetect.errors import RejectedPayload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streamdetect.codecs.samples import Sample
     from streamdetect.codecs.settings import PayloadSettings
 
 
@@ -38,4 +38,4 @@ class NumberCodec:
             raise RejectedPayload("decode", f"not a number: {payload[:40]!r}") from error
         if b"_" in payload:  # Python reads 1_000
             raise RejectedPayload("decode", f"not a number: {payload[:40]!r}")
-        return (Sample("", arrival, (bounded(value),)),)
+        return (("", arrival, (bounded(value),)),)

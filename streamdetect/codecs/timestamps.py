@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 TimeFormat = Literal["s", "ms", "us", "ns", "rfc3339", "auto"]
 TIME_FORMATS: Final[tuple[str, ...]] = get_args(TimeFormat)
 
-_PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
-_EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()  # what an event can write back as a date
-_LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()  # what an event can write back as a date
+LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 def time_parser(time_format: TimeFormat) -> Callable[[object], float]:
@@ -44,12 +44,12 @@ def time_parser(time_format: TimeFormat) -> Callable[[object], float]:
         return _from_rfc3339
     if time_format == "auto":
         return _from_any
-    per_second = _PER_SECOND[time_format]
+    per_second = PER_SECOND[time_format]
 
     def parse(value: object) -> float:
         if type(value) is float or type(value) is int:  # as nearly always
             seconds = value / per_second
-            if _EARLIEST <= seconds <= _LATEST:
+            if EARLIEST <= seconds <= LATEST:
                 return seconds
         return _within(_number(value) / per_second, value)
 
@@ -99,7 +99,7 @@ def _from_any(value: object) -> float:
         number = _number(value)
     except RejectedPayload:
         return _from_rfc3339(value)
-    return _within(number / _PER_SECOND[_unit(number)], value)
+    return _within(number / PER_SECOND[_unit(number)], value)
 
 
 def _unit(number: float) -> str:
@@ -112,7 +112,7 @@ def _unit(number: float) -> str:
 
 
 def _within(seconds: float, value: object) -> float:
-    if _EARLIEST <= seconds <= _LATEST:
+    if EARLIEST <= seconds <= LATEST:
         return seconds
     hint = f"; in {_unit(seconds)} it would be a date" if abs(seconds) < 1e20 else ""  # noqa: PLR2004
     raise RejectedPayload("time", f"{value!r:.60} is outside the years 1 to 9999{hint}")

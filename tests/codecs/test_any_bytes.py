@@ -50,11 +50,11 @@ LINE = st.text(alphabet='m,=\\ "value10.5eitTfF-#\n', max_size=60)
 
 def check(payload, arrival):
     for reader in CODECS:
-        for sample in decoded(reader, payload, arrival):
-            assert len(sample.values) == reader.features
-            assert all(type(value) is float and abs(value) <= FLOAT32_MAX for value in sample.values)
-            assert math.isfinite(sample.time)
-            assert sample.time <= arrival + 300
+        for _, time, values in decoded(reader, payload, arrival):
+            assert len(values) == reader.features
+            assert all(type(value) is float and abs(value) <= FLOAT32_MAX for value in values)
+            assert math.isfinite(time)
+            assert time <= arrival + 300
 
 
 def decoded(reader, payload, arrival):
@@ -84,6 +84,25 @@ def test_any_json_near_the_expected_shape(document, arrival):
     check(orjson.dumps(document), arrival)
 
 
+def outcome(decode, payload):
+    try:
+        return decode(payload, 1.7e9)
+    except RejectedPayload as error:
+        return error.reason
+
+
+@settings(max_examples=300)
+@given(st.one_of(ITEM, st.lists(ITEM, max_size=2)))
+@example({"value": 1, "t": 1.7e9})
+@example({"value": 1.5, "t": True})
+@example({"value": 1.5, "t": 1.7e9 + 301})
+def test_the_short_way_to_one_value_is_the_long_one(document):
+    payload = orjson.dumps(document)
+    for time, time_format in ((None, None), *((("t", kind)) for kind in TIME_FORMATS)):
+        reader = codec(PayloadSettings(time=time, time_format=time_format))
+        assert outcome(reader.decode, payload) == outcome(reader._decode, payload)
+
+
 @given(LINE)
 def test_any_text_near_line_protocol(line):
     check(line.encode(), 1.7e9)
@@ -99,5 +118,5 @@ def test_any_text_as_value_and_time(text):
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 5e-324, FLOAT32_MAX, -FLOAT32_MAX, 2**53])
 def test_every_finite_float32_passes(number):
-    (sample,) = codec(PayloadSettings()).decode(orjson.dumps({"value": number}), 0.0)
-    assert sample.values == (number,)
+    ((_, _, values),) = codec(PayloadSettings()).decode(orjson.dumps({"value": number}), 0.0)
+    assert values == (number,)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamdetect.codecs import PayloadSettings, Sample, codec
+from streamdetect.codecs import PayloadSettings, codec
 from streamdetect.errors import RejectedPayload
 
 NOON = 1_714_564_800.0
@@ -33,25 +33,25 @@ def reason(text, **settings):
     ],
 )
 def test_a_line_is_a_reading_at_its_timestamp(line):
-    assert decode(line) == [Sample("", NOON, (21.5,))]
+    assert decode(line) == [("", NOON, (21.5,))]
 
 
 def test_integers_are_values_too():
-    assert decode("m value=-3i 0") == [Sample("", 0.0, (-3.0,))]
-    assert decode("m value=3u 0") == [Sample("", 0.0, (3.0,))]
+    assert decode("m value=-3i 0") == [("", 0.0, (-3.0,))]
+    assert decode("m value=3u 0") == [("", 0.0, (3.0,))]
 
 
 def test_the_timestamp_has_the_configured_precision_and_may_be_absent():
-    assert decode("m value=1 1714564800250", time_format="ms") == [Sample("", NOON + 0.25, (1.0,))]
-    assert decode("m value=1", arrival=5.0) == [Sample("", 5.0, (1.0,))]
+    assert decode("m value=1 1714564800250", time_format="ms") == [("", NOON + 0.25, (1.0,))]
+    assert decode("m value=1", arrival=5.0) == [("", 5.0, (1.0,))]
     assert reason("m value=1 1714564800", time_format="ms", max_future=-1e10) == "future"
     assert reason("m value=1 99999999999999999999", time_format="s") == "time"
 
 
 def test_several_lines_are_several_readings_of_one_series():
     assert decode("m,a=b value=1 0\nm,a=b value=2 1000000000\n") == [
-        Sample("", 0.0, (1.0,)),
-        Sample("", 1.0, (2.0,)),
+        ("", 0.0, (1.0,)),
+        ("", 1.0, (2.0,)),
     ]
     assert reason("m,a=b value=1 0\nm,a=c value=2 1000000000") == "series"
     assert reason("m value=1 0\nm value=2") == "time"
@@ -59,15 +59,15 @@ def test_several_lines_are_several_readings_of_one_series():
 
 def test_values_are_one_reading_or_a_sensor_each():
     values = {"t": "temp", "h": "rel hum"}
-    assert decode("m rel\\ hum=40i,temp=21.5 0", values=values) == [Sample("", 0.0, (21.5, 40.0))]
+    assert decode("m rel\\ hum=40i,temp=21.5 0", values=values) == [("", 0.0, (21.5, 40.0))]
     assert reason("m temp=21.5 0", values=values) == "field"
-    assert decode("m rel\\ hum=40i 0", values=values, fields="per_sensor") == [Sample("h", 0.0, (40.0,))]
+    assert decode("m rel\\ hum=40i 0", values=values, fields="per_sensor") == [("h", 0.0, (40.0,))]
     assert reason("m x=1 0", values=values, fields="per_sensor") == "field"
 
 
 def test_strings_are_numbers_only_when_so_set():
     assert reason('m value="21.5"') == "type"
-    assert decode('m value="21.5" 0', numeric_strings=True) == [Sample("", 0.0, (21.5,))]
+    assert decode('m value="21.5" 0', numeric_strings=True) == [("", 0.0, (21.5,))]
     assert reason('m value=""', numeric_strings=True) == "type"
 
 

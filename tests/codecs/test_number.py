@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamdetect.codecs import PayloadSettings, Sample, codec
+from streamdetect.codecs import PayloadSettings, codec
 from streamdetect.errors import RejectedPayload
 
 NUMBER = codec(PayloadSettings(format="number"))
@@ -22,7 +22,7 @@ NUMBER = codec(PayloadSettings(format="number"))
     ],
 )
 def test_a_bare_number_is_a_reading_at_its_arrival(payload, value):
-    assert NUMBER.decode(payload, 12.5) == (Sample("", 12.5, (value,)),)
+    assert NUMBER.decode(payload, 12.5) == (("", 12.5, (value,)),)
 
 
 @pytest.mark.parametrize(
