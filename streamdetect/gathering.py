@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -58,7 +57,7 @@ class Batch(NamedTuple):
     """What a batch of messages brought."""
 
     gathered: list[Gathered]  # by detector
-    rejected: Counter[str]  # messages by reason
+    rejected: dict[str, int]  # messages by reason
     retained: int  # messages that were dropped as such
 
 
@@ -84,24 +83,25 @@ class Gathering:
     def gather(self, messages: Sequence[Message]) -> Batch:
         """Take in messages; one that cannot become a reading is counted, never raised."""
         gathered = [Gathered() for _ in self._decoders]
-        rejected: Counter[str] = Counter()
+        rejected: dict[str, int] = {}
         retained = 0
+        decoders, routes, drop_retained = self._decoders, self._routes, self._drop_retained
         for message in messages:
-            if message.retain and self._drop_retained:
+            if message.retain and drop_retained:
                 retained += 1
                 continue
             arrival = message.arrival
             try:
-                for route in self._routes(message.topic):
+                for route in routes(message.topic):
                     at = route.detector
-                    samples = self._decoders[at](message.payload, arrival)
+                    samples = decoders[at](message.payload, arrival)
                     if join := self.joins[at]:
                         route, samples = join(route, samples)  # noqa: PLW2901 - of the device, from here on
                         gathered[at].devices.pop(route.sensor, None)
                         gathered[at].devices[route.sensor] = None
                     gathered[at].take(route, samples, arrival)
             except RejectedPayload as error:
-                rejected[error.reason] += 1
+                rejected[error.reason] = rejected.get(error.reason, 0) + 1
                 self._say(message, error)
         return Batch(gathered, rejected, retained)
 

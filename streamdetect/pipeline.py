@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from streamdetect.store import Entry
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
+_CARDINALITY = int(Outcome.CARDINALITY)
 _HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
 
 
@@ -81,13 +82,14 @@ class Pipeline:
     def process(self, messages: Sequence[Message]) -> Processed:
         """Take in at least one message; one that cannot become a reading is counted, never raised."""
         gathered, rejected, retained = self._gathering.gather(messages)
-        accepted = len(messages) - retained - rejected.total()
-        outcomes = {"accepted": accepted, "rejected": rejected.total(), "retained": retained}
+        refused = sum(rejected.values())
+        accepted = len(messages) - retained - refused
+        outcomes = {"accepted": accepted, "rejected": refused, "retained": retained}
         parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
         report = BatchReport(
             messages={outcome: count for outcome, count in outcomes.items() if count},
             rejected=rejected,
-            latencies=np.concatenate([np.empty(0), *(part.latencies for part in parts)]),
+            latencies=np.concatenate([part.latencies for part in parts] or [np.empty(0)]),
             last_arrival=messages[-1].arrival - self._arrivals.ahead,
             detectors=[part.report for part in parts],
         )
@@ -153,7 +155,7 @@ class Pipeline:
             detector=assembly.name,
             readings=verdicts.outcomes,
             windows=len(verdicts),
-            anomalous=int(verdicts.anomalous.sum()),
+            anomalous=int(np.count_nonzero(verdicts.anomalous)),
             transitions=[transition.kind for transition in verdicts.transitions],
             inference_seconds=took,
         )
@@ -202,10 +204,10 @@ def _intake(
 ) -> Intake | None:
     """What the journal needs to repeat this; None if nothing was taken in."""
     outcomes, readings = pushed.outcomes, pushed.readings
-    if not _HAS_EFFECT[outcomes].any():
+    if not np.count_nonzero(_HAS_EFFECT[outcomes]):
         return None
     # Late readings and duplicates stay: a sensor that is heard of is spared when others have to make room.
-    if (turned_away := outcomes == int(Outcome.CARDINALITY)).any():
+    if np.count_nonzero(turned_away := outcomes == _CARDINALITY):
         kept = np.flatnonzero(~turned_away)
         sensors = [readings.sensors[place] for place in kept.tolist()]
         readings = Readings(sensors, readings.times[kept], readings.values[kept])

@@ -122,23 +122,23 @@ def _ordinary(settings: PayloadSettings, otherwise: Decode) -> Decode | None:
     fetch, fetch_time = compile_path(places[0]), compile_path(settings.time) if settings.time else None
     per_second = PER_SECOND[time_format] if fetch_time else 1
     loads, max_payload, max_future = orjson.loads, settings.max_payload, settings.max_future
+    least, most = -FLOAT32_MAX, FLOAT32_MAX
+    refused = (orjson.JSONDecodeError, *_NOTHING_THERE)
 
     def decode(payload: bytes, arrival: float) -> Sequence[Sample]:
-        if len(payload) > max_payload:
-            return otherwise(payload, arrival)
-        try:
-            document = loads(payload)
-            value: Any = fetch(document)
-            time: Any = fetch_time(document) if fetch_time else arrival
-        except (orjson.JSONDecodeError, *_NOTHING_THERE):
-            return otherwise(payload, arrival)
-        if type(value) is int:
-            value = float(value)
-        if type(value) is float and (type(time) is float or type(time) is int):
-            time = time / per_second
-            in_range = -FLOAT32_MAX <= value <= FLOAT32_MAX and EARLIEST <= time <= LATEST
-            if in_range and time <= arrival + max_future:
-                return (("", time, (value,)),)
+        if len(payload) <= max_payload:
+            try:
+                document = loads(payload)
+                value: Any = fetch(document)
+                time: Any = fetch_time(document) if fetch_time else arrival
+            except refused:
+                return otherwise(payload, arrival)
+            if type(value) is int:
+                value = float(value)
+            if type(value) is float and (type(time) is float or type(time) is int) and least <= value <= most:
+                time = time / per_second
+                if EARLIEST <= time <= LATEST and time <= arrival + max_future:
+                    return (("", time, (value,)),)
         return otherwise(payload, arrival)
 
     return decode

@@ -92,8 +92,8 @@ class Detector:
         self.reconstruct = reconstruct
         self._size = 0  # rows that the columns have
         zeros, ones = (0.0,) * settings.features, (1.0,) * settings.features
-        self._offset = np.array([settings.scaling.offset or zeros])
-        self._scale = np.array([settings.scaling.scale or ones])
+        self._offset = np.array(settings.scaling.offset or zeros)
+        self._scale = np.array(settings.scaling.scale or ones)
 
     def __len__(self) -> int:
         return len(self.sensors)
@@ -107,11 +107,11 @@ class Detector:
         """Take readings into the windows of their sensors."""
         try:
             rows, evicted = self.sensors.find(readings.sensors), list[Transition]()
-            index = np.arange(len(rows))
         except KeyError:
             rows, evicted = self._admit(readings)
-            index = np.flatnonzero(rows >= 0)
-        outcomes = np.full(len(rows), CARDINALITY, dtype=np.uint8)
+        outcomes = np.empty(len(rows), dtype=np.uint8)
+        outcomes.fill(CARDINALITY)
+        (index,) = (rows >= 0).nonzero()
         grid = Grid(rows[index])
         accepted = self.state.windows.accept(grid, readings.times[index])
         outcomes[index] = accepted.outcomes
@@ -284,9 +284,9 @@ class Detector:
         raw = due.windows[:, :, : self.settings.features]
         if self.state.scale:
             laid = self.state.scale.advance(grid.rows, grid.lay(values), grid.counts)
-            windows = scaled(raw, *(grid.read(part)[due.index] for part in laid))
+            windows = scaled(raw, *(grid.read(part)[due.index, None] for part in laid))
         elif self.settings.scaling.kind == "window":
-            windows = scaled(raw, *window_scale(raw, due.lengths))
+            windows = scaled(raw, *(part[:, None] for part in window_scale(raw, due.lengths)))
         else:
             windows = scaled(raw, self._offset, self._scale)
         if self.settings.min_steps:

@@ -21,7 +21,8 @@ class Grid:
     __slots__ = ("_counts", "_line", "_place", "rows", "width")
 
     def __init__(self, rows: Rows) -> None:
-        ordered = np.sort(rows)
+        ordered = rows.copy()
+        ordered.sort()
         if not np.count_nonzero(ordered[1:] == ordered[:-1]):
             self.rows, self.width = rows, 1
             self._counts = self._line = self._place = None

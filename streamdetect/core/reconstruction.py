@@ -41,9 +41,9 @@ def reconstruction_errors(
         real = None if real is None else real[:, -1:]
     size = np.ascontiguousarray(np.square(difference) if metric == "mse" else np.abs(difference))
     if real is None:
-        by_feature = size.mean(axis=2)
+        by_feature = np.add.reduce(size, axis=2) / size.shape[2]  # as mean(), for half its price
         _make_finite(by_feature)
-        return by_feature.mean(axis=1), by_feature
+        return np.add.reduce(by_feature, axis=1) / by_feature.shape[1], by_feature
     counted = np.ascontiguousarray(real.transpose(0, 2, 1))
     size[~counted] = 0.0
     counts = counted.sum(axis=2)
@@ -54,5 +54,5 @@ def reconstruction_errors(
 
 def _make_finite(errors: NDArray[np.float64]) -> None:
     """Put MAX_ERROR in the place of what is no number."""
-    if not np.isfinite(errors).all():  # a fifth of the price of looking for what to replace
+    if np.count_nonzero(np.isfinite(errors)) < errors.size:  # far cheaper than looking for what to replace
         np.nan_to_num(errors, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)

@@ -48,10 +48,10 @@ def spread_floor(centre: Floats) -> Floats:
 
 
 def scaled(windows: Floats, offset: Floats, scale: Floats) -> NDArray[np.float32]:
-    """(M, T, F) raw → (M, T, F) float32; offset and scale are (M or 1, F)."""
-    moved = windows - offset[:, None, :]
-    moved /= scale[:, None, :]
-    return np.clip(moved, -SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
+    """(M, T, F) raw → (M, T, F) float32; offset and scale are (M, 1, F) or (F,)."""
+    moved = windows - offset
+    moved /= scale
+    return moved.clip(-SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
 
 
 def window_scale(windows: Floats, lengths: Rows) -> tuple[Floats, Floats]:

@@ -35,7 +35,12 @@ class Due:
 
     windows: Floats  # (M, T, F) raw; what is before the last `lengths` steps means nothing
     index: Rows  # (M,) the readings that completed them
-    lengths: Rows  # (M,) real steps, T in a full window
+    held: Rows  # (M,) readings since the window last restarted
+
+    @property
+    def lengths(self) -> Rows:
+        """Real steps, (M,): T in a full window."""
+        return np.minimum(self.held, self.windows.shape[1])
 
 
 class Windows(Columns):
@@ -78,9 +83,9 @@ class Windows(Columns):
     def _accept_one(self, rows: Rows, times: Floats) -> Accepted:
         """The same for one reading of each sensor."""
         before = self.last_time[rows]
-        later = times > before
         self.last_time[rows] = np.maximum(before, times)
-        outcomes = np.full(len(rows), ACCEPTED, dtype=np.uint8)
+        later = times > before
+        outcomes = np.zeros(len(rows), dtype=np.uint8)  # ACCEPTED
         if np.count_nonzero(later) < len(rows):
             outcomes[~later] = LATE
             outcomes[times == before] = DUPLICATE
@@ -101,7 +106,7 @@ class Windows(Columns):
         held = grid.read(filled)
         due = np.flatnonzero(self._is_due(held))
         line, place = grid.where()
-        return Due(slices[line[due], place[due] + 1], due, np.minimum(held[due], steps))
+        return Due(slices[line[due], place[due] + 1], due, held[due])
 
     def _push_one(self, rows: Rows, values: Floats, gaps: NDArray[np.bool_]) -> Due:
         """The same for one reading of each sensor."""
@@ -112,10 +117,10 @@ class Windows(Columns):
         held = self.filled[rows] + 1
         held[gaps] = 1
         self.filled[rows] = held
-        due = np.flatnonzero(self._is_due(held))
+        (due,) = self._is_due(held).nonzero()
         if len(due) < len(rows):
             windows, held = windows.take(due, axis=0), held[due]
-        return Due(windows, due, np.minimum(held, self.time_steps))
+        return Due(windows, due, held)
 
     def _is_due(self, held: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which readings complete a window to judge, by how many the window then holds."""
