@@ -159,7 +159,8 @@ class BlockHistory(Columns):
             for new, there in zip(ends, old, strict=True)
         )
         pooled = _pooled(Moments(*held), ends.mean)
-        return Moments(*(np.column_stack(parts) for parts in zip(now, pooled, strict=True)))
+        both = zip(now, pooled, strict=True)
+        return Moments(*(np.concatenate([first[:, None], rest], axis=1) for first, rest in both))
 
     def _keep(self, rows: Rows, counts: Rows, looked: Stretch) -> None:
         """Take in the first counts[u] values, and seal the blocks that they fill."""

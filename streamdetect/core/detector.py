@@ -309,17 +309,16 @@ class Detector:
         busy = self.state.incidents.busy[grid.rows]
         if not np.count_nonzero(busy) and not np.count_nonzero(ruling.anomalous):
             return []
-        laid, counts = grid.lay(ruling.anomalous, fill=False), grid.counts.tolist()
-        order = grid.lay(np.arange(len(verdicts)))
+        anomalous, order = grid.lay(ruling.anomalous, fill=False), grid.lay(np.arange(len(verdicts)))
+        (lines,) = (busy | anomalous.any(axis=1)).nonzero()
+        taken = (part[lines].tolist() for part in (grid.rows, grid.counts, order, anomalous))
         found: list[tuple[int, list[Transition]]] = []
-        for line in np.flatnonzero(busy | laid.any(axis=1)).tolist():
-            places = order[line, : counts[line]].tolist()
+        for row, count, places, which in zip(*taken, strict=True):
 
             def judged(at: int, places: list[int] = places) -> Judged:
                 return verdicts.judged(places[at], regime_changed=bool(ruling.regime_changed[places[at]]))
 
-            anomalous = laid[line, : counts[line]].tolist()
-            steps = self.state.incidents.step(int(grid.rows[line]), anomalous, judged)
+            steps = self.state.incidents.step(row, which[:count], judged)
             found.extend((places[at], done) for at, done in steps)
         found.sort(key=lambda item: item[0])
         return [transition for _, done in found for transition in done]

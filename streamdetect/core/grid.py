@@ -27,20 +27,22 @@ class Grid:
             self.rows, self.width = rows, 1
             self._counts = self._line = self._place = None
             return
-        order = np.argsort(rows, kind="stable")  # five times the price of a sort
-        ordered = rows[order]
-        first = np.empty(len(rows), dtype=bool)
-        first[:1] = True
+        places = np.arange(len(rows))
+        bits = len(rows).bit_length()
+        keys = (rows << bits) | places  # sorting them takes a fifth of the time of a stable argsort
+        keys.sort()
+        order = keys & ((1 << bits) - 1)
+        first = np.ones(len(rows), dtype=bool)
         np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-        starts = np.flatnonzero(first)
+        (starts,) = first.nonzero()
         self.rows = ordered[starts]  # (U,)
-        self._counts = np.diff(starts, append=len(rows))
+        self._counts = np.empty_like(starts)
+        np.subtract(starts[1:], starts[:-1], out=self._counts[:-1])
+        self._counts[-1] = len(rows) - starts[-1]
         self.width = int(self._counts.max())
         line = np.cumsum(first) - 1
-        self._line = np.empty(len(rows), dtype=np.intp)
-        self._line[order] = line
-        self._place = np.empty(len(rows), dtype=np.intp)
-        self._place[order] = np.arange(len(rows)) - starts[line]
+        self._line, self._place = np.empty_like(places), np.empty_like(places)
+        self._line[order], self._place[order] = line, places - starts[line]
 
     @property
     def counts(self) -> Rows:

@@ -95,18 +95,21 @@ class Judge(Columns):
         anomalous = errors > limits.threshold
         changed = np.zeros(len(rows), dtype=bool)
         self._calm(rows, ~anomalous)
-        if np.count_nonzero(anomalous):
-            hit = np.flatnonzero(anomalous)
-            normal = np.flatnonzero(~anomalous)
-            self.threshold.append(rows[normal], errors[normal])
-            changed[hit] = self._anomalous(rows[hit], errors[hit], Limits(*(part[hit] for part in limits)))
-        else:
+        if not np.count_nonzero(anomalous):
             self.threshold.append(rows, errors)
+            return Ruling(errors, *limits, anomalous, changed)
+        if self.guard:
+            self.threshold.append(rows, np.where(anomalous, self._guarded(errors, limits), errors))
+        else:
+            self.threshold.append(rows[~anomalous], errors[~anomalous])
+        changed[anomalous] = self._go_on(rows[anomalous], errors[anomalous])
         return Ruling(errors, *limits, anomalous, changed)
 
     def _judge_all(self, grid: Grid, errors: Floats) -> Ruling:
         """Any number of errors of each row, in rounds."""
         smooth = self._smooth(grid, errors)
+        if (ruling := self._judge_at_once(grid, smooth)) is not None:
+            return ruling
         blank = np.full(smooth.shape, np.nan)
         no = np.zeros(smooth.shape, dtype=bool)
         ruling = Ruling(smooth, blank, blank.copy(), blank.copy(), no, no.copy())
@@ -114,6 +117,20 @@ class Judge(Columns):
         while len(lines := np.flatnonzero(done < grid.counts)):
             done[lines] = self._round(grid, ruling, lines, done[lines])
         return ruling
+
+    def _judge_at_once(self, grid: Grid, smooth: Floats) -> Ruling | None:
+        """The same in one look ahead, as usual; None, and nothing is done, where it takes more."""
+        rows, counts = grid.rows, grid.counts
+        most = max(LOOK // len(rows), LEAST_LOOK)
+        if grid.width > most or np.count_nonzero(self.threshold.room(rows) < counts):
+            return None
+        limits, sums = self.threshold.ahead(rows, smooth)
+        above = smooth > limits.threshold
+        if np.count_nonzero(above):
+            return None
+        self.threshold.remember(rows, counts, sums)
+        self._calm(rows, counts)
+        return Ruling(smooth, *limits, above, np.zeros_like(above))
 
     def _smooth_one(self, rows: Rows, errors: Floats) -> Floats:
         """The mean of the last n errors of each row, of which these (U,) are the newest, or of all there are.
@@ -129,7 +146,7 @@ class Judge(Columns):
         newest = np.empty_like(past)
         newest[:, :-1], newest[:, -1] = past[:, 1:], errors
         self.raw[rows] = newest
-        total = sum_in_order(past)
+        total = sum_in_order(np.ascontiguousarray(past.T))
         total += errors
         total /= np.minimum(seen, most)
         return total
@@ -143,11 +160,10 @@ class Judge(Columns):
         if most == 1:
             return laid
         joined = np.concatenate([self.raw.take(rows, axis=0), laid], axis=1)
-        total = np.zeros_like(laid)
-        for back in range(most):
-            total += joined[:, back : back + grid.width]
+        windows = joined.take(np.arange(most)[:, None] + np.arange(grid.width), axis=1)  # (U, n, L)
+        total = sum_in_order(windows.swapaxes(0, 1))
         newest = grid.counts[:, None] + np.arange(most - 1)
-        self.raw[rows] = np.take_along_axis(joined, newest, axis=1)
+        self.raw[rows] = joined[np.arange(len(rows))[:, None], newest]
         total /= np.minimum(seen, most)
         return total
 
@@ -168,8 +184,11 @@ class Judge(Columns):
         hit = np.flatnonzero(normal < take)
         if len(hit):
             end[hit] = normal[hit] + 1
-            here = Limits(*(part[hit, normal[hit]] for part in limits))
-            changed = hit[self._anomalous(rows[hit], errors[hit, normal[hit]], here)]
+            here = hit, normal[hit]
+            if self.guard:
+                known = Limits(*(part[here] for part in limits))
+                self.threshold.append(rows[hit], self._guarded(errors[here], known))
+            changed = hit[self._go_on(rows[hit], errors[here])]
             ruling.regime_changed[lines[changed], (start + normal)[changed]] = True
         written = ahead < end[:, None]
         at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
@@ -186,10 +205,12 @@ class Judge(Columns):
         if np.count_nonzero(streak):
             self.streak.clear(rows[(calm >= self.calm_after) & (streak > 0)])
 
-    def _anomalous(self, rows: Rows, errors: Floats, limits: Limits) -> NDArray[np.bool_]:
-        """Remember one anomalous error (U,) of each row as far as allowed; returns whose regime changes."""
-        if self.guard:
-            self.threshold.append(rows, np.minimum(errors, limits.mean + self.guard * limits.sigma))
+    def _guarded(self, errors: Floats, limits: Limits) -> Floats:
+        """What may be remembered of anomalous errors (U,)."""
+        return np.minimum(errors, limits.mean + self.guard * limits.sigma)
+
+    def _go_on(self, rows: Rows, errors: Floats) -> NDArray[np.bool_]:
+        """Go on with the streaks of rows with one anomalous error (U,) each; returns whose regime changes."""
         self.calm[rows] = 0
         changed: NDArray[np.bool_] = self.streak.append(rows, errors) >= self.regime_after
         if np.count_nonzero(changed):

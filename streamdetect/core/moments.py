@@ -109,11 +109,10 @@ def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Momen
 
 
 def sum_in_order(values: Floats) -> Floats:
-    """The sum of each line of (U, n), added up from left to right.
+    """The sum over the first axis of (n, ..., L), whose last axis is contiguous, added up one by one.
 
-    numpy sums a line pairwise, but line after line as it should: a twentieth of the price of a cumsum.
+    numpy does so for sums side by side, at a twentieth of the price of a cumsum. Where there is only one, it
+    would add it up pairwise, which gives other last bits.
     """
-    if len(values) == 1:
-        return np.cumsum(values, axis=1)[:, -1]
-    total: Floats = np.ascontiguousarray(values.T).sum(axis=0)
+    total: Floats = np.cumsum(values, axis=0)[-1] if values[0].size == 1 else values.sum(axis=0)
     return total

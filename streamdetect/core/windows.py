@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from .columns import Columns
 from .readings import Outcome
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from .moments import Floats
 
 # Plain numbers: numpy takes ten times as long over a member of an enumeration.
-ACCEPTED, DUPLICATE, LATE = int(Outcome.ACCEPTED), int(Outcome.DUPLICATE), int(Outcome.LATE)
+DUPLICATE, LATE = int(Outcome.DUPLICATE), int(Outcome.LATE)
 
 
 class Accepted(NamedTuple):
@@ -67,46 +66,42 @@ class Windows(Columns):
 
     def accept(self, grid: Grid, times: Floats) -> Accepted:
         """Judge the times (N,) of a batch and move the clocks of its sensors on."""
-        if grid.width == 1:
-            return self._accept_one(grid.rows, times)
-        laid = grid.lay(times, -np.inf)
-        before = np.concatenate([self.last_time[grid.rows][:, None], laid], axis=1)
-        np.maximum.accumulate(before, axis=1, out=before)
-        self.last_time[grid.rows] = before[:, -1]
-        before = before[:, :-1]
-        outcomes = np.where(laid > before, ACCEPTED, LATE).astype(np.uint8)
-        outcomes[laid == before] = DUPLICATE
-        # A first reading follows -inf, which is a gap only where gaps count at all.
-        gaps = (laid > before) & (laid - before > self.max_gap)
-        return Accepted(grid.read(outcomes), grid.read(gaps))
-
-    def _accept_one(self, rows: Rows, times: Floats) -> Accepted:
-        """The same for one reading of each sensor."""
+        rows = grid.rows
         before = self.last_time[rows]
-        self.last_time[rows] = np.maximum(before, times)
+        if grid.width == 1:
+            self.last_time[rows] = np.maximum(before, times)
+        else:
+            newest = np.concatenate([before[:, None], grid.lay(times, -np.inf)], axis=1)
+            np.maximum.accumulate(newest, axis=1, out=newest)
+            self.last_time[rows] = newest[:, -1]
+            before = grid.read(newest)
         later = times > before
-        outcomes = np.zeros(len(rows), dtype=np.uint8)  # ACCEPTED
-        if np.count_nonzero(later) < len(rows):
+        outcomes = np.zeros(len(times), dtype=np.uint8)  # ACCEPTED
+        if np.count_nonzero(later) < len(times):
             outcomes[~later] = LATE
             outcomes[times == before] = DUPLICATE
+        # A first reading follows -inf, which is a gap only where gaps count at all.
         return Accepted(outcomes, later & (times - before > self.max_gap))
 
     def push(self, grid: Grid, values: Floats, gaps: NDArray[np.bool_]) -> Due:
         """Take in accepted readings; values (N, F), gaps (N,)."""
         if grid.width == 1:
             return self._push_one(grid.rows, values, gaps)
-        steps, places = self.time_steps, np.arange(grid.width)
-        joined = np.concatenate([self.buffer[grid.rows], grid.lay(values)], axis=1)
-        slices = sliding_window_view(joined, steps, axis=1).transpose(0, 1, 3, 2)  # (U, L + 1, T, F)
-        restart = np.maximum.accumulate(np.where(grid.lay(gaps, fill=False), places, -1), axis=1)
-        filled = np.where(restart >= 0, places - restart, self.filled[grid.rows][:, None] + places) + 1
-        lines = np.arange(len(grid.rows))
+        places, features = np.arange(grid.width), values.shape[1:]
+        joined = np.concatenate([self.buffer.take(grid.rows, axis=0), grid.lay(values)], axis=1)
+        lines, steps = np.arange(len(grid.rows)), np.arange(self.time_steps)
+        flat, begin = joined.reshape(-1, *features), lines * joined.shape[1]
+        filled = self.filled[grid.rows][:, None] + places + 1
+        if np.count_nonzero(gaps):
+            restart = np.maximum.accumulate(np.where(grid.lay(gaps, fill=False), places, -1), axis=1)
+            filled = np.where(restart >= 0, places - restart + 1, filled)
         self.filled[grid.rows] = filled[lines, grid.counts - 1]
-        self.buffer[grid.rows] = slices[lines, grid.counts]
+        self.buffer[grid.rows] = flat.take((begin + grid.counts)[:, None] + steps, axis=0)
         held = grid.read(filled)
-        due = np.flatnonzero(self._is_due(held))
+        (due,) = self._is_due(held).nonzero()
         line, place = grid.where()
-        return Due(slices[line[due], place[due] + 1], due, held[due])
+        first = (begin[line] + place + 1)[due]
+        return Due(flat.take(first[:, None] + steps, axis=0), due, held[due])
 
     def _push_one(self, rows: Rows, values: Floats, gaps: NDArray[np.bool_]) -> Due:
         """The same for one reading of each sensor."""
