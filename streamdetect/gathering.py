@@ -75,8 +75,12 @@ class Gathering:
         topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
         routings = [assembly.config.routing() for assembly in assemblies]
         self._routes = TopicRouter(routings, cache=max(topics, 1000)).routes
-        self._decoders = [assembly.codec.decode for assembly in assemblies]
         self.joins = [Join.of(*one) for one in zip(assemblies, waiting, strict=True)]
+        codecs = [assembly.codec for assembly in assemblies]
+        self._decoders = [codec.decode for codec in codecs]
+        self._one_readers = [
+            None if join else codec.read_one for codec, join in zip(codecs, self.joins, strict=True)
+        ]
         self._drop_retained = not take_retained
         self._sparingly = Sparingly()
 
@@ -85,25 +89,37 @@ class Gathering:
         gathered = [Gathered() for _ in self._decoders]
         rejected: dict[str, int] = {}
         retained = 0
-        decoders, routes, drop_retained = self._decoders, self._routes, self._drop_retained
+        routes, one_readers, drop_retained = self._routes, self._one_readers, self._drop_retained
         for message in messages:
             if message.retain and drop_retained:
                 retained += 1
                 continue
-            arrival = message.arrival
             try:
                 for route in routes(message.topic):
-                    at = route.detector
-                    samples = decoders[at](message.payload, arrival)
-                    if join := self.joins[at]:
-                        route, samples = join(route, samples)  # noqa: PLW2901 - of the device, from here on
-                        gathered[at].devices.pop(route.sensor, None)
-                        gathered[at].devices[route.sensor] = None
-                    gathered[at].take(route, samples, arrival)
+                    into, read_one = gathered[route.detector], one_readers[route.detector]
+                    if not read_one or not (reading := read_one(message.payload, message.arrival)):
+                        self._decode(message, route, into)
+                        continue
+                    moment, value = reading
+                    # Here and not in a method: its call would be a tenth of what a message costs so far.
+                    into.sensors.append(route.sensor)
+                    into.times.append(moment)
+                    into.values.append(value)
+                    into.arrivals.append(message.arrival)
+                    if route.labels:
+                        into.labels[route.sensor] = route.labels
             except RejectedPayload as error:
                 rejected[error.reason] = rejected.get(error.reason, 0) + 1
                 self._say(message, error)
         return Batch(gathered, rejected, retained)
+
+    def _decode(self, message: Message, route: Route, into: Gathered) -> None:
+        samples = self._decoders[route.detector](message.payload, message.arrival)
+        if join := self.joins[route.detector]:
+            route, samples = join(route, samples)  # the route of the device, from here on
+            into.devices.pop(route.sensor, None)
+            into.devices[route.sensor] = None
+        into.take(route, samples, message.arrival)
 
     def _say(self, message: Message, error: RejectedPayload) -> None:
         allowed, held_back = self._sparingly.allows(error.reason)

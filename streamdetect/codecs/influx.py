@@ -42,6 +42,8 @@ _ESCAPED: Final = re.compile(r"\\([,= ])")
 class InfluxCodec:
     """Reads values and timestamps out of lines of one series."""
 
+    read_one = None
+
     def __init__(self, settings: PayloadSettings) -> None:
         self.features = len(settings.features)
         self._settings = settings

@@ -22,10 +22,8 @@ from streamdetect.errors import RejectedPayload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streamdetect.codecs.samples import Sample
+    from streamdetect.codecs.samples import ReadOne, Sample
     from streamdetect.codecs.settings import PayloadSettings
-
-    Decode = Callable[[bytes, float], Sequence[Sample]]
 
 _NOTHING_THERE: Final = (KeyError, IndexError, TypeError)
 _NUMBER: Final = re.compile(r"-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
@@ -48,11 +46,14 @@ class JsonCodec:
             whole = self._together if len(self._places) > 1 else self._single
             self._read = self._partial if settings.partial else whole
         self._fetch_first = self._places[0][1]
-        self.decode: Decode = _ordinary(settings, self._decode) or self._decode
-        """See Codec. Raises RejectedPayload: `size`, `empty`, `decode`, `field`, `type`, `nonfinite`, `time`
-        or `future`."""
+        self.read_one = _one_reader(settings)
 
-    def _decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
+    def decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
+        """Read the samples of one payload; `arrival` is Unix seconds.
+
+        Raises:
+            RejectedPayload: `size`, `empty`, `decode`, `field`, `type`, `nonfinite`, `time` or `future`.
+        """
         if len(payload) > self._max_payload:
             raise RejectedPayload("size", f"{len(payload)} bytes, {self._max_payload} allowed")
         try:
@@ -111,10 +112,10 @@ class JsonCodec:
         return samples
 
 
-def _ordinary(settings: PayloadSettings, otherwise: Decode) -> Decode | None:
-    """Make a `decode` without detours for one value, and a time that is a number; None for other settings.
+def _one_reader(settings: PayloadSettings) -> ReadOne | None:
+    """Make the short way for one value, and a time that is a number or that of arrival.
 
-    It takes what is in order. Whatever else there may be in a payload, or wrong with it, is for `otherwise`.
+    It takes what is in order and rejects nothing: all else is for `decode`.
     """
     places, time_format = list(settings.places.values()), settings.resolved_time_format
     if len(places) > 1 or settings.per_sensor or settings.partial or time_format not in PER_SECOND:
@@ -123,25 +124,26 @@ def _ordinary(settings: PayloadSettings, otherwise: Decode) -> Decode | None:
     per_second = PER_SECOND[time_format] if fetch_time else 1
     loads, max_payload, max_future = orjson.loads, settings.max_payload, settings.max_future
     least, most = -FLOAT32_MAX, FLOAT32_MAX
-    refused = (orjson.JSONDecodeError, *_NOTHING_THERE)
+    not_in_order = (orjson.JSONDecodeError, *_NOTHING_THERE)
 
-    def decode(payload: bytes, arrival: float) -> Sequence[Sample]:
-        if len(payload) <= max_payload:
-            try:
-                document = loads(payload)
-                value: Any = fetch(document)
-                time: Any = fetch_time(document) if fetch_time else arrival
-            except refused:
-                return otherwise(payload, arrival)
-            if type(value) is int:
-                value = float(value)
-            if type(value) is float and (type(time) is float or type(time) is int) and least <= value <= most:
-                time = time / per_second
-                if EARLIEST <= time <= LATEST and time <= arrival + max_future:
-                    return (("", time, (value,)),)
-        return otherwise(payload, arrival)
+    def read_one(payload: bytes, arrival: float) -> tuple[float, float] | None:
+        if len(payload) > max_payload:
+            return None
+        try:
+            document = loads(payload)
+            value: Any = fetch(document)
+            time: Any = fetch_time(document) if fetch_time else arrival
+        except not_in_order:
+            return None
+        if type(value) is int:
+            value = float(value)
+        if type(value) is float and (type(time) is float or type(time) is int) and least <= value <= most:
+            time = time / per_second
+            if EARLIEST <= time <= LATEST and time <= arrival + max_future:
+                return time, value
+        return None
 
-    return decode
+    return read_one
 
 
 def _time_of_arrival(_document: object, arrival: float) -> float:

@@ -18,6 +18,7 @@ class NumberCodec:
     """Reads one decimal number, with or without blanks around it; a unit behind it is no number."""
 
     features = 1
+    read_one = None
 
     def __init__(self, settings: PayloadSettings) -> None:
         self._max_payload = settings.max_payload

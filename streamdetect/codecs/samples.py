@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ field: which of the topic's sensors it is; empty unless each value is a sensor o
 time: Unix seconds.
 values: F numbers, none larger than a float32 can hold; NaN = missing, where that is allowed.
 
-A NamedTuple would take five times as long to make, a tenth of all that a message costs beside the model.
+A NamedTuple would take five times as long to make.
 """
+
+ReadOne = Callable[[bytes, float], tuple[float, float] | None]
+"""(payload, arrival) to (time, value), for a payload with one value and nothing wrong; None for any other."""
 
 
 class Codec(Protocol):
@@ -41,7 +45,12 @@ class Codec(Protocol):
         """Numbers in each sample's `values`."""
         ...
 
-    def decode(self, payload: bytes, arrival: float, /) -> Sequence[Sample]:
+    @property
+    def read_one(self) -> ReadOne | None:
+        """A short way for the usual payload, which gives what `decode` gives; None where there is none."""
+        ...
+
+    def decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
         """Read at least one sample; `arrival` is Unix seconds.
 
         A payload is taken whole or not at all: one bad value rejects every sample beside it.

@@ -115,3 +115,13 @@ def test_a_partial_reading_has_nan_where_a_value_is_absent_or_null():
     assert [value != value for value in values] == [False, True, True]  # noqa: PLR0124 - NaN
     with pytest.raises(RejectedPayload, match="none of the configured values"):
         decode(b'{"x": 1}', 5.0)
+
+
+def test_the_short_way_takes_what_is_in_order_and_leaves_the_rest():
+    read_one = codec(PayloadSettings(time="t", time_format="ms")).read_one
+    assert read_one(b'{"value": 21, "t": 5000}', 5.0) == (5.0, 21.0)
+    texts = b'{"value": "21", "t": 5000}', b'{"value": 21, "t": "5000"}'
+    for payload in (b"", b"[]", b"{}", *texts, b" " * 70_000):
+        assert read_one(payload, 5.0) is None
+    assert codec(PayloadSettings(values=THREE)).read_one is None
+    assert codec(PayloadSettings(time="t", time_format="auto")).read_one is None
