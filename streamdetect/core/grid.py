@@ -18,14 +18,14 @@ class Grid:
     A batch in which no sensor occurs twice, the usual case live, is one column in arrival order.
     """
 
-    __slots__ = ("_counts", "_line", "_place", "rows", "width")
+    __slots__ = ("_at", "_counts", "_line", "_place", "rows", "width")
 
     def __init__(self, rows: Rows) -> None:
         ordered = rows.copy()
         ordered.sort()
         if not np.count_nonzero(ordered[1:] == ordered[:-1]):
             self.rows, self.width = rows, 1
-            self._counts = self._line = self._place = None
+            self._at = self._counts = self._line = self._place = None
             return
         places = np.arange(len(rows))
         bits = len(rows).bit_length()
@@ -43,6 +43,7 @@ class Grid:
         line = np.cumsum(first) - 1
         self._line, self._place = np.empty_like(places), np.empty_like(places)
         self._line[order], self._place[order] = line, places - starts[line]
+        self._at = self._line * self.width + self._place  # of all places, line after line
 
     @property
     def counts(self) -> Rows:
@@ -51,17 +52,17 @@ class Grid:
 
     def lay(self, items: NDArray[Any], fill: object = 0) -> NDArray[Any]:
         """(N, ...) in arrival order → (U, L, ...); places past a line's end hold `fill`."""
-        if self._line is None:
+        if self._at is None:
             return items[:, None]
-        laid = np.full((len(self.rows), self.width, *items.shape[1:]), fill, dtype=items.dtype)
-        laid[self._line, self._place] = items
-        return laid
+        laid = np.full((len(self.rows) * self.width, *items.shape[1:]), fill, dtype=items.dtype)
+        laid[self._at] = items
+        return laid.reshape(-1, self.width, *items.shape[1:])
 
     def read(self, laid: NDArray[Any]) -> NDArray[Any]:
         """(U, L, ...) → (N, ...) in arrival order."""
-        if self._line is None:
+        if self._at is None:
             return laid[:, 0]
-        return laid[self._line, self._place]
+        return laid.reshape(-1, *laid.shape[2:]).take(self._at, axis=0)
 
     def where(self) -> tuple[Rows, Rows]:
         """The line and the place of each item, (N,) each."""

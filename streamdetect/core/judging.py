@@ -146,7 +146,7 @@ class Judge(Columns):
         newest = np.empty_like(past)
         newest[:, :-1], newest[:, -1] = past[:, 1:], errors
         self.raw[rows] = newest
-        total = sum_in_order(np.ascontiguousarray(past.T))
+        total = sum_in_order(past.T)
         total += errors
         total /= np.minimum(seen, most)
         return total

@@ -109,10 +109,11 @@ def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Momen
 
 
 def sum_in_order(values: Floats) -> Floats:
-    """The sum over the first axis of (n, ..., L), whose last axis is contiguous, added up one by one.
+    """The sum over the first axis of (n, ...), added up one by one.
 
-    numpy does so for sums side by side, at a twentieth of the price of a cumsum. Where there is only one, it
-    would add it up pairwise, which gives other last bits.
+    numpy does so for sums that lie side by side, at a twentieth of the price of a cumsum. Where there is only
+    one, it would add it up pairwise, which gives other last bits.
     """
-    total: Floats = np.cumsum(values, axis=0)[-1] if values[0].size == 1 else values.sum(axis=0)
+    single = values[0].size == 1
+    total: Floats = np.cumsum(values, axis=0)[-1] if single else np.ascontiguousarray(values).sum(axis=0)
     return total

@@ -74,7 +74,7 @@ class Windows(Columns):
             newest = np.concatenate([before[:, None], grid.lay(times, -np.inf)], axis=1)
             np.maximum.accumulate(newest, axis=1, out=newest)
             self.last_time[rows] = newest[:, -1]
-            before = grid.read(newest)
+            before = grid.read(newest[:, :-1])
         later = times > before
         outcomes = np.zeros(len(times), dtype=np.uint8)  # ACCEPTED
         if np.count_nonzero(later) < len(times):
