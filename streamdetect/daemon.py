@@ -172,7 +172,7 @@ class Daemon:
         self._notifier.ready(self.status())
 
     def _take(self, idle_wait: float) -> None:
-        """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
+        """Process one batch if what comes of it can be kept, commit when it is time, send what may go."""
         batch, committer = self.config.batch, self._committer
         self.edge.need_answers(needed=self.outbox.full)
         if committer.failure or self.outbox.full:
@@ -182,17 +182,22 @@ class Daemon:
             messages = self.inbox.take(
                 batch.max_batch, committer.patience(batch.max_wait), committer.patience(idle_wait)
             )
-        if messages:
-            processed = self.pipeline.process(messages)
+        processed = self.pipeline.process(messages) if messages else None
+        if processed:
             committer.take(messages, processed.entries, processed.events)
-            self.metrics.observe(processed.report)
-            for observe in self._observers:
-                observe(processed)
         committer.turn(lull=not messages)
+        self.outbox.drain(self.edge)
+        if processed:
+            self._observe(processed)
+
+    def _observe(self, processed: Processed) -> None:
+        """Tell everybody of a batch; its events are on their way by now."""
+        self.metrics.observe(processed.report)
+        for observe in self._observers:
+            observe(processed)
 
     def _look_after(self) -> None:
         """Everything that is not about one batch."""
-        self.outbox.drain(self.edge)
         self._subscriptions.turn()
         if self._reloading:
             self._reloading = False
