@@ -129,10 +129,10 @@ class DetectorConfig(Section):
     """Sensor id from the template's names, like {site}/{sensor}; without it, the whole topic."""
     bundle: Annotated[str, Field(min_length=1)] = "general"
     """A bundle's directory, or general for the one that comes along."""
-    runtime: Literal["onnx", "tensorflow"] = "onnx"
-    """What runs the model: the compiled graph, or TensorFlow itself."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-    """Of the model."""
+    runtime: Literal["onnx", "openvino", "tensorflow"] = "onnx"
+    """What runs the model: the compiled graph in ONNX Runtime or OpenVINO, or TensorFlow itself."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Of the model; 0: one for each core, at most 4."""
     payload: PayloadConfig = PayloadConfig()
     """How a payload is read."""
     join: JoinConfig | None = None

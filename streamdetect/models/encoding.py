@@ -47,7 +47,7 @@ def export_encoder(
     encoder = _up_to(model, layer)
     run = compile_graph(encoder if compiled is None else _up_to(compiled, layer), directory / ENCODER)
     size = int(encoder.output_shape[1])
-    graph = BatchedRun(run, (size,), ONNX_BATCH, padded=False)
+    graph = BatchedRun(run, (size,), ONNX_BATCH)
     return Encoder(layer=layer, size=size, graph_difference=difference(encoder, graph, windows))
 
 

@@ -1,12 +1,12 @@
-"""What runs the autoencoder: the compiled graph in ONNX Runtime, or Keras in TensorFlow.
+"""What runs the autoencoder: the compiled graph in ONNX Runtime or OpenVINO, or Keras in TensorFlow.
 
-Both take (M, T, F) float32 windows for any M >= 1, and so does the encoder's graph; all are meant for one
+All take (M, T, F) float32 windows for any M >= 1, and so does the encoder's graph; all are meant for one
 caller at a time.
 
-ONNX Runtime on one thread gives each row the same bits whatever the batch it came in (measured for all six
-architectures, batches of 1 to 512), so how a stream is cut into batches cannot be seen in a verdict.
-TensorFlow's kernels treat the last rows of a block in their own way: there a row differs by up to 5e-7 with
-its place in the batch.
+ONNX Runtime on one thread gives each row the same bits whatever the batch it came in (measured for all seven
+architectures, batches of 1 to 512), so how a stream is cut into batches cannot be seen in a verdict. OpenVINO
+does so from two rows on, and is asked when it is loaded. TensorFlow's kernels treat the last rows of a block
+in their own way: there a row differs by up to 5e-7 with its place in the batch.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import importlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from streamdetect.errors import BundleError, StreamdetectError
 
 from .manifest import ENCODER, KERAS, ONNX
+from .openvino import openvino_graph
 from .tensorflow import load_model, load_tensorflow
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     Run = Callable[[Windows], Windows]
     Encode = Callable[[Windows], NDArray[np.float32]]
 
-Runtime = Literal["onnx", "tensorflow"]
+Runtime = Literal["onnx", "openvino", "tensorflow"]
 
 # How it is used is nobody's business. Without the variable, the import itself makes a database of events and
 # a device id below ~/.cache; the call holds back the events of versions that do not know the variable.
@@ -48,41 +49,52 @@ onnxruntime = importlib.import_module("onnxruntime")
 onnxruntime.disable_telemetry_events()
 
 ONNX_BATCH = 128  # rows; past this a stacked LSTM falls out of the cache and is 15 % slower
+LEAST_PART = 8  # rows; to hand a part over to another thread takes 80 µs, a stacked LSTM 20 µs a row
+MOST_THREADS = 4  # where it is left to us; past that they wait for Python more than they compute
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
+_OPENVINO_SIZES = (2, 3, 8, 17, 64)  # rows of batches that have to agree with one of ONNX_BATCH
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
 
 
 class BatchedRun:
-    """Runs windows in batches of at most `size` rows; `padded` fills each batch up to it with zeros.
+    """Runs windows in batches of at most `size` rows; one of fewer than `least` is filled up with zeros.
 
     `shape` is that of what comes of one window.
 
-    With several `threads` batches are run side by side, for which `run` has to be fit. On two cores that
-    was a quarter faster than to have the runtime divide the work inside each operator, and every row keeps
-    its bits.
+    With several `threads` a batch is cut into parts of at least `LEAST_PART` rows that are run side by side,
+    for which `run` has to be fit. On two cores that was a quarter faster than to have the runtime divide the
+    work inside each operator, and every row keeps its bits.
     """
 
     def __init__(
-        self, run: Run, shape: tuple[int, ...], size: int, *, padded: bool, threads: int = 1
+        self, run: Run, shape: tuple[int, ...], size: int, *, least: int = 1, threads: int = 1
     ) -> None:
-        self._run, self._shape, self._size, self._padded = run, shape, size, padded
+        self._run, self._shape, self._size, self._least = run, shape, size, least
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="model") if threads > 1 else None
 
     def __call__(self, windows: Windows) -> Windows:
         """(M, T, F) scaled -> (M, *shape)."""
         windows = np.ascontiguousarray(windows, dtype=np.float32)
-        size = self._size if self._padded else max(1, min(self._size, -(-len(windows) // self._threads)))
-        if not self._padded and 0 < len(windows) <= size:
+        threads = max(1, min(self._threads, len(windows) // LEAST_PART))
+        size = self._part_size(len(windows), threads)
+        if self._least <= len(windows) <= size:
             return self._run(windows)
         made = np.empty((len(windows), *self._shape), dtype=np.float32)
         starts = iter(range(0, len(windows), size))  # each start is for whoever is free first
         work = partial(self._work, windows, made, size, starts)
-        others = [self._pool.submit(work) for _ in range(self._threads - 1)] if self._pool else []
+        others = [self._pool.submit(work) for _ in range(threads - 1)] if self._pool else []
         work()
         for other in others:
             other.result()
         return made
+
+    def _part_size(self, rows: int, threads: int) -> int:
+        """Rows of a part, so that every thread gets as many parts."""
+        if self._least == self._size:
+            return self._size
+        rounds = -(-rows // (threads * self._size))
+        return max(1, -(-rows // (threads * max(1, rounds))))
 
     def _work(self, windows: Windows, made: Windows, size: int, starts: Iterator[int]) -> None:
         for start in starts:
@@ -90,9 +102,9 @@ class BatchedRun:
             made[start : start + len(part)] = self._part(part)
 
     def _part(self, part: Windows) -> Windows:
-        if not self._padded or len(part) == self._size:
+        if len(part) >= self._least:
             return self._run(part)
-        whole = np.zeros((self._size, *part.shape[1:]), dtype=np.float32)
+        whole = np.zeros((self._least, *part.shape[1:]), dtype=np.float32)
         whole[: len(part)] = part
         return self._run(whole)[: len(part)]
 
@@ -100,12 +112,17 @@ class BatchedRun:
 def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -> Reconstruct:
     """Load a bundle's model into a runtime, and run it once.
 
+    Args:
+        bundle: whose model.
+        runtime: what runs it.
+        threads: how many at a time; 0: one for each core that we may use, at most `MOST_THREADS`.
+
     Raises:
         BundleError: the model file does not load, or does not have the manifest's shape.
-        StreamdetectError: `runtime` is "tensorflow" and TensorFlow is not installed.
+        StreamdetectError: the runtime is not installed, or its rows depend on their batch on this machine.
     """
     window = bundle.manifest.time_steps, len(bundle.manifest.features)
-    return _load(bundle, KERAS if runtime == "tensorflow" else ONNX, window, threads)
+    return _load(bundle, runtime, KERAS if runtime == "tensorflow" else ONNX, window, threads)
 
 
 def encoder(bundle: Bundle, size: int, threads: int = 1) -> Encode:
@@ -114,16 +131,14 @@ def encoder(bundle: Bundle, size: int, threads: int = 1) -> Encode:
     Raises:
         BundleError: the file does not load, or does not give vectors of `size`.
     """
-    return _load(bundle, ENCODER, (size,), threads)
+    return _load(bundle, "onnx", ENCODER, (size,), threads)
 
 
-def _load(bundle: Bundle, name: str, shape: tuple[int, ...], threads: int) -> BatchedRun:
+def _load(bundle: Bundle, runtime: Runtime, name: str, shape: tuple[int, ...], threads: int) -> BatchedRun:
     """One model file in its runtime, giving `shape` for each window."""
-    padded = name == KERAS
-    runtime, load = ("tensorflow", keras_file) if padded else ("onnx", onnx_graph)
-    size = TENSORFLOW_BATCH if padded else ONNX_BATCH
+    threads = threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    load, size, rows = _RUNTIMES[runtime]
     window = bundle.manifest.time_steps, len(bundle.manifest.features)
-    rows = size if padded else 1
     content = bundle.model_bytes(name)
     try:
         run = load(content, window, threads)
@@ -137,7 +152,7 @@ def _load(bundle: Bundle, name: str, shape: tuple[int, ...], threads: int) -> Ba
         raise BundleError(
             f"{bundle.path / name}: must give {(rows, *shape)} for {(rows, *window)}, got {got}"
         )
-    return BatchedRun(run, shape, size, padded=padded, threads=1 if padded else threads)
+    return BatchedRun(run, shape, size, least=rows, threads=1 if runtime == "tensorflow" else threads)
 
 
 def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:
@@ -169,6 +184,23 @@ def keras_file(content: bytes, window: tuple[int, int], threads: int) -> Run:
     return keras_model(load_model(content), window)
 
 
+def _openvino(content: bytes, window: tuple[int, int], threads: int) -> Run:
+    """The compiled graph in OpenVINO.
+
+    Raises:
+        StreamdetectError: OpenVINO is not installed, or its rows depend on their batch on this machine.
+    """
+    run = openvino_graph(content, threads)
+    windows = np.random.default_rng(0).normal(size=(ONNX_BATCH, *window)).astype(np.float32)
+    whole = run(windows)
+    for size in _OPENVINO_SIZES:
+        if not np.array_equal(run(windows[:size]), whole[:size]):
+            raise StreamdetectError(
+                "runtime: must be onnx on this machine: in OpenVINO a window's error depends on its batch"
+            )
+    return run
+
+
 def keras_model(model: Model, window: tuple[int, int]) -> Run:
     """A Keras model as a function compiled for one shape, (64, T, F): it cannot grow by being traced anew."""
     tensorflow = load_tensorflow()
@@ -183,3 +215,18 @@ def keras_model(model: Model, window: tuple[int, int]) -> Run:
         return rebuilt
 
     return run
+
+
+class _Loaded(NamedTuple):
+    """How a runtime is loaded and fed."""
+
+    load: Callable[[bytes, tuple[int, int], int], Run]
+    size: int  # rows of a batch at most
+    least: int  # and at least
+
+
+_RUNTIMES: dict[Runtime, _Loaded] = {
+    "onnx": _Loaded(onnx_graph, ONNX_BATCH, 1),
+    "openvino": _Loaded(_openvino, ONNX_BATCH, 2),
+    "tensorflow": _Loaded(keras_file, TENSORFLOW_BATCH, TENSORFLOW_BATCH),
+}

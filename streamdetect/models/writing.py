@@ -92,7 +92,7 @@ def export(model: Model, directory: Path, compiled: Model | None = None) -> Reco
     window = tuple(model.input_shape[1:])
     with _quiet():
         bare.save(directory / KERAS)
-    return BatchedRun(compile_graph(compiled or bare, directory / ONNX), window, ONNX_BATCH, padded=False)
+    return BatchedRun(compile_graph(compiled or bare, directory / ONNX), window, ONNX_BATCH)
 
 
 def compile_graph(model: Model, path: Path) -> Run:
@@ -121,7 +121,9 @@ def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:
         BundleError: further than `TOLERANCE`.
     """
     shape = tuple(model.output_shape[1:])
-    reference = BatchedRun(keras_model(model, windows.shape[1:]), shape, TENSORFLOW_BATCH, padded=True)
+    reference = BatchedRun(
+        keras_model(model, windows.shape[1:]), shape, TENSORFLOW_BATCH, least=TENSORFLOW_BATCH
+    )
     largest = magnitude = 0.0
     for start in range(0, len(windows), ONNX_BATCH):
         part = windows[start : start + ONNX_BATCH]

@@ -19,7 +19,7 @@ command -v mosquitto > /dev/null || missing+=(mosquitto)
 mapfile -t -O "${#missing[@]}" missing < <(venv_package)
 install_packages "${missing[@]}"
 
-if ! "$venv/bin/python" -c 'import onnx, river, streamdetect, tensorflow' 2> /dev/null; then
+if ! "$venv/bin/python" -c 'import onnx, openvino, river, streamdetect, tensorflow' 2> /dev/null; then
     make_venv
     install_extras bench,train
 fi

@@ -93,7 +93,7 @@ batch: {inbox: 5}
         ("detectors: {name: a}", "detectors: must be a list"),
         ("detectors: [{topics: sensors/#}]", "detectors[0].topics: must be a list, got 'sensors/#'"),
         ("detectors: [{topics: []}]", "detectors[0].topics: must have at least 1 entry"),
-        ("detectors: [{threads: 0}]", "detectors[0].threads: must be >= 1, got 0"),
+        ("detectors: [{threads: -1}]", "detectors[0].threads: must be >= 0, got -1"),
         (
             "detectors: [{payload: {values: {'a b': x}}}]",
             "detectors[0].payload.values.a b: must match [A-Za-z0-9_.-]{1,64}, got 'a b'",

@@ -56,7 +56,7 @@ def test_every_architecture_has_an_encoder(tmp_path, name, latent):
     assert (encoder.layer, encoder.size) == ("latent", latent or own)
 
     run = onnx_graph((tmp_path / "encoder.onnx").read_bytes(), (10, 2), 1)
-    encode = BatchedRun(run, (encoder.size,), ONNX_BATCH, padded=False)
+    encode = BatchedRun(run, (encoder.size,), ONNX_BATCH)
     expected = keras.Model(model.input, model.get_layer("latent").output).predict(windows, verbose=0)
     assert np.allclose(encode(windows), expected.reshape(70, -1), atol=1e-5)
     rows = [encode(windows[at : at + 1]) for at in range(len(windows))]

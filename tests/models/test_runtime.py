@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from streamdetect.core.reconstruction import reconstruction_errors
+from streamdetect.errors import StreamdetectError
+from streamdetect.models import runtime
 from streamdetect.models.bundle import GENERAL, Bundle
+from streamdetect.models.runtime import BatchedRun
 
 ROWS = 1200
 
@@ -54,10 +57,36 @@ def test_nothing_in_nothing_out(bundle, windows):
     assert bundle.reconstructor()(windows[:0]).shape == (0, *windows.shape[1:])
 
 
-@pytest.mark.parametrize("threads", [2, 3, 50])
-def test_more_threads_give_the_same_bits(bundle, windows, one_by_one, threads):
-    many = np.concatenate([windows] * 4)
-    assert np.array_equal(bundle.reconstructor(threads=threads)(many), np.concatenate([one_by_one] * 4))
+@pytest.mark.parametrize("threads", [0, 2, 3, 50])
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 129, 4 * ROWS])
+def test_more_threads_give_the_same_bits(bundle, windows, one_by_one, threads, rows):
+    many = np.concatenate([windows] * 4)[:rows]
+    expected = np.concatenate([one_by_one] * 4)[:rows]
+    assert np.array_equal(bundle.reconstructor(threads=threads)(many), expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "threads", "sizes"),
+    [
+        (7, 2, [7]),
+        (15, 2, [15]),
+        (16, 2, [8, 8]),
+        (300, 1, [100, 100, 100]),
+        (300, 2, [75] * 4),
+        (512, 3, [86] * 5 + [82]),
+    ],
+)
+def test_every_thread_gets_as_many_parts(rows, threads, sizes):
+    seen = []
+
+    def run(windows):
+        seen.append(len(windows))
+        return windows
+
+    windows = np.random.default_rng(3).normal(size=(rows, 4, 1)).astype(np.float32)
+    made = BatchedRun(run, (4, 1), 128, threads=threads)(windows)
+    assert sorted(seen, reverse=True) == sizes
+    assert np.array_equal(made, windows)
 
 
 def test_tensorflow_gives_the_same_errors(bundle, windows, one_by_one):
@@ -108,3 +137,54 @@ except StreamdetectError as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "pip install 'streamdetect[train]'" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def in_openvino(bundle):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    return bundle.reconstructor("openvino")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 31, 32, 33, 127, 128, 129, 200, 512, ROWS])
+def test_in_openvino_a_row_has_the_same_bits_in_every_batch(windows, in_openvino, size):
+    parts = [in_openvino(windows[start : start + size]) for start in range(0, ROWS, size)]
+    assert np.array_equal(np.concatenate(parts), in_openvino(windows))
+
+
+def test_openvino_gives_the_same_errors(windows, one_by_one, in_openvino):
+    errors, _ = reconstruction_errors(windows, in_openvino(windows), "mae")
+    expected, _ = reconstruction_errors(windows, one_by_one, "mae")
+    assert np.allclose(errors, expected, rtol=1e-4, atol=0)
+
+
+def test_openvino_on_more_threads_gives_the_same_bits(bundle, windows, in_openvino):
+    assert np.array_equal(bundle.reconstructor("openvino", 3)(windows), in_openvino(windows))
+
+
+def test_rows_that_depend_on_their_batch_are_refused(bundle, monkeypatch):
+    def graph(_content, _threads):
+        return lambda windows: windows + np.float32(len(windows) % 5)
+
+    monkeypatch.setattr(runtime, "openvino_graph", graph)
+    with pytest.raises(StreamdetectError, match="must be onnx on this machine"):
+        bundle.reconstructor("openvino")
+
+
+def test_openvino_leaves_no_trace_at_home(tmp_path):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    script = """
+import sys
+from streamdetect.models.bundle import Bundle
+Bundle.load("general").reconstructor("openvino")
+assert "openvino_telemetry" not in sys.modules
+"""
+    foreign = ("CI", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    subprocess.run([sys.executable, "-c", script], env=environment | {"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_without_openvino_it_is_said_how_to_get_it(bundle, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(StreamdetectError, match=r"pip install 'streamdetect\[openvino\]'"):
+        bundle.reconstructor("openvino")
