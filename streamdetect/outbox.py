@@ -76,11 +76,15 @@ class Outbox:
         self._settle(edge.completed())
         if time.monotonic() < self._pause_until:
             return
+        handed_over = False
         while self._waiting:
             number, event = self._waiting[0]
             if not edge.publish(number, event.topic, event.payload, qos=self._qos):
-                return
+                break
             self._sent[number] = self._waiting.popleft()
+            handed_over = True
+        if handed_over:
+            edge.give_way()
 
     def _settle(self, deliveries: Sequence[Delivery]) -> None:
         retry = []

@@ -13,6 +13,7 @@ import logging
 import random
 import select
 import socket
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -38,8 +39,8 @@ _LASTING = 3.0  # s; a shorter connection, as with two clients of one id, length
 class Connection:
     """Connects, reads, writes and reconnects until told to stop; `run` is the thread's body.
 
-    The main thread sets `stale`, `filters`, `needs_answers` and `stop_by`, appends to `acks`, and calls
-    `wake`. It may read the rest.
+    The main thread sets `stale`, `filters`, `needs_answers` and `stop_by`, appends to `acks`, clears
+    `handed_over`, and calls `wake`. It may read the rest.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Connection:
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
         self.needs_answers = False  # to publications, before anything more is acknowledged
+        self.handed_over = threading.Event()  # set whenever what was left for this thread has been sent
         self.connect_failures = 0
         self.faults = 0  # exceptions inside paho, each of which cost a connection
         self.last_sign = time.monotonic()
@@ -193,6 +195,7 @@ class Connection:
             if self._session.filters != self.filters:
                 self._session.subscribe(self.filters, self.stale)
             self._publications.send(self._client)
+        self.handed_over.set()
 
     def _say_goodbye(self, poll: select.poll, stop_by: float) -> None:
         """Finish what is underway, leave `offline` behind and disconnect.

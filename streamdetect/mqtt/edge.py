@@ -16,6 +16,8 @@ from streamdetect.mqtt.connection import Connection
 from streamdetect.mqtt.publications import Publication, Publications
 from streamdetect.mqtt.session import Session
 
+_GIVE_WAY = 0.001  # s
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
@@ -109,8 +111,17 @@ class MqttEdge:
             return False
         if not self._publications.submit(Publication(token, topic, payload, qos, retain)):
             return False
+        self._connection.handed_over.clear()
         self._connection.wake()
         return True
+
+    def give_way(self) -> None:
+        """Let the network thread send what was handed over to it, for at most a millisecond.
+
+        Otherwise it gets its turn only once this thread lets go of the interpreter, as a rule when the model
+        runs on the next batch.
+        """
+        self._connection.handed_over.wait(_GIVE_WAY)
 
     def need_answers(self, *, needed: bool) -> None:
         """Say whether the main thread takes no more messages until publications are answered.

@@ -137,6 +137,25 @@ def test_hooks_run_after_every_connect(mosquitto, edge, until):
     until(lambda: one.completed() or len(calls) == 2, "the hook")
 
 
+def test_events_are_on_their_way_before_the_main_thread_goes_on(mosquitto, edge, monkeypatch):
+    monkeypatch.setattr("streamdetect.mqtt.edge._GIVE_WAY", 60.0)  # however slow the machine
+    one, _ = edge(mosquitto())
+    outbox = Outbox(limit=1000, qos=1)
+    outbox.add([Event(f"id{number}", "out/x", b"1") for number in range(10)])
+    outbox.drain(one)
+    publications = one._publications
+    assert not publications._submitted
+    assert len(publications._in_flight) + len(publications._finished) == 10
+
+
+def test_nobody_is_waited_for_who_does_not_take_what_waits(mosquitto, edge, monkeypatch):
+    one, _ = edge(mosquitto())
+    monkeypatch.setattr(one._connection, "wake", lambda: None)
+    assert one.publish("a", "out/x", b"1")
+    one.give_way()  # comes back, or the test runs out of time
+    assert one.unfinished == 1
+
+
 @pytest.mark.parametrize("restarts", [(), (100, 200)], ids=["no restart", "two restarts"])
 def test_the_outbox_delivers_everything(mosquitto, edge, until, tmp_path, restarts):
     broker = mosquitto("persistence true", "autosave_on_changes true", "autosave_interval 1")
