@@ -51,20 +51,19 @@ def run(args: Namespace) -> int:
     out(f"machine    {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     for at, assembly in enumerate(assemble(config)):
         alone = model_rate(assembly)
-        judged, received = rates(config, at, args.sensors, args.turns)
+        judged, received, cost = rates(config, at, args.sensors, args.turns)
         # At the worst: the network thread runs beside the model, and beside nothing else.
         whole, asked = 1 / (1 / received + 1 / judged), args.sensors / args.every
+        cost += 1 / received
         manifest = assembly.bundle.manifest
         shape = f"{manifest.model_name}, windows of {manifest.time_steps} x {len(manifest.features)}"
         out(f"\n{assembly.name}: bundle {assembly.config.bundle} ({shape})\n")
         out(f"  model alone      {alone:>12,.0f} windows/s\n")
-        out(
-            f"  decode to verdict{judged:>12,.0f} readings/s on one core, {judged / alone:.0%} of the model\n"
-        )
+        out(f"  decode to verdict{judged:>12,.0f} readings/s, {judged / alone:.0%} of the model\n")
         out(f"  receive          {received:>12,.0f} messages/s at QoS {config.mqtt.qos}, in bulk, no TLS\n")
-        out(f"  both, in turns   {whole:>12,.0f} messages/s on one core\n")
-        out(f"  {args.sensors:,} sensors, a reading every {args.every:g} s: {asked / whole:.1%} of a core\n")
-        out(f"  half a core carries {whole * args.every / 2:,.0f} such sensors\n")
+        out(f"  both, in turns   {whole:>12,.0f} messages/s, which cost {cost * 1e6:.1f} µs of a core each\n")
+        out(f"  {args.sensors:,} sensors, a reading every {args.every:g} s: {asked * cost:.1%} of a core\n")
+        out(f"  half a core carries {args.every / cost / 2:,.0f} such sensors\n")
     return 0
 
 
@@ -73,11 +72,17 @@ def model_rate(assembly: Assembly) -> float:
     settings = assembly.detector.settings
     shape = MODEL_WINDOWS, settings.time_steps, settings.features
     windows = np.random.default_rng(SEED).normal(size=shape).astype(np.float32)
-    return MODEL_WINDOWS / min(_timed(assembly.detector.reconstruct, windows) for _ in range(5))
+    reconstruct = assembly.detector.reconstruct
+    return MODEL_WINDOWS / min(_timed(reconstruct, windows) for _ in range(5))
 
 
-def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, float]:
-    """Readings a second through the pipeline of one detector, its windows full, and into the inbox."""
+def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, float, float]:
+    """How fast one detector's pipeline is, its windows full.
+
+    Returns:
+        Readings a second through it, messages a second into the inbox, and seconds of a core, of all threads
+        together, that a reading takes in the pipeline.
+    """
     one = config.model_copy(update={"detectors": config.detectors[at : at + 1]})
     (assembly,) = assemble(one)
     pipeline = Pipeline([assembly])
@@ -90,7 +95,10 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
         pipeline.process(messages[start : start + size])
     rest = messages[warm_up * sensors :]
     batches = [rest[start : start + size] for start in range(0, len(rest), size)]
-    return len(rest) / sum(_timed(pipeline.process, batch) for batch in batches), receiving_rate(config, rest)
+    began = time.process_time()
+    took = sum(_timed(pipeline.process, batch) for batch in batches)
+    cost = (time.process_time() - began) / len(rest)
+    return len(rest) / took, receiving_rate(config, rest), cost
 
 
 class Payload:
