@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 PROBATION_SHARE, PROBATION_MOST = 0.15, 750
 """The part of a file that the benchmark lets a detector learn from, and does not score."""
+SPACECRAFT_INTERVAL, SERVER_INTERVAL = 60.0, 300.0
+"""Seconds, nominal: neither of the two collections has times.
+
+Hundman et al., "Detecting Spacecraft Anomalies Using LSTMs and Nonparametric Dynamic Thresholding" (KDD 2018)
+took the telemetry together by the minute; the longest tests are 8,640 readings, six days of that. Li et al.,
+"Multivariate Time Series Anomaly Detection and Interpretation using Hierarchical Inter-Metric and Temporal
+Embedding" (KDD 2021) had a reading of each server every 5 minutes; its 12,960 are 45 days of that.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +40,6 @@ class Case:
     name: str
     recording: Recording  # the whole stream
     normal: int  # its first readings, which are not scored
-    timed: bool  # its times are real ones
 
     def per_feature(self) -> list[Recording]:
         """Each feature as a sensor of its own."""
@@ -46,9 +53,8 @@ class Case:
 
     @property
     def scored_days(self) -> float:
-        """Length of the scored part; NaN where no times are known."""
-        times = self.recording.times[self.normal :]
-        return float(np.ptp(times)) / 86400.0 if self.timed else math.nan
+        """Length of the scored part."""
+        return float(np.ptp(self.recording.times[self.normal :])) / 86400.0
 
 
 def nab(data: Path) -> list[Case]:
@@ -57,7 +63,7 @@ def nab(data: Path) -> list[Case]:
     paths = sorted((root / "data").glob("*/*.csv"))
     recordings = read(paths, Layout(labels=root / "windows.json"))
     return [
-        Case(path.relative_to(root / "data").as_posix(), recording, probation(len(recording)), timed=True)
+        Case(path.relative_to(root / "data").as_posix(), recording, probation(len(recording)))
         for path, recording in zip(paths, recordings, strict=True)
     ]
 
@@ -73,7 +79,10 @@ def smap_msl(data: Path) -> list[Case]:
     archive = root / "telemetry.npz"
     normal = {one.sensor: one for one in read([archive], Layout(arrays="*__train"))}
     tests = read([archive], Layout(arrays="*__test", labels=root / "labels.json"))
-    return [_joined(test.sensor, normal[test.sensor].values, test.values, test.labels) for test in tests]
+    return [
+        _joined(test.sensor, SPACECRAFT_INTERVAL, normal[test.sensor].values, test.values, test.labels)
+        for test in tests
+    ]
 
 
 def asd(data: Path) -> list[Case]:
@@ -82,28 +91,38 @@ def asd(data: Path) -> list[Case]:
     for path in sorted((data / "asd_dev").glob("*.npz")):
         with np.load(path, allow_pickle=False) as arrays:
             parts = arrays["train"], arrays["test"], arrays["test_label"].astype(bool)
-        cases.append(_joined(path.stem, *parts))
+        cases.append(_joined(path.stem, SERVER_INTERVAL, *parts))
     return cases
 
 
-def _joined(name: str, normal: NDArray[Any], scored: NDArray[Any], labels: NDArray[np.bool_] | None) -> Case:
+def _joined(
+    name: str, interval: float, normal: NDArray[Any], scored: NDArray[Any], labels: NDArray[np.bool_] | None
+) -> Case:
     values = np.concatenate([normal, scored]).astype(np.float64)
     values = values.reshape(len(values), -1)
     marked = np.zeros(len(values), dtype=np.bool_)
     marked[len(normal) :] = labels
     features = tuple(f"value_{at + 1}" for at in range(values.shape[1]))
-    times = np.arange(len(values), dtype=np.float64)
-    return Case(name, Recording(name, name, times, values, features, marked), len(normal), timed=False)
+    times = interval * np.arange(len(values))
+    return Case(name, Recording(name, name, times, values, features, marked), len(normal))
 
 
 def quiet(data: Path) -> list[Case]:
     """Rooms and a water circuit in normal operation: every alarm is a false one."""
-    rooms = read(sorted((data / "opensmarthome").glob("*.csv")))
-    bench = read([data / "skab_normal" / "anomaly-free.csv"], Layout(per_column=True))
     return [
-        Case(one.sensor, replace(one, labels=np.zeros(len(one), np.bool_)), probation(len(one)), timed=True)
-        for one in [*rooms, *bench]
+        Case(one.sensor, replace(one, labels=np.zeros(len(one), np.bool_)), probation(len(one)))
+        for one in [*rooms(data), *test_bench(data)]
     ]
+
+
+def rooms(data: Path) -> list[Recording]:
+    """Temperature, humidity and brightness of the rooms of a flat, about every 10 minutes."""
+    return read(sorted((data / "opensmarthome").glob("*.csv")))
+
+
+def test_bench(data: Path) -> list[Recording]:
+    """Eight channels of a water circuit, each a sensor of its own, every second."""
+    return read([data / "skab_normal" / "anomaly-free.csv"], Layout(per_column=True))
 
 
 DATA_SETS: Mapping[str, Callable[[Path], list[Case]]] = {

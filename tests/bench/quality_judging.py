@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from streamdetect.backtest.evaluation import Counts, events, runs
 from streamdetect.backtest.running import backtest
 from streamdetect.core.detector import Detector
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.thresholds import ThresholdSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from quality_data import Case
     from quality_errors import Scored
 
     from streamdetect.backtest.results import SensorResult
-    from streamdetect.core.incidents import IncidentSettings
-    from streamdetect.core.thresholds import ThresholdSettings
     from streamdetect.core.verdicts import Pushed
 
     Floats = NDArray[np.float64]
     Range = tuple[int, int]
+
+Settings = TypeVar("Settings", ThresholdSettings, IncidentSettings)
 
 
 class Recorded(Detector):
@@ -52,9 +54,10 @@ class Tally:
     """What the incidents on the scored part of one case, or of several together, come to."""
 
     events: Counts
+    prompt: Counts  # the same, where an incident finds by the windows up to its opening only
     alarms: tuple[int, ...]  # readings of the case at which one opens; () when added up
     readings: int
-    days: float  # NaN where no times are known
+    days: float
     unlabelled: int  # readings outside the labelled ranges
     open_outside: int  # of these, in an open incident
     windows: int
@@ -63,6 +66,7 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.events + other.events,
+            self.prompt + other.prompt,
             (),
             self.readings + other.readings,
             self.days + other.days,
@@ -71,6 +75,12 @@ class Tally:
             self.windows + other.windows,
             self.seconds + other.seconds,
         )
+
+
+def changed(settings: Settings, changes: Mapping[str, float | str]) -> Settings:
+    """The same with those of the changes that it has a field for."""
+    known: dict[str, type] = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
+    return replace(settings, **{name: known[name](value) for name, value in changes.items() if name in known})
 
 
 def judge(
@@ -83,20 +93,22 @@ def judge(
     labels = case.recording.labels
     if labels is None:
         raise ValueError(f"{case.name}: must have labels")
-    opened, covered, is_open = [], [], np.zeros(len(labels), dtype=np.bool_)
+    opened, covered, prompt, is_open = [], [], [], np.zeros(len(labels), dtype=np.bool_)
     for result in results:
         for at, span, lasting in _incidents(result, case.normal):
             opened.append(at)
             covered.append(span)
+            prompt.append((span[0], at + 1))
             is_open[slice(*lasting)] = True
+    known = [(start, end) for start, end in runs(labels) if end > case.normal]
     outside = ~labels
     outside[: case.normal] = False
-    days = case.scored_days
     return Tally(
-        events=events(covered, [(start, end) for start, end in runs(labels) if end > case.normal]),
+        events=events(covered, known),
+        prompt=events(prompt, known),
         alarms=tuple(sorted(opened)),
         readings=len(labels) - case.normal,
-        days=days,
+        days=case.scored_days,
         unlabelled=int(outside.sum()),
         open_outside=int((is_open & outside).sum()),
         windows=sum(len(result.index) for result in results),

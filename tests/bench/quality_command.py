@@ -1,0 +1,49 @@
+"""What the commands on quality share: where things are, work side by side, and tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+HERE = Path(__file__).resolve()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options for data, cache and processes."""
+    near = Path(os.environ.get("STREAMDETECT_DATA", HERE.parents[3] / "shared" / "data"))
+    parser.add_argument(
+        "--data", type=Path, default=near, help="folder of the recorded data sets [%(default)s]"
+    )
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "streamdetect-quality"))
+    parser.add_argument(
+        "--processes", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="[%(default)s]"
+    )
+
+
+def show(*lines: str) -> None:
+    """Part of the answer."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def note(line: str) -> None:
+    """What is going on."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def head(columns: Sequence[str]) -> tuple[str, str]:
+    """Its first two lines."""
+    return row(columns), "|" + "---|" * len(columns)
