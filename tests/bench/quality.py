@@ -1,25 +1,24 @@
-"""How good the verdicts are: `python tests/bench/quality.py --data DIR`; see README.md beside it."""
+"""How good the verdicts are: `bash tests/bench/quality.sh --data DIR`; see README.md beside it."""
 
 from __future__ import annotations
 
 import argparse
 import csv
 import json
-import math
-import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from quality_command import add_arguments, head, note, row, show, side_by_side
 from quality_data import DATA_SETS, FOLDERS, Case
 from quality_errors import METRICS, RECIPES, scored
-from quality_judging import Tally, judge, total
+from quality_judging import Tally, changed, judge, total
 
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.thresholds import ThresholdSettings
@@ -28,9 +27,6 @@ from streamdetect.models.bundle import GENERAL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-
-Settings = TypeVar("Settings", ThresholdSettings, IncidentSettings)
-HERE = Path(__file__).resolve()
 THRESHOLDS: dict[str, ThresholdSettings] = {
     "rolling": ThresholdSettings(),
     "rolling-3": ThresholdSettings(sigma=3.0),
@@ -41,6 +37,17 @@ THRESHOLDS: dict[str, ThresholdSettings] = {
     "training": ThresholdSettings(kind="training"),
 }
 """`fixed` is missing: its number is a person's, for one model."""
+SETS = ("nab_dev", "smap_msl_dev", "asd_dev")
+MODELS = (
+    GENERAL,
+    "dense-16",
+    "conv-16",
+    "lstm-16",
+    "stacked-20",
+    "bidirectional-16",
+    "dropout-16",
+    "masked-16",
+)
 SHORT_MODELS, SHORT_EVERY = (GENERAL, "dense-16"), 4
 COLUMNS = (
     "data",
@@ -60,62 +67,53 @@ COLUMNS = (
 )
 
 
-class Plan(NamedTuple):
-    """What is measured: each model by each threshold on each data set."""
+class Job(NamedTuple):
+    """One model on one data set, by each threshold."""
 
-    cases: dict[str, list[Case]]
-    models: list[str]
+    data: str
+    cases: list[Case]
+    model: str
     thresholds: dict[str, ThresholdSettings]
     incidents: IncidentSettings
+    args: argparse.Namespace
 
 
 def main() -> None:
     """Print the table, and write it where asked."""
     args = _arguments()
-    plan = _plan(args)
     args.cache.mkdir(parents=True, exist_ok=True)
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    _print(*lines)
-    for row in _rows(plan, args):
-        lines.append("| " + " | ".join(row) + " |")
-        _print(lines[-1])
+    lines = [*head(COLUMNS)]
+    show(*lines)
+    for rows in side_by_side(_rows, _jobs(args), args.processes):
+        show(*rows)
+        lines += rows
     if args.out:
         args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _print(*lines: str) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stdout.flush()
-
-
-def _note(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-def _rows(plan: Plan, args: argparse.Namespace) -> Iterator[list[str]]:
-    for data, cases in plan.cases.items():
-        for model in plan.models:
-            started = time.perf_counter()
-            parts = [scored(case, model, args.error, args.cache) for case in cases]
-            _note(f"{data} {model}: errors in {time.perf_counter() - started:.0f} s")
-            for name, threshold in plan.thresholds.items():
-                tallies = [
-                    judge(case, part, threshold, plan.incidents)
-                    for case, part in zip(cases, parts, strict=True)
-                ]
-                benchmark = _nab(args, cases, tallies) if data == "nab_dev" else ("", "", "")
-                yield [data, model, name, *_cells(total(tallies)), *benchmark, _rate(tallies)]
+def _rows(job: Job) -> list[str]:
+    started = time.perf_counter()
+    parts = [scored(case, job.model, job.args.error, job.args.cache) for case in job.cases]
+    note(f"{job.data} {job.model}: errors in {time.perf_counter() - started:.0f} s")
+    rows = []
+    for name, threshold in job.thresholds.items():
+        tallies = [
+            judge(case, part, threshold, job.incidents) for case, part in zip(job.cases, parts, strict=True)
+        ]
+        benchmark = _nab(job.args, job.cases, tallies) if job.data == "nab_dev" else ("", "", "")
+        rows.append(row([job.data, job.model, name, *_cells(total(tallies)), *benchmark, _rate(tallies)]))
+        note(f"{job.data} {job.model} {name}: judged, {time.perf_counter() - started:.0f} s")
+    return rows
 
 
 def _cells(tally: Tally) -> list[str]:
     found, false = tally.events, tally.events.fp
+    known = found.tp + found.fn
     return [
-        f"{found.tp}/{found.tp + found.fn}",
-        _number(found.precision if found.tp + found.fn else math.nan),
-        _number(found.recall),
-        _number(found.f1 if found.tp + found.fn else math.nan),
+        f"{found.tp}/{known}",
+        *(f"{share:.2f}" if known else "" for share in (found.precision, found.recall, found.f1)),
         f"{false / tally.readings * 1e4:.1f}",
-        _number(false / tally.days),
+        f"{false / tally.days:.2f}",
         f"{tally.open_outside / tally.unlabelled:.1%}",
     ]
 
@@ -123,10 +121,6 @@ def _cells(tally: Tally) -> list[str]:
 def _rate(tallies: Sequence[Tally]) -> str:
     whole = total(tallies)
     return f"{whole.windows / whole.seconds:,.0f}"
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _nab(args: argparse.Namespace, cases: Sequence[Case], tallies: Sequence[Tally]) -> tuple[str, ...]:
@@ -151,25 +145,20 @@ def _nab(args: argparse.Namespace, cases: Sequence[Case], tallies: Sequence[Tall
     return tuple(re.findall(r"^\w+: (\S+) at", told.stdout, re.MULTILINE))
 
 
-def _plan(args: argparse.Namespace) -> Plan:
-    cases = {}
+def _jobs(args: argparse.Namespace) -> Iterator[Job]:
+    changes = dict(args.set)
+    thresholds = {name: changed(THRESHOLDS[name], changes) for name in args.thresholds or THRESHOLDS}
+    models = args.architectures or (SHORT_MODELS if args.short else MODELS)
     for name in args.sets:
         absent = [folder for folder in FOLDERS[name] if not (args.data / folder).is_dir()]
         if absent:
-            _note(f"{name}: skipped, no {', '.join(absent)} in {args.data}")
+            note(f"{name}: skipped, no {', '.join(absent)} in {args.data}")
             continue
         every = SHORT_EVERY if args.short else 1
         start, step = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}[args.half]
-        cases[name] = DATA_SETS[name](args.data)[start :: step * every]
-    models = args.architectures or (SHORT_MODELS if args.short else (GENERAL, *RECIPES))
-    thresholds = {name: _changed(THRESHOLDS[name], args.set) for name in args.thresholds or THRESHOLDS}
-    return Plan(cases, list(models), thresholds, _changed(IncidentSettings(), args.set))
-
-
-def _changed(settings: Settings, changes: Sequence[tuple[str, str]]) -> Settings:
-    """The same with those of the changes that it has a field for."""
-    known: dict[str, type] = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
-    return replace(settings, **{name: known[name](value) for name, value in changes if name in known})
+        cases = DATA_SETS[name](args.data)[start :: step * every]
+        for model in models:
+            yield Job(name, cases, model, thresholds, changed(IncidentSettings(), changes), args)
 
 
 def _change(text: str) -> tuple[str, str]:
@@ -180,12 +169,9 @@ def _change(text: str) -> tuple[str, str]:
 
 
 def _arguments() -> argparse.Namespace:
-    near = Path(os.environ.get("STREAMDETECT_DATA", HERE.parents[3] / "shared" / "data"))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=near, help="folder of the recorded data sets [%(default)s]"
-    )
-    parser.add_argument("--sets", nargs="+", choices=DATA_SETS, default=list(DATA_SETS), metavar="SET")
+    add_arguments(parser)
+    parser.add_argument("--sets", nargs="+", choices=DATA_SETS, default=SETS, metavar="SET")
     parser.add_argument("--architectures", nargs="+", choices=(GENERAL, *RECIPES), metavar="MODEL")
     parser.add_argument("--thresholds", nargs="+", choices=THRESHOLDS, metavar="KIND")
     parser.add_argument("--error", choices=METRICS, default="mae")
@@ -194,12 +180,14 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--half", choices=("all", "even", "odd"), default="all", help="which files")
     parser.add_argument("--short", action="store_true", help="every fourth file by two models")
-    parser.add_argument("--nab-score", type=Path, metavar="FILE", help="the benchmark's own scorer")
+    parser.add_argument(
+        "--nab-score", type=Path, metavar="FILE", help="the benchmark's own scorer [../tools beside --data]"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "streamdetect-quality"))
     args = parser.parse_args()
-    if args.nab_score is None or not args.nab_score.is_file():
-        _note(f"NAB's scores: skipped, no scorer at --nab-score {args.nab_score}")
+    args.nab_score = args.nab_score or args.data.resolve().parent / "tools" / "nab_score.py"
+    if not args.nab_score.is_file():
+        note(f"NAB's scores: skipped, no scorer at --nab-score {args.nab_score}")
         args.nab_score = None
     return args
 
