@@ -28,7 +28,7 @@ class IncidentSettings:
     consecutive: int = 1  # anomalous windows in a row that open one,
     evidence: float = 20.0  # once their (error - threshold) / sigma add up to this
     close_ratio: float = 1.0  # it closes at errors up to this share of the threshold
-    close_after: int = 20  # windows in a row that close one
+    close_after: int = 5  # windows in a row that close one
     cooldown: int = 0  # after one closes, none opens for so long
     update_every: int = 0  # 0 = updated only when severity rises
     critical_score: float = 2.0

@@ -35,8 +35,10 @@ detectors:
     # defaults gather evidence for longer, and are the better start for slow and small changes.
     threshold:
       sigma: 4.0
+      history: 2000
       smoothing: 1                # each error by itself
       sigma_floor: 0.05           # the calm of a calm sensor counts
+      guard: 4.0
       min_count: 200              # a threshold from the sensor's own errors alone,
       until_min_count: silent     # and no verdict before
     incidents:

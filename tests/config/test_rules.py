@@ -78,7 +78,7 @@ def test_the_port_follows_the_transport(mqtt, port):
 @pytest.mark.parametrize(
     ("detector", "expected"),
     [
-        ("threshold: {min_count: 3000}", "threshold.min_count: must be <= history (2000), got 3000"),
+        ("threshold: {min_count: 3000}", "threshold.min_count: must be <= history (500), got 3000"),
         (
             "threshold: {regime_change_after: 50}",
             "threshold.regime_change_after: must be 0 or >= min_count (100), got 50",

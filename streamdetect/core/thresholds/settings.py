@@ -29,11 +29,11 @@ class ThresholdSettings:
 
     kind: ThresholdKind = "rolling"
     sigma: float = 2.0
-    history: int = 2000
-    smoothing: int = 20
+    history: int = 500
+    smoothing: int = 5
     min_count: int = 100
     sigma_floor: float = 0.2  # in units of the training error's std
-    guard: float = 4.0  # an anomalous error is remembered as mean + guard sigma at most; 0 = not at all
+    guard: float = 8.0  # an anomalous error is remembered as mean + guard sigma at most; 0 = not at all
     until_min_count: Literal["training", "silent"] = "training"
     regime_change_after: int = 500  # 0 = never
     level: float = 1.0
