@@ -119,7 +119,7 @@ class Committer:
         change = Change(self._entries, events, delivered, dead)
         if change or self._anew or self._store.snapshot_underway:
             try:
-                self._store.commit(change, self._states() if self._anew else ())
+                self._store.commit(change, self._states() if self._anew and self._store.durable else ())
             except DamagedError as error:
                 if self._complete:  # the new one as well
                     return self._failed(str(error))

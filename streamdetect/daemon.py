@@ -152,7 +152,9 @@ class Daemon:
         try:
             while not self._stopping:
                 self._vitals.turn = time.monotonic()
-                self._take(IDLE_WAIT)
+                processed = self._take(IDLE_WAIT)
+                self.outbox.drain(self.edge)
+                self._observe(processed)  # the events of the batch are on their way by now
                 self._look_after()
             self._drain(time.monotonic() + self.config.shutdown.deadline)
         finally:
@@ -171,8 +173,8 @@ class Daemon:
         log.info("streamdetect %s is ready, detectors: %s; %s", __version__, names, self.status())
         self._notifier.ready(self.status())
 
-    def _take(self, idle_wait: float) -> None:
-        """Process one batch if what comes of it can be kept, commit when it is time, send what may go."""
+    def _take(self, idle_wait: float) -> Processed | None:
+        """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
         batch, committer = self.config.batch, self._committer
         self.edge.need_answers(needed=self.outbox.full)
         if committer.failure or self.outbox.full:
@@ -186,12 +188,12 @@ class Daemon:
         if processed:
             committer.take(messages, processed.entries, processed.events)
         committer.turn(lull=not messages)
-        self.outbox.drain(self.edge)
-        if processed:
-            self._observe(processed)
+        return processed
 
-    def _observe(self, processed: Processed) -> None:
-        """Tell everybody of a batch; its events are on their way by now."""
+    def _observe(self, processed: Processed | None) -> None:
+        """Tell everybody what came of a batch, if there was one."""
+        if processed is None:
+            return
         self.metrics.observe(processed.report)
         for observe in self._observers:
             observe(processed)
@@ -236,7 +238,7 @@ class Daemon:
         for _ in range(-(-self.inbox.depth // self.config.batch.max_batch)):
             if time.monotonic() > deadline:
                 break
-            self._take(0.0)
+            self._observe(self._take(0.0))
         self._committer.commit()
         self.edge.take_no_more()
         while len(self.outbox) and self.edge.connected and time.monotonic() < deadline:

@@ -42,7 +42,7 @@ class Route(NamedTuple):
     sensor: str
     """The sensor id; empty when each of the payload's fields is a sensor of its own."""
     sensors: Mapping[str, str]
-    """Then, `Sample.field` to sensor id."""
+    """Then, a sample's field to sensor id."""
     labels: Mapping[str, str]
     """What the topic template found."""
 

@@ -45,8 +45,9 @@ class Judge(Columns):
     The escape: a sensor that stays anomalous for `regime_change_after` windows has a new normal, and its
     history restarts from those windows. `calm_after` normal windows in a row end such a streak.
 
-    A batch is taken in rounds. Each round looks ahead over the normal errors of every sensor, up to the first
-    anomalous error, or as far as the threshold can. Live, one round does it.
+    Live, a batch has one error of each sensor as a rule, which needs no looking ahead. Where a sensor has
+    several, one look ahead does if none of them is anomalous; otherwise the batch is taken in rounds, each up
+    to the first anomalous error of every sensor, or as far as the threshold can look.
     """
 
     error: Floats  # (S,) of the last verdict; NaN before the first
@@ -119,7 +120,10 @@ class Judge(Columns):
         return ruling
 
     def _judge_at_once(self, grid: Grid, smooth: Floats) -> Ruling | None:
-        """The same in one look ahead, as usual; None, and nothing is done, where it takes more."""
+        """The same in one look ahead; None, and nothing is done, where it takes more.
+
+        A round would do it too, at the price of all that it has for what is not normal.
+        """
         rows, counts = grid.rows, grid.counts
         most = max(LOOK // len(rows), LEAST_LOOK)
         if grid.width > most or np.count_nonzero(self.threshold.room(rows) < counts):

@@ -32,7 +32,7 @@ detectors:
     sensor: "{{line}}/{{quantity}}"
     payload: {{value: value, time: time}}   # {{"time": 1735689600.0, "value": 179.3}}
     # The demo's faults are large and sudden. A high threshold for each single error finds them at once; the
-    # defaults gather evidence for longer, and are the better start for slow and small changes.
+    # defaults gather evidence for longer.
     threshold:
       sigma: 4.0
       history: 2000

@@ -88,9 +88,11 @@ class Bundle:
     def reconstructor(self, runtime: Runtime = "onnx", threads: int = 1) -> Reconstruct:
         """Load the model into a runtime: (M, T, F) float32 scaled -> (M, T, F) float32, any M >= 1.
 
+        `threads` may be 0; see streamdetect.models.runtime.
+
         Raises:
             BundleError: the model file does not load, or does not have the manifest's shape.
-            StreamdetectError: `runtime` is "tensorflow" and TensorFlow is not installed.
+            StreamdetectError: the runtime is not installed, or is of no use on this machine.
         """
         from .runtime import reconstructor  # noqa: PLC0415 - reading a bundle needs no runtime
 

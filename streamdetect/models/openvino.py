@@ -37,7 +37,7 @@ def openvino_graph(content: bytes, threads: int) -> Run:
     def run(windows: Windows) -> Windows:
         request = idle.pop()
         try:
-            rebuilt: Windows = request.infer({0: windows}, share_inputs=True)[0].copy()
+            rebuilt: Windows = request.infer({0: windows}, share_inputs=True)[0]
         finally:
             idle.append(request)
         return rebuilt

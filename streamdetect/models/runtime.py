@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -54,6 +54,9 @@ LEAST_PART = 8  # rows; to hand a part over to another thread takes 80 µs, a st
 MOST_THREADS = 4  # where it is left to us; past that they wait for Python more than they compute
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
 _OPENVINO_SIZES = (2, 3, 8, 17, 64)  # rows of batches that have to agree with one of OPENVINO_BATCH
+_OTHERS = ThreadPoolExecutor(
+    256, thread_name_prefix="model"
+)  # of all models; it has as many as are busy at once
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
 
 
@@ -72,7 +75,6 @@ class BatchedRun:
     ) -> None:
         self._run, self._shape, self._size, self._least = run, shape, size, least
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="model") if threads > 1 else None
 
     def __call__(self, windows: Windows) -> Windows:
         """(M, T, F) scaled -> (M, *shape)."""
@@ -84,8 +86,11 @@ class BatchedRun:
         made = np.empty((len(windows), *self._shape), dtype=np.float32)
         starts = iter(range(0, len(windows), size))  # each start is for whoever is free first
         work = partial(self._work, windows, made, size, starts)
-        others = [self._pool.submit(work) for _ in range(threads - 1)] if self._pool else []
-        work()
+        others = [_OTHERS.submit(work) for _ in range(threads - 1)]
+        try:
+            work()
+        finally:
+            wait(others)
         for other in others:
             other.result()
         return made
@@ -116,7 +121,8 @@ def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -
     Args:
         bundle: whose model.
         runtime: what runs it.
-        threads: how many at a time; 0: one for each core that we may use, at most `MOST_THREADS`.
+        threads: how many at a time; 0: one for each core that we may use, at most `MOST_THREADS`, and one in
+            TensorFlow.
 
     Raises:
         BundleError: the model file does not load, or does not have the manifest's shape.
@@ -137,23 +143,24 @@ def encoder(bundle: Bundle, size: int, threads: int = 1) -> Encode:
 
 def _load(bundle: Bundle, runtime: Runtime, name: str, shape: tuple[int, ...], threads: int) -> BatchedRun:
     """One model file in its runtime, giving `shape` for each window."""
-    threads = threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
-    load, size, rows = _RUNTIMES[runtime]
+    most = 1 if runtime == "tensorflow" else MOST_THREADS
+    threads = threads or min(len(os.sched_getaffinity(0)), most)
+    load, size, least = _RUNTIMES[runtime]
     window = bundle.manifest.time_steps, len(bundle.manifest.features)
     content = bundle.model_bytes(name)
     try:
         run = load(content, window, threads)
-        got = run(np.zeros((rows, *window), dtype=np.float32)).shape
+        got = run(np.zeros((least, *window), dtype=np.float32)).shape
     except StreamdetectError:
         raise
     except Exception as error:
-        # Neither runtime has a root of its errors.
+        # No runtime has a root of its errors.
         raise BundleError(f"{bundle.path / name}: must load in {runtime}, got {error}") from error
-    if got != (rows, *shape):
+    if got != (least, *shape):
         raise BundleError(
-            f"{bundle.path / name}: must give {(rows, *shape)} for {(rows, *window)}, got {got}"
+            f"{bundle.path / name}: must give {(least, *shape)} for {(least, *window)}, got {got}"
         )
-    return BatchedRun(run, shape, size, least=rows, threads=1 if runtime == "tensorflow" else threads)
+    return BatchedRun(run, shape, size, least=least, threads=1 if runtime == "tensorflow" else threads)
 
 
 def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:

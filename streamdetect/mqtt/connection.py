@@ -56,7 +56,7 @@ class Connection:
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
         self.needs_answers = False  # to publications, before anything more is acknowledged
-        self.handed_over = threading.Event()  # set whenever what was left for this thread has been sent
+        self.handed_over = threading.Event()  # set after each attempt to send what was left for this thread
         self.connect_failures = 0
         self.faults = 0  # exceptions inside paho, each of which cost a connection
         self.last_sign = time.monotonic()

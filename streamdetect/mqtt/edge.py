@@ -16,8 +16,6 @@ from streamdetect.mqtt.connection import Connection
 from streamdetect.mqtt.publications import Publication, Publications
 from streamdetect.mqtt.session import Session
 
-_GIVE_WAY = 0.001  # s
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
@@ -25,11 +23,14 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Inbox, Message
     from streamdetect.mqtt.publications import Delivery
 
+_GIVE_WAY = 0.001  # s
+
 
 class MqttEdge:
     """One broker connection that reads into an inbox, acknowledges and publishes.
 
-    Everything here is for the main thread, and nothing here waits for the broker, except `stop`.
+    Everything here is for the main thread, and nothing here waits for the broker, except `stop`; `give_way`
+    waits for the network thread.
     """
 
     def __init__(

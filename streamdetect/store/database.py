@@ -55,17 +55,17 @@ class DamagedError(StateError):
     """The file is not what was written."""
 
 
-def connect(path: Path | None, schema: str) -> sqlite3.Connection:
-    """Open the database, or make it of this schema; without a path it is in memory.
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """Open the database, or make it of this schema.
 
     Raises:
         UnavailableError: the disk does not let us.
         DamagedError: it is no database of this version, or its structure is broken.
     """
-    fresh = path is None or not path.exists()
-    if fresh and path is not None:
+    fresh = not path.exists()
+    if fresh:
         _make_private(path)
-    connection = sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     connection.text_factory = lambda text: text.decode(errors="replace")  # the checksum tells
     try:
         with told(path):
@@ -77,14 +77,14 @@ def connect(path: Path | None, schema: str) -> sqlite3.Connection:
                 _verify(connection)
     except BaseException:
         connection.close()
-        if fresh and path is not None:
+        if fresh:
             path.unlink(missing_ok=True)  # half made
         raise
     return connection
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, path: Path | None) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """All of it or nothing; what is done when the block is left is on the disk.
 
     Raises:
@@ -106,7 +106,7 @@ def transaction(connection: sqlite3.Connection, path: Path | None) -> Iterator[N
 
 
 @contextmanager
-def told(path: Path | None) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours.
 
     Raises:
@@ -121,7 +121,7 @@ def told(path: Path | None) -> Iterator[None]:
             raise  # the module's, not SQLite's: a bug of ours
         passing = code & 0xFF in _PASSING
         # A damaged header may call the file read-only when nothing else does.
-        if code & 0xFF == sqlite3.SQLITE_READONLY and path is not None:
+        if code & 0xFF == sqlite3.SQLITE_READONLY:
             passing = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         raise (UnavailableError if passing else DamagedError)(str(error)) from error
 

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect.errors import StateError
@@ -19,7 +20,6 @@ from streamdetect.store.tables import Current
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from streamdetect.store.journal import Entry
     from streamdetect.store.state import DetectorState
@@ -94,7 +94,8 @@ class Store:
         self._clock = clock
         self._lock = files.lock(directory) if directory else None
         self._mark = files.Mark(directory) if directory else None
-        self._path = directory / files.DATABASE if directory else None
+        self._path = (directory or Path()) / files.DATABASE
+        self._noted: set[str] = set()  # topic filters, without a directory
         self._connection: sqlite3.Connection | None = None
         self._current = Current()
         self._seq = 0  # of the last commit that changed a detector
@@ -107,7 +108,7 @@ class Store:
         Raises:
             StateError: it cannot be read now, or cannot be set aside.
         """
-        if self._path is None or not self._path.exists():
+        if not self.durable or not self._path.exists():
             self._note()
             return Saved()
         try:
@@ -132,7 +133,6 @@ class Store:
             DamagedError: the database is broken and was set aside; the next call has to bring everything.
         """
         if not self.durable:
-            self.commits += 1
             return
         if anew:
             self._begin_snapshot(anew, self._seq + 1)
@@ -166,6 +166,8 @@ class Store:
             UnavailableError: the disk does not give them.
             DamagedError: the database is broken.
         """
+        if not self.durable:
+            return self._noted
         connection = self._open()
         with told(self._path):
             return tables.read_filters(connection)
@@ -177,6 +179,9 @@ class Store:
             UnavailableError: the disk does not take them.
             DamagedError: the database is broken.
         """
+        if not self.durable:
+            self._noted = set(filters)
+            return
         connection = self._open()
         with told(self._path):
             tables.write_filters(connection, filters)
@@ -253,8 +258,6 @@ class Store:
     def _abandon(self, error: Exception) -> None:
         """Set the database aside; the next one starts empty."""
         self._disconnect()
-        if self._path is None:
-            return
         target = files.set_aside(self._path)
         self._current, self._snapshot = Current(), None
         self._seq = self._snapshot_size = self.journal_size = 0

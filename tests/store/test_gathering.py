@@ -6,10 +6,24 @@ import math
 
 import pytest
 
+from streamdetect.assembly import assemble
 from streamdetect.codecs import Route
+from streamdetect.config import validate
 from streamdetect.core.joining import Joiner
 from streamdetect.errors import RejectedPayload
-from streamdetect.gathering import Gathered, Join
+from streamdetect.gathering import Gathered, Gathering, Join
+from streamdetect.mqtt.inbox import Message
+
+PAYLOADS = (
+    b'{"v":1,"t":1700000000}',
+    b'{"v":2.5,"t":1700000001.5}',
+    b'{"v":true,"t":1700000002}',
+    b'{"v":3}',
+    b'{"v":4,"t":1700009999}',
+    b'{"v":1e999,"t":1700000003}',
+    b"[1, 2",
+    b"",
+)
 
 
 def route(feature, device="d"):
@@ -52,3 +66,27 @@ def test_what_is_not_whole_yet_is_known_and_goes_on_elsewhere(join):
 def test_a_feature_that_the_bundle_does_not_have_is_rejected(join):
     with pytest.raises(RejectedPayload, match="'x' is no feature"):
         join(route("x"), [("", 10.0, (20.0,))])
+
+
+def test_the_short_way_takes_what_the_long_one_takes():
+    detectors = [
+        {"name": "a", "topics": ["a/#"], "templates": ["a/{room}"], "payload": {"value": "v", "time": "t"}},
+        {"name": "b", "topics": ["+/x"], "payload": {"value": "v"}},
+    ]
+    assemblies = assemble(validate({"detectors": detectors}))
+    messages = [
+        Message(topic, payload, 0, 0, 1, 1_700_000_000.0, retain=at % 5 == 4)
+        for at, payload in enumerate(PAYLOADS)
+        for topic in ("a/x", "a/y", "b/x", "c")
+    ]
+    short, long = (Gathering(assemblies, [{}, {}]) for _ in range(2))
+    assert all(short._one_readers)
+    long._one_readers = [None, None]
+    (one, *rest), (other, *same) = short.gather(messages), long.gather(messages)
+    assert rest == same
+    assert rest[0]
+    assert rest[1]
+    for mine, theirs in zip(one, other, strict=True):
+        assert mine.sensors
+        for name in Gathered.__slots__:
+            assert getattr(mine, name) == getattr(theirs, name), name

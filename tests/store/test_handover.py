@@ -112,7 +112,7 @@ def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, director
     wanted = config(
         {
             "bundle": {"bundle": other_bundle},
-            "history": {"threshold": {"history": 500}},
+            "history": {"threshold": {"history": 700}},
             "removed": {"name": "another"},
         }[change]
     )
