@@ -119,8 +119,8 @@ def test_the_index(kitchen, cook, data, request):
     if full:
         found = incidents(kitchen, "spx-rolling")
         assert any(one["started"] <= "2018-02-12" <= (one["ended"] or "2019") for one in found)
-        days = [row["time"][:10] for row in rows if row["anomalous"] == "1"]
-        assert "2018-02-05" <= days[0] <= "2018-02-16"
+        worst = max(rows, key=lambda row: float(row["error"]))  # how large depends on the processor
+        assert "2018-02-05" <= worst["time"] <= "2018-02-16"
 
 
 def test_one_to_ten(kitchen, cook):
