@@ -8,6 +8,7 @@ import numpy as np
 
 from .columns import Columns
 from .moments import Accumulator, sum_in_order
+from .streaks import follow
 from .thresholds import Limits, make_threshold
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Judge(Columns):
     history restarts from those windows. `calm_after` normal windows in a row end such a streak.
 
     Live, a batch has one error of each sensor as a rule, which needs no looking ahead. Where a sensor has
-    several, one look ahead does if none of them is anomalous; otherwise the batch is taken in rounds, each up
-    to the first anomalous error of every sensor, or as far as the threshold can look.
+    several, one look ahead does if all of them are remembered as they are; otherwise the batch is taken in
+    rounds, each up to the first error of every sensor that is not, or as far as the threshold can look.
     """
 
     error: Floats  # (S,) of the last verdict; NaN before the first
@@ -130,10 +131,10 @@ class Judge(Columns):
             return None
         limits, sums = self.threshold.ahead(rows, smooth)
         above = smooth > limits.threshold
-        if np.count_nonzero(above):
+        if np.count_nonzero(self._as_it_comes(rows, smooth, limits, above, counts) < counts):
             return None
         self.threshold.remember(rows, counts, sums)
-        self._calm(rows, counts)
+        self._follow(rows, smooth, above, counts)
         return Ruling(smooth, *limits, above, np.zeros_like(above))
 
     def _smooth_one(self, rows: Rows, errors: Floats) -> Floats:
@@ -181,25 +182,62 @@ class Judge(Columns):
         errors = ruling.errors[lines[:, None], places]
         limits, sums = self.threshold.ahead(rows, errors)
         above = (errors > limits.threshold) & (ahead < take[:, None])
-        normal = _first(above, take)
-        self.threshold.remember(rows, normal, sums)
-        self._calm(rows, normal)
+        plain = self._as_it_comes(rows, errors, limits, above, take)
+        self.threshold.remember(rows, plain, sums)
+        self._follow(rows, errors, above & (ahead < plain[:, None]), plain)
         end: Rows = take.copy()
-        hit = np.flatnonzero(normal < take)
+        hit = np.flatnonzero(plain < take)
         if len(hit):
-            end[hit] = normal[hit] + 1
-            here = hit, normal[hit]
+            end[hit] = plain[hit] + 1
+            here = hit, plain[hit]
             if self.guard:
                 known = Limits(*(part[here] for part in limits))
                 self.threshold.append(rows[hit], self._guarded(errors[here], known))
             changed = hit[self._go_on(rows[hit], errors[here])]
-            ruling.regime_changed[lines[changed], (start + normal)[changed]] = True
+            ruling.regime_changed[lines[changed], (start + plain)[changed]] = True
         written = ahead < end[:, None]
         at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
         ruling.means[at], ruling.sigmas[at], ruling.thresholds[at] = (part[written] for part in limits)
-        ruling.anomalous[at] = (ahead == normal[:, None])[written]
+        ruling.anomalous[at] = above[written]
         reached: Rows = start + end
         return reached
+
+    def _as_it_comes(
+        self, rows: Rows, errors: Floats, limits: Limits, above: NDArray[np.bool_], counts: Rows
+    ) -> Rows:
+        """How many of the first counts[u] errors of (U, L) are remembered as they are, up to one that is not.
+
+        Anomalous ones are, but past the guard, or where there is none, or when they may change the regime.
+        """
+        if not np.count_nonzero(above):
+            return counts
+        apart = above
+        if self.guard:
+            many = self.streak.count[rows] + np.count_nonzero(above, axis=1) >= self.regime_after
+            apart = above & ((errors > self._most(limits)) | many[:, None])
+        return _first(apart, counts)
+
+    def _follow(self, rows: Rows, errors: Floats, above: NDArray[np.bool_], counts: Rows) -> None:
+        """Take the streaks of rows through the first counts[u] errors (U, L), none of which ends a regime."""
+        hit = np.flatnonzero(above.any(axis=1))
+        if len(hit) < len(rows):
+            calm = np.ones(len(rows), dtype=bool)
+            calm[hit] = False
+            self._calm(rows[calm], counts[calm])
+        if not len(hit):
+            return
+        struck = rows[hit]
+        lasting, restarted, calm_since = follow(above[hit], counts[hit], self.calm[struck], self.calm_after)
+        self.streak.clear(struck[restarted])
+        line, place = lasting.nonzero()
+        lengths = np.count_nonzero(lasting, axis=1)
+        laid = np.zeros((len(hit), lengths.max()))
+        laid[line, np.arange(len(line)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = errors[hit][
+            line, place
+        ]
+        self.streak.add(struck, laid, lengths)
+        self.calm[struck] = 0
+        self._calm(struck, calm_since)
 
     def _calm(self, rows: Rows, normal: Rows | NDArray[np.bool_]) -> None:
         """Count normal errors in a row, and end the streaks that they end."""
@@ -210,8 +248,12 @@ class Judge(Columns):
             self.streak.clear(rows[(calm >= self.calm_after) & (streak > 0)])
 
     def _guarded(self, errors: Floats, limits: Limits) -> Floats:
-        """What may be remembered of anomalous errors (U,)."""
-        return np.minimum(errors, limits.mean + self.guard * limits.sigma)
+        """What may be remembered of anomalous errors."""
+        return np.minimum(errors, self._most(limits))
+
+    def _most(self, limits: Limits) -> Floats:
+        """The largest error that is remembered as it is."""
+        return limits.mean + self.guard * limits.sigma
 
     def _go_on(self, rows: Rows, errors: Floats) -> NDArray[np.bool_]:
         """Go on with the streaks of rows with one anomalous error (U,) each; returns whose regime changes."""
