@@ -75,11 +75,11 @@ def main() -> None:
     folder, epochs, turns = Path(sys.argv[1]), *map(int, sys.argv[2:])
     keras.utils.set_random_seed(0)
     plain_fit(1)  # what is loaded and compiled once per process
+    train(series(), settings("conv", 2), folder / "conv")  # likewise, for the export
     fits, trainings = [], []
     for _ in range(turns):
         fits.append(plain_fit(epochs))
         trainings.append(our_training(folder, epochs))
-    train(series(), settings("conv", 2), folder / "conv")
     found = {
         "version": tf.__version__,
         "import_seconds": IMPORT_SECONDS,
