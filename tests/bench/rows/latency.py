@@ -11,7 +11,7 @@ import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from rig import detecting
-from rig.line import WARM_UP, daemon_line, wait_until
+from rig.line import AHEAD, WARM_UP, daemon_line, wait_until
 from rig.processes import Process
 from rig.publisher import Publisher
 from rig.run import interleaved
@@ -63,9 +63,9 @@ def _latencies(one: Line, count: int, rate: float) -> tuple[np.ndarray, np.ndarr
     came: SimpleQueue[tuple[str, float]] = SimpleQueue()
     client = _listener(one.broker.port, came)
     prober = Publisher(one.broker)
-    for probe in range(count):
-        for step in range(19):
-            prober.send(_probe(probe, step))
+    # No more underway than the inbox holds: at QoS 0 the rest would be dropped, and a window stay short.
+    first = [_probe(probe, step) for step in range(19) for probe in range(count)]
+    prober.push(first, one.process.done, AHEAD)
     load = one.packets(int(2.2 * count * EVERY * rate / 1000) + 1)
     thread = threading.Thread(target=one.publisher.pace, args=(load, rate))
     thread.start()
