@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.5
 EVERY = 0.01  # s between probes
+_TELLING = ("streamdetect_inbox_dropped_total", "streamdetect_mqtt_publications_", "streamdetect_incident_tr")
 ALWAYS = {"kind": "fixed", "level": 1e-9, "smoothing": 1}
 AT_ONCE = {"consecutive": 1, "evidence": 0.0, "close_after": 1, "cooldown": 0}
 
@@ -80,7 +81,11 @@ def _latencies(one: Line, count: int, rate: float) -> tuple[np.ndarray, np.ndarr
             prober.send(what)
             time.sleep(EVERY)
     thread.join()
-    wait_until(lambda: came.qsize() >= 2 * count, "every event and echo")
+    try:
+        wait_until(lambda: came.qsize() >= 2 * count, "every event and echo")
+    except RuntimeError as error:
+        said = [line for line in one.process.metrics().decode().splitlines() if line.startswith(_TELLING)]
+        raise RuntimeError(f"{came.qsize()} of {2 * count} events and echoes came; {said}") from error
     client.loop_stop()
     back = [came.get() for _ in range(came.qsize())]
     took = {name: at - sent[name] for name, at in back if name in sent}
