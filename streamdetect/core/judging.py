@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .columns import Columns
+from .grid import Grid
 from .moments import Accumulator, sum_in_order
 from .streaks import follow
 from .thresholds import Limits, make_threshold
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
-    from .grid import Grid
     from .moments import Floats
     from .thresholds import ThresholdSettings, TrainingError
 
@@ -229,13 +229,8 @@ class Judge(Columns):
         struck = rows[hit]
         lasting, restarted, calm_since = follow(above[hit], counts[hit], self.calm[struck], self.calm_after)
         self.streak.clear(struck[restarted])
-        line, place = lasting.nonzero()
-        lengths = np.count_nonzero(lasting, axis=1)
-        laid = np.zeros((len(hit), lengths.max()))
-        laid[line, np.arange(len(line)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = errors[hit][
-            line, place
-        ]
-        self.streak.add(struck, laid, lengths)
+        grid = Grid(lasting.nonzero()[0])  # each line has some: its last anomalous one
+        self.streak.add(struck, grid.lay(errors[hit][lasting]), grid.counts)
         self.calm[struck] = 0
         self._calm(struck, calm_since)
 

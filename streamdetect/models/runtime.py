@@ -54,9 +54,8 @@ LEAST_PART = 8  # rows; to hand a part over to another thread takes 80 µs, a st
 MOST_THREADS = 4  # where it is left to us; past that they wait for Python more than they compute
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
 _OPENVINO_SIZES = (2, 3, 8, 17, 64)  # rows of batches that have to agree with one of OPENVINO_BATCH
-_OTHERS = ThreadPoolExecutor(
-    256, thread_name_prefix="model"
-)  # of all models; it has as many as are busy at once
+# For all models: it has as many threads as were ever busy at once.
+_OTHERS = ThreadPoolExecutor(256, thread_name_prefix="model")
 _QUIET = 3  # ONNX Runtime's log severity: errors and worse
 
 
