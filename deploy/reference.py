@@ -159,7 +159,7 @@ def _meanings(of: str, words: dict[str, str]) -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    schema = json.loads(resources.files("streamdetect").joinpath("schemas/event.json").read_text("utf-8"))
+    schema = json.loads(resources.files("streamdetect.sinks").joinpath("event.json").read_text("utf-8"))
     defs = schema["$defs"]
     yield f"## Events\n\n{schema['description']} Published to `events.topic`; `type` is one of\n"
     for kind in schema["properties"]["type"]["enum"]:

@@ -27,7 +27,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command(
-        "streamdetect.demo.command", "a broker, a simulated plant and the daemon, live on screen"
+        "streamdetect.commands.demo", "a broker, a simulated plant and the daemon, live on screen"
     ),
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
@@ -35,9 +35,9 @@ COMMANDS = {
     "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
-        "streamdetect.backtest.command", "recordings through the same detector: CSV, pictures"
+        "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"
     ),
-    "replay": Command("streamdetect.replay.command", "publish recordings over MQTT"),
+    "replay": Command("streamdetect.commands.replay", "publish recordings over MQTT"),
     "bench": Command("streamdetect.commands.bench", "tell what this machine carries with your configuration"),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"

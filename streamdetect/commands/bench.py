@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from streamdetect.assembly import assemble
 from streamdetect.codecs.paths import parse_path
 from streamdetect.commands.receiving import receiving_rate
 from streamdetect.config import Config, load
 from streamdetect.mqtt.inbox import Message
-from streamdetect.pipeline import Pipeline
+from streamdetect.service.assembly import assemble
+from streamdetect.service.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from streamdetect.assembly import Assembly
     from streamdetect.config import PayloadConfig
+    from streamdetect.service.assembly import Assembly
 
 SENSORS = 1000
 SEED = 0

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamdetect import recordings
-from streamdetect.commands import making
-from streamdetect.models.bringing import bring
+from streamdetect.commands import bundle_options, recording_options
+from streamdetect.training.imported import bring
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -20,8 +19,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", type=Path, help="a .keras file, (None, T, F) to (None, T, F)"
     )
-    recordings.add_arguments(parser, "--normal")
-    making.add_output_arguments(parser)
+    recording_options.add_arguments(parser, "--normal")
+    bundle_options.add_output_arguments(parser)
     group = parser.add_argument_group("model")
     group.add_argument(
         "--time-steps", metavar="N", type=int, help="readings in a window, where the model takes any number"
@@ -29,14 +28,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--latent-layer", metavar="NAME", help="whose output is the latent vector [latent, if there is one]"
     )
-    making.add_window_arguments(group)
+    bundle_options.add_window_arguments(group)
 
 
 def run(args: Namespace) -> int:
     """Measure the model on the normal recordings; prints what came of it."""
-    found = recordings.from_arguments(args)
-    series = making.normal_series(found)
-    settings = replace(making.DEFAULT, **{name: getattr(args, name) for name in making.WINDOWS})
+    found = recording_options.from_arguments(args)
+    series = bundle_options.normal_series(found)
+    settings = replace(
+        bundle_options.DEFAULT, **{name: getattr(args, name) for name in bundle_options.WINDOWS}
+    )
     report = bring(
         args.model,
         series,
@@ -47,6 +48,6 @@ def run(args: Namespace) -> int:
         features=found[0].features,
     )
     measured = f"measured   {report.windows:,} windows of {len(series)} series"
-    drawn = making.draw(report, found, making.pictures(args))
-    sys.stdout.write(making.summary(report, [measured], drawn))
+    drawn = bundle_options.draw(report, found, bundle_options.pictures(args))
+    sys.stdout.write(bundle_options.summary(report, [measured], drawn))
     return 0

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamdetect.assembly import assemble
 from streamdetect.config import load
 from streamdetect.monitoring.access import access
 from streamdetect.mqtt.broker import tls_context
+from streamdetect.service.assembly import assemble
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -9,32 +9,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from streamdetect import recordings
-from streamdetect.assembly import detector_settings
-from streamdetect.backtest.running import check_features
-from streamdetect.backtest.tables import iso
-from streamdetect.commands import making
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.commands import bundle_options, recording_options
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import READINGS_AT_ONCE, Detector
 from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
-from streamdetect.models.bundle import Bundle
+from streamdetect.offline.backtest.running import check_features
+from streamdetect.offline.backtest.tables import iso
+from streamdetect.service.assembly import detector_settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
 
-    from streamdetect.models.runtime import Encode
-    from streamdetect.recordings import Recording
+    from streamdetect.bundles.runtime import Encode
+    from streamdetect.offline.recordings import Recording
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect encode`."""
-    recordings.add_arguments(parser)
+    recording_options.add_arguments(parser)
     parser.add_argument("--bundle", metavar="DIR", required=True, help="one that carries an encoder")
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="[the standard output]")
     parser.add_argument("--stride", metavar="N", type=int, default=1, help="every n-th window [1]")
-    making.add_max_gap(parser)
+    bundle_options.add_max_gap(parser)
 
 
 def run(args: Namespace) -> int:
@@ -46,7 +45,7 @@ def run(args: Namespace) -> int:
     settings = detector_settings(DetectorConfig(), bundle.manifest)
     settings = replace(settings, stride=args.stride, max_gap=args.max_gap)
     detector = Detector(settings, lambda windows: windows)  # cuts the windows, and never judges one
-    found = recordings.from_arguments(args)
+    found = recording_options.from_arguments(args)
     check_features(detector, found)
     with ExitStack() as files:
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from streamdetect import logs
 from streamdetect.config import Config, load
-from streamdetect.daemon import Daemon
+from streamdetect.service.daemon import Daemon
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

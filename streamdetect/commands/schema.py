@@ -23,5 +23,5 @@ def run(args: Namespace) -> int:
     if args.what == "config":
         sys.stdout.write(json.dumps(config.schema(), indent=2) + "\n")
     else:
-        sys.stdout.write(resources.files("streamdetect").joinpath("schemas/event.json").read_text("utf-8"))
+        sys.stdout.write(resources.files("streamdetect.sinks").joinpath("event.json").read_text("utf-8"))
     return 0

@@ -6,28 +6,30 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from streamdetect import recordings
-from streamdetect.commands import making
-from streamdetect.commands.making import setting
-from streamdetect.models.architectures import ACTIVATIONS, NAMES, Architecture
-from streamdetect.models.settings import LOSSES, TrainingSettings
-from streamdetect.models.training import train
+from streamdetect.bundles.architecture import ACTIVATIONS, NAMES, Architecture
+from streamdetect.commands import bundle_options, recording_options
+from streamdetect.commands.bundle_options import setting
+from streamdetect.training.fit import train
+from streamdetect.training.settings import LOSSES, TrainingSettings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from pathlib import Path
 
-    from streamdetect.models.training import TrainingReport
+    from streamdetect.training.fit import TrainingReport
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect train`."""
-    recordings.add_arguments(parser)
-    making.add_output_arguments(parser)
+    recording_options.add_arguments(parser)
+    bundle_options.add_output_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--architecture", choices=NAMES, default=making.DEFAULT.architecture.name, help="[%(default)s]"
+        "--architecture",
+        choices=NAMES,
+        default=bundle_options.DEFAULT.architecture.name,
+        help="[%(default)s]",
     )
     model.add_argument(
         "--units", metavar="N,N", type=_units, default=(), help="layer sizes, from the outside in"
@@ -41,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     fit = parser.add_argument_group("training")
     setting(fit, "--time-steps", "readings in a window")
     setting(fit, "--min-steps", "readings from which `masked` judges a window; 0: half of a window")
-    making.add_window_arguments(fit)
+    bundle_options.add_window_arguments(fit)
     setting(fit, "--loss", "what the fit makes small", choices=LOSSES)
     setting(fit, "--learning-rate", "of Adam")
     setting(fit, "--epochs", "at most")
@@ -54,12 +56,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Train on recordings; prints what came of it."""
-    found = recordings.from_arguments(args)
-    series, settings = making.normal_series(found), _settings(args)
+    found = recording_options.from_arguments(args)
+    series, settings = bundle_options.normal_series(found), _settings(args)
     report = train(series, settings, args.out, features=found[0].features, quiet=args.quiet)
-    prefix = making.pictures(args)
-    drawn = [_draw_loss(report, prefix), *making.draw(report, found, prefix)]
-    sys.stdout.write(making.summary(report, _training(report, settings), drawn))
+    prefix = bundle_options.pictures(args)
+    drawn = [_draw_loss(report, prefix), *bundle_options.draw(report, found, prefix)]
+    sys.stdout.write(bundle_options.summary(report, _training(report, settings), drawn))
     return 0
 
 
@@ -73,7 +75,7 @@ def _settings(args: Namespace) -> TrainingSettings:
 
 
 def _draw_loss(report: TrainingReport, prefix: Path) -> Path:
-    from streamdetect import plots  # noqa: PLC0415 - matplotlib takes a second to import
+    from streamdetect.offline import plots  # noqa: PLC0415 - matplotlib takes a second to import
 
     path = prefix.with_name(f"{prefix.name}-loss.png")
     plots.training_loss(report.history, path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamdetect.demo.plant import Plant
-    from streamdetect.replay import Publisher
+    from streamdetect.mqtt.publisher import Publisher
 
 HISTORY = 5 * 86_400.0  # s that a plant whose clock runs fast begins in the past
 PATIENCE = 30.0  # s without any progress after which something is lost

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from streamdetect.demo.plant import Injection
-    from streamdetect.pipeline import Processed
+    from streamdetect.service.pipeline import Processed
 
 ROUNDING = 0.001  # s; events carry microseconds
 

@@ -7,7 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from streamdetect.daemon import Daemon
 from streamdetect.demo.broker import HOST
 from streamdetect.demo.feed import HISTORY, PATIENCE, Feed, Pace
 from streamdetect.demo.listener import Listener
@@ -16,7 +15,8 @@ from streamdetect.demo.plant import WARM_UP, Plant
 from streamdetect.demo.settings import make_config
 from streamdetect.demo.summary import span
 from streamdetect.errors import StreamdetectError
-from streamdetect.replay import Publisher
+from streamdetect.mqtt.publisher import Publisher
+from streamdetect.service.daemon import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from streamdetect.core.joining import Pending
+from streamdetect.codecs.joining import Pending
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streamdetect.core.joining import Pending
+    from streamdetect.codecs.joining import Pending
 
 PART = 1 << 19
 """Bytes of a snapshot that are written at once, about: what a group commit can carry unnoticed."""

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from streamdetect.events import Event
+from streamdetect.sinks.events import Event
 from streamdetect.store.database import DamagedError
 
 if TYPE_CHECKING:

@@ -32,9 +32,9 @@ from quality_command import add_arguments, head, note, row, show
 from quality_errors import scored
 from quality_judging import changed, judge, total
 
+from streamdetect.bundles.bundle import GENERAL
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.thresholds import ThresholdSettings
-from streamdetect.models.bundle import GENERAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

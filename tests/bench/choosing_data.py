@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from quality_data import Case, probation, rooms, test_bench
 
-from streamdetect.recordings import Layout, Recording, read
+from streamdetect.offline.recordings import Layout, Recording, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -20,9 +20,9 @@ from quality_data import DATA_SETS, FOLDERS, Case
 from quality_errors import METRICS, RECIPES, scored
 from quality_judging import Tally, changed, judge, total
 
+from streamdetect.bundles.bundle import GENERAL
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.thresholds import ThresholdSettings
-from streamdetect.models.bundle import GENERAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamdetect.recordings import Layout, Recording, read
+from streamdetect.offline.recordings import Layout, Recording, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

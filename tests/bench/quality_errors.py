@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from streamdetect.bundles.architecture import Architecture
+from streamdetect.bundles.bundle import GENERAL, Bundle
+from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.core.detector import Detector, DetectorSettings, windows_of
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import ErrorMetric, reconstruction_errors
 from streamdetect.core.scaling import PADDING
 from streamdetect.core.thresholds import TrainingError
 from streamdetect.errors import BundleError
-from streamdetect.models.architectures import Architecture
-from streamdetect.models.bundle import GENERAL, Bundle
-from streamdetect.models.preparing import Series
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.tensorflow import load_keras
-from streamdetect.models.training import train
+from streamdetect.training.fit import train
+from streamdetect.training.series import Series
+from streamdetect.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from quality_data import Case
 
-    from streamdetect.recordings import Recording
+    from streamdetect.offline.recordings import Recording
 
     Floats = NDArray[np.float64]
 

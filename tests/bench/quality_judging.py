@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from streamdetect.backtest.evaluation import Counts, events, runs
-from streamdetect.backtest.running import backtest
 from streamdetect.core.detector import Detector
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.thresholds import ThresholdSettings
+from streamdetect.offline.backtest.evaluation import Counts, events, runs
+from streamdetect.offline.backtest.running import backtest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from quality_data import Case
     from quality_errors import Scored
 
-    from streamdetect.backtest.results import SensorResult
     from streamdetect.core.verdicts import Pushed
+    from streamdetect.offline.backtest.results import SensorResult
 
     Floats = NDArray[np.float64]
     Range = tuple[int, int]

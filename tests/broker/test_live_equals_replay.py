@@ -7,14 +7,14 @@ import threading
 import numpy as np
 import pytest
 
-from streamdetect.assembly import make_detector
-from streamdetect.backtest import backtest
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.config import validate
-from streamdetect.daemon import Daemon
-from streamdetect.models.bundle import Bundle
-from streamdetect.recordings import Layout, Recording, read
-from streamdetect.replay.messages import Messages
-from streamdetect.replay.publisher import Publisher
+from streamdetect.mqtt.publisher import Publisher
+from streamdetect.offline.backtest import backtest
+from streamdetect.offline.recordings import Layout, Recording, read
+from streamdetect.offline.replay import Messages
+from streamdetect.service.assembly import make_detector
+from streamdetect.service.daemon import Daemon
 
 COLUMNS = ("times", "errors", "means", "sigmas", "thresholds", "anomalous")
 

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from streamdetect.events import Event
 from streamdetect.mqtt.publications import Delivery
-from streamdetect.outbox import Outbox
+from streamdetect.sinks.events import Event
+from streamdetect.store.outbox import Outbox
 
 ACL = "topic readwrite in/#\ntopic write out/#\ntopic read out/#\ntopic readwrite test/#\n"
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import yaml
 
-import streamdetect.models
-from streamdetect.assembly import assemble
+import streamdetect.bundles
 from streamdetect.config import validate
 from streamdetect.mqtt.inbox import Message
-from streamdetect.pipeline import Pipeline
+from streamdetect.service.assembly import assemble
+from streamdetect.service.pipeline import Pipeline
 
-GENERAL = Path(streamdetect.models.__file__).with_name("general")
+GENERAL = Path(streamdetect.bundles.__file__).with_name("general")
 SENSORS = ("a", "b", "c")
 NORMAL = np.random.default_rng(1).normal(20.0, 1.0, 240)
 START = 1_700_000_000

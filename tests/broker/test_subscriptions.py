@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streamdetect.errors import StateError
+from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.store import Store
-from streamdetect.subscriptions import Subscriptions
 
 
 @pytest.fixture

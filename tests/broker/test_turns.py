@@ -8,8 +8,8 @@ import time
 import pytest
 
 from streamdetect.config import validate
-from streamdetect.daemon import Daemon
 from streamdetect.mqtt.inbox import Message
+from streamdetect.service.daemon import Daemon
 
 READINGS = 40
 

@@ -14,7 +14,6 @@ import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
-from streamdetect.assembly import assemble
 from streamdetect.cli import main
 from streamdetect.config import parse
 from streamdetect.demo import settings
@@ -22,6 +21,7 @@ from streamdetect.demo.broker import EmbeddedBroker
 from streamdetect.demo.plant import Plant
 from streamdetect.demo.running import Demo
 from streamdetect.errors import StreamdetectError
+from streamdetect.service.assembly import assemble
 
 COMMAND = [sys.executable, "-m", "streamdetect", "demo"]
 QUICK = ["--seconds", "1", "--sensors", "8", "--speed", "1000"]

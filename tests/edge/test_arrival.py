@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.arrival import ArrivalClock
+from streamdetect.service.arrival import ArrivalClock
 
 NOON = 1_714_564_800.0
 

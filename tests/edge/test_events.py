@@ -21,9 +21,9 @@ from streamdetect.core.incidents import IncidentSettings, Reason, Transition
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
-from streamdetect.events import EventEncoder, rfc3339, topic_levels
+from streamdetect.sinks.events import EventEncoder, rfc3339, topic_levels
 
-SCHEMA = json.loads(files("streamdetect").joinpath("schemas/event.json").read_text())
+SCHEMA = json.loads(files("streamdetect.sinks").joinpath("event.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 OPENED = Transition(

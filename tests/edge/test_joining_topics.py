@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from streamdetect.assembly import Assembly, detector_settings
 from streamdetect.codecs import codec
 from streamdetect.config import validate
 from streamdetect.core.detector import Detector
 from streamdetect.core.scaling import Scaling
 from streamdetect.errors import ConfigError
-from streamdetect.events import EventEncoder
 from streamdetect.mqtt.inbox import Message
-from streamdetect.pipeline import Pipeline
+from streamdetect.service.assembly import Assembly, detector_settings
+from streamdetect.service.pipeline import Pipeline
+from streamdetect.sinks.events import EventEncoder
 
 FEATURES = ("temperature", "humidity")
 JOIN = {

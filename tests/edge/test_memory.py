@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from streamdetect import memory
+from streamdetect.service import memory
 
 SCRIPT = """
 import ctypes
 from pathlib import Path
-from streamdetect.memory import give_back
+from streamdetect.service.memory import give_back
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from streamdetect.notify import Notifier
+from streamdetect.service.notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from streamdetect.config import parse
-from streamdetect.daemon import Daemon
+from streamdetect.service.daemon import Daemon
 
 
 @pytest.mark.parametrize(("qos", "limit"), [(1, 70), (0, 900)])

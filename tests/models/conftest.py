@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamdetect.models.preparing import Series
+from streamdetect.training.series import Series
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streamdetect.bundles.architecture import ACTIVATIONS, LSTM_ACTIVATIONS, NAMES, Architecture
 from streamdetect.errors import BundleError, ConfigError
-from streamdetect.models.architectures import (
-    ACTIVATIONS,
-    LSTM_ACTIVATIONS,
-    NAMES,
-    Architecture,
-    build,
-    compilable,
-)
-from streamdetect.models.writing import difference, export
+from streamdetect.training.architectures import build, compilable
+from streamdetect.training.export import difference, export
 
 SMALL = (6, 4)
 
@@ -22,7 +16,7 @@ SMALL = (6, 4)
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("tensorflow")
-    from streamdetect.models.tensorflow import load_keras  # noqa: PLC0415 - after the check that it is there
+    from streamdetect.bundles.tensorflow import load_keras  # noqa: PLC0415 - after the check that it is there
 
     return load_keras()
 

@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 from quiet_keras import save
 
-from streamdetect.assembly import make_detector
-from streamdetect.commands.making import summary
+from streamdetect.bundles.architecture import Architecture
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.commands.bundle_options import summary
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import windows_of
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import BundleError, ConfigError, DataError
-from streamdetect.models.architectures import Architecture
-from streamdetect.models.bringing import bring
-from streamdetect.models.bundle import Bundle
-from streamdetect.models.preparing import Series
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.training import train
+from streamdetect.service.assembly import make_detector
+from streamdetect.training.fit import train
+from streamdetect.training.imported import bring
+from streamdetect.training.series import Series
+from streamdetect.training.settings import TrainingSettings
 
 pytest.importorskip("tensorflow")
 
-from streamdetect.models.tensorflow import load_keras
+from streamdetect.bundles.tensorflow import load_keras
 
 SETTINGS = TrainingSettings(scaler="minmax", error="mse")
 keras = load_keras()

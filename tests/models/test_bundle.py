@@ -10,9 +10,9 @@ import shutil
 import numpy as np
 import pytest
 
+from streamdetect.bundles.bundle import GENERAL, MAX_MANIFEST_BYTES, Bundle
+from streamdetect.bundles.manifest import Manifest
 from streamdetect.errors import BundleError
-from streamdetect.models.bundle import GENERAL, MAX_MANIFEST_BYTES, Bundle
-from streamdetect.models.manifest import Manifest
 
 FILES = ("bundle.json", "model.keras", "model.onnx")
 MODELS = FILES[1:]

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.cli import main
 from streamdetect.core.detector import windows_of
-from streamdetect.models.bundle import Bundle
 
 pytest.importorskip("tensorflow")
 

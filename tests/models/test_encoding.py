@@ -11,20 +11,21 @@ import numpy as np
 import pytest
 from quiet_keras import save
 
+from streamdetect.bundles.architecture import NAMES, Architecture
+from streamdetect.bundles.bundle import GENERAL, Bundle
+from streamdetect.bundles.runtime import ONNX_BATCH, BatchedRun, onnx_graph
 from streamdetect.core.detector import windows_of
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
-from streamdetect.models.architectures import NAMES, Architecture, build, compilable
-from streamdetect.models.bringing import bring
-from streamdetect.models.bundle import GENERAL, Bundle
-from streamdetect.models.encoding import LATENT, export_encoder
-from streamdetect.models.runtime import ONNX_BATCH, BatchedRun, onnx_graph
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.training import train
+from streamdetect.training.architectures import build, compilable
+from streamdetect.training.encoder import LATENT, export_encoder
+from streamdetect.training.fit import train
+from streamdetect.training.imported import bring
+from streamdetect.training.settings import TrainingSettings
 
 pytest.importorskip("tensorflow")
 
-from streamdetect.models.tensorflow import load_keras
+from streamdetect.bundles.tensorflow import load_keras
 
 keras = load_keras()
 layers = keras.layers
@@ -98,7 +99,7 @@ def test_encoding_needs_no_tensorflow(bundle):
     script = f"""
 import sys
 import numpy as np
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 assert Bundle.load({str(bundle.path)!r}).encode(np.zeros((2, 12, 1), dtype=np.float32)).shape == (2, 3)
 loaded = {{name.partition(".")[0] for name in sys.modules}} & {{"tensorflow", "keras", "tf2onnx", "onnx"}}
 assert not loaded, loaded

@@ -9,21 +9,21 @@ import jsonschema
 import numpy as np
 import pytest
 
-from streamdetect.assembly import assemble
+from streamdetect.bundles.architecture import Architecture
 from streamdetect.config import validate
 from streamdetect.core.detector import windows_of
 from streamdetect.errors import ConfigError
-from streamdetect.lineup import Lineup
-from streamdetect.models.architectures import Architecture
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.training import train
 from streamdetect.monitoring.metrics import Metrics
 from streamdetect.mqtt.inbox import Message
+from streamdetect.service.assembly import assemble
+from streamdetect.service.lineup import Lineup
 from streamdetect.store import Change, Store
+from streamdetect.training.fit import train
+from streamdetect.training.settings import TrainingSettings
 
 pytest.importorskip("tensorflow")
 
-SCHEMA = json.loads(files("streamdetect").joinpath("schemas/event.json").read_text())
+SCHEMA = json.loads(files("streamdetect.sinks").joinpath("event.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 START = 1.7e9
 STEPS = 8

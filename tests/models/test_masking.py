@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from streamdetect.bundles.architecture import Architecture
+from streamdetect.bundles.manifest import Manifest
 from streamdetect.core import detector as core_detector
 from streamdetect.core import scaling as core_scaling
 from streamdetect.core.detector import Detector, DetectorSettings, windows_of
@@ -16,13 +18,12 @@ from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING, Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.errors import ConfigError
-from streamdetect.models import architectures, masking
-from streamdetect.models.architectures import Architecture, build, compilable
-from streamdetect.models.manifest import Manifest
-from streamdetect.models.preparing import Series, prepare
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.training import train
-from streamdetect.models.writing import difference, export
+from streamdetect.training import architectures, masking
+from streamdetect.training.architectures import build, compilable
+from streamdetect.training.export import difference, export
+from streamdetect.training.fit import train
+from streamdetect.training.series import Series, prepare
+from streamdetect.training.settings import TrainingSettings
 
 STEPS = 10
 QUICK = TrainingSettings(
@@ -33,7 +34,7 @@ QUICK = TrainingSettings(
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("tensorflow")
-    from streamdetect.models.tensorflow import load_keras  # noqa: PLC0415 - after the check that it is there
+    from streamdetect.bundles.tensorflow import load_keras  # noqa: PLC0415 - after the check that it is there
 
     return load_keras()
 

@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
+from streamdetect.bundles import runtime
+from streamdetect.bundles.bundle import GENERAL, Bundle
+from streamdetect.bundles.runtime import BatchedRun
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import StreamdetectError
-from streamdetect.models import runtime
-from streamdetect.models.bundle import GENERAL, Bundle
-from streamdetect.models.runtime import BatchedRun
 
 ROWS = 1200
 
@@ -103,7 +103,7 @@ def test_the_compiled_graph_needs_no_tensorflow():
     script = """
 import sys
 import numpy as np
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 bundle = Bundle.load("general")
 bundle.reconstructor()(np.zeros((1, bundle.manifest.time_steps, 1), dtype=np.float32))
 loaded = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "keras", "tf2onnx", "onnx"}
@@ -115,7 +115,7 @@ assert not loaded, loaded
 
 def test_the_runtime_leaves_no_trace_at_home(tmp_path):
     script = """
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 Bundle.load("general").reconstructor()
 """
     foreign = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
@@ -129,7 +129,7 @@ def test_without_tensorflow_it_is_said_how_to_get_it():
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed
 from streamdetect.errors import StreamdetectError
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 try:
     Bundle.load("general").reconstructor("tensorflow")
 except StreamdetectError as error:
@@ -174,7 +174,7 @@ def test_openvino_leaves_no_trace_at_home(tmp_path):
     pytest.importorskip("openvino", reason="openvino is not installed")
     script = """
 import sys
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 Bundle.load("general").reconstructor("openvino")
 assert "openvino_telemetry" not in sys.modules
 """

@@ -7,16 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 
+from streamdetect.bundles.architecture import Architecture
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.core.detector import windows_of
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import BundleError, ConfigError, DataError
-from streamdetect.models.architectures import Architecture
-from streamdetect.models.bundle import Bundle
-from streamdetect.models.general import GeneralSettings, make
-from streamdetect.models.preparing import Series, prepare
-from streamdetect.models.settings import TrainingSettings
-from streamdetect.models.shapes import SHAPES, normal_series
-from streamdetect.models.training import train
+from streamdetect.training.fit import train
+from streamdetect.training.general import GeneralSettings, make
+from streamdetect.training.series import Series, prepare
+from streamdetect.training.settings import TrainingSettings
+from streamdetect.training.synthetic import SHAPES, normal_series
 
 QUICK = TrainingSettings(Architecture("dense", units=(16, 6)), time_steps=12, epochs=30)
 

@@ -7,7 +7,7 @@ from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
-from streamdetect.recordings import Recording
+from streamdetect.offline.recordings import Recording
 
 # Judges each error by itself, so that what opens and closes an incident can be told from the readings.
 HASTY = {"sigma": 5.0, "min_count": 20, "smoothing": 1, "sigma_floor": 0.05, "guard": 0.0}

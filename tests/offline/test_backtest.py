@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.backtest import arguments, backtest, summarise
-from streamdetect.backtest.summary import as_json, as_table
-from streamdetect.backtest.tables import write_incidents, write_verdicts
+from streamdetect.commands import detector_options
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.readings import Readings
 from streamdetect.errors import ConfigError, DataError
-from streamdetect.recordings import read
+from streamdetect.offline.backtest import backtest, summarise
+from streamdetect.offline.backtest.summary import as_json, as_table
+from streamdetect.offline.backtest.tables import write_incidents, write_verdicts
+from streamdetect.offline.recordings import read
 
 COLUMNS = ("index", "errors", "feature_errors", "means", "sigmas", "thresholds", "anomalous", "outcomes")
 
@@ -159,8 +160,8 @@ def test_summary(make_detector, spiked, make_recording):
 
 def options(*given):
     parser = ArgumentParser()
-    arguments.add_arguments(parser)
-    return arguments.from_arguments(parser.parse_args(given))
+    detector_options.add_arguments(parser)
+    return detector_options.from_arguments(parser.parse_args(given))
 
 
 def test_options_change_the_detector():

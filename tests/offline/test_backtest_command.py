@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from streamdetect.assembly import make_detector
-from streamdetect.backtest import backtest
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.config import DetectorConfig
-from streamdetect.models.bundle import Bundle
-from streamdetect.recordings import Layout, read
+from streamdetect.offline.backtest import backtest
+from streamdetect.offline.recordings import Layout, read
+from streamdetect.service.assembly import make_detector
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.backtest import Counts, backtest, evaluate, summarise
-from streamdetect.backtest.evaluation import Evaluation, events, points, runs
+from streamdetect.offline.backtest import Counts, backtest, evaluate, summarise
+from streamdetect.offline.backtest.evaluation import Evaluation, events, points, runs
 
 
 def flags(text):

@@ -9,11 +9,11 @@ import textwrap
 import numpy as np
 import pytest
 
-from streamdetect import plots
-from streamdetect.backtest import backtest
-from streamdetect.backtest.rebuilding import Rebuilt
-from streamdetect.plots.drawing import broken, thinned
-from streamdetect.recordings import Recording
+from streamdetect.offline import plots
+from streamdetect.offline.backtest import backtest
+from streamdetect.offline.backtest.rebuilding import Rebuilt
+from streamdetect.offline.plots.drawing import broken, thinned
+from streamdetect.offline.recordings import Recording
 
 image = pytest.importorskip("matplotlib.image", reason="the extra plot is not installed")
 
@@ -307,7 +307,7 @@ def test_without_matplotlib_it_is_said_what_to_install():
         import sys
         sys.modules["matplotlib"] = sys.modules["matplotlib.figure"] = None
         from pathlib import Path
-        from streamdetect import plots
+        from streamdetect.offline import plots
         from streamdetect.errors import StreamdetectError
         try:
             plots.training_loss({"loss": [1.0]}, Path("a.png"))
@@ -321,6 +321,6 @@ def test_without_matplotlib_it_is_said_what_to_install():
 
 
 def test_matplotlib_is_not_imported_until_something_is_drawn():
-    code = "import sys; import streamdetect.plots, streamdetect.backtest; print('matplotlib' in sys.modules)"
+    code = "import sys; from streamdetect.offline import backtest, plots; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streamdetect.backtest import backtest
-from streamdetect.backtest.choosing import Choice, apart, ending_by, telling
-from streamdetect.backtest.examples import examples
-from streamdetect.backtest.rebuilding import rebuild
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.core.detector import Detector
 from streamdetect.core.scaling import Scaling
-from streamdetect.models.bundle import Bundle
+from streamdetect.offline.backtest import backtest
+from streamdetect.offline.backtest.choosing import Choice, apart, ending_by, telling
+from streamdetect.offline.backtest.examples import examples
+from streamdetect.offline.backtest.rebuilding import rebuild
 
 
 def averaging(windows):

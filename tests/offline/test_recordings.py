@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.recordings import Layout, add_arguments, from_arguments, read
+from streamdetect.commands.recording_options import add_arguments, from_arguments
+from streamdetect.offline.recordings import Layout, read
 
 T0 = datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()
 
@@ -277,7 +278,7 @@ def test_npz_arrays_by_pattern(tmp_path):
 def test_more_rows_than_are_held_as_text_at_a_time(csv, monkeypatch):
     text = "time,v,bad\n" + "".join(f"{T0 + i},{i},{i % 2}\n" for i in range(100))
     whole = only(csv(text), columns=("v",), label_column="bad")
-    monkeypatch.setattr("streamdetect.recordings.tables._CHUNK", 7)
+    monkeypatch.setattr("streamdetect.offline.recordings.tables._CHUNK", 7)
     parts = only(csv(text), columns=("v",), label_column="bad")
     for name in ("times", "values", "labels"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

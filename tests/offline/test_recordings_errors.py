@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamdetect.errors import DataError
-from streamdetect.recordings import Layout, read
+from streamdetect.offline.recordings import Layout, read
 
 CSV = {
     "empty": ("", {}, ["data.csv", "empty"]),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamdetect.codecs import PayloadSettings, codec
 from streamdetect.errors import DataError
-from streamdetect.replay import Messages
+from streamdetect.offline.replay import Messages
 
 
 def test_sensors_are_merged_by_time(make_recording):

@@ -15,10 +15,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from streamdetect import report
-from streamdetect.backtest import backtest, summarise
-from streamdetect.report.points import kept
-from streamdetect.report.tables import duration
+from streamdetect.offline import report
+from streamdetect.offline.backtest import backtest, summarise
+from streamdetect.offline.report.points import kept
+from streamdetect.offline.report.tables import duration
 
 graph_objects = pytest.importorskip("plotly.graph_objects", reason="the extra plot is not installed")
 
@@ -280,7 +280,7 @@ def test_without_plotly_it_is_said_what_to_install():
 
 
 def test_plotly_is_not_imported_until_a_report_is_written():
-    code = "import sys; import streamdetect.report; print('plotly' in sys.modules)"
+    code = "import sys; import streamdetect.offline.report; print('plotly' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from streamdetect.recordings import Layout, read
+from streamdetect.offline.recordings import Layout, read
 
 
 def test_nab(data):

@@ -14,7 +14,7 @@ from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
-from streamdetect.pipeline import _intake
+from streamdetect.service.pipeline import _intake
 from streamdetect.store import DetectorState, Eviction, Intake
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from lab import Live, copy_of, same
 
-from streamdetect.committing import COMMIT_EVERY, LULL, LULL_MESSAGES, RETRY_EVERY, Committer
 from streamdetect.config import MqttConfig
 from streamdetect.core.readings import Readings
-from streamdetect.events import Event
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox, Message
 from streamdetect.mqtt.publications import Delivery
-from streamdetect.outbox import Outbox
+from streamdetect.service.committer import COMMIT_EVERY, LULL, LULL_MESSAGES, RETRY_EVERY, Committer
+from streamdetect.sinks.events import Event
 from streamdetect.store import Store
+from streamdetect.store.outbox import Outbox
 
 EVENT = Event("id", "out/x", b"{}")
 IDLE = 5.0

@@ -15,7 +15,7 @@ from lab import Live, copy_of, same
 
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.events import Event
+from streamdetect.sinks.events import Event
 from streamdetect.store import Change, DamagedError, Queued, Store, UnavailableError
 from streamdetect.store.directory import _SET_ASIDE_KEPT
 

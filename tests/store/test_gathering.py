@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from streamdetect.assembly import assemble
 from streamdetect.codecs import Route
+from streamdetect.codecs.joining import Joiner
 from streamdetect.config import validate
-from streamdetect.core.joining import Joiner
 from streamdetect.errors import RejectedPayload
-from streamdetect.gathering import Gathered, Gathering, Join
 from streamdetect.mqtt.inbox import Message
+from streamdetect.service.assembly import assemble
+from streamdetect.service.gathering import Gathered, Gathering, Join
 
 PAYLOADS = (
     b'{"v":1,"t":1700000000}',

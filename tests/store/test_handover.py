@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from lab import same
 
-import streamdetect.models
-from streamdetect.assembly import assemble
+import streamdetect.bundles
 from streamdetect.config import validate
 from streamdetect.errors import ConfigError, Problem
-from streamdetect.lineup import Lineup
 from streamdetect.monitoring.metrics import Metrics
 from streamdetect.mqtt.inbox import Message
+from streamdetect.service.assembly import assemble
+from streamdetect.service.lineup import Lineup
 from streamdetect.store import Change, Store
 
-GENERAL = Path(streamdetect.models.__file__).with_name("general")
+GENERAL = Path(streamdetect.bundles.__file__).with_name("general")
 NORMAL = np.random.default_rng(0).normal(20.0, 1.0, 300)
 BROKEN = np.linspace(1e3, 5e3, 5)
 

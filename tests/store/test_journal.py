@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 from lab import VARIANTS, Live, batches, same
 
-from streamdetect.core.joining import Pending
+from streamdetect.codecs.joining import Pending
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
 from streamdetect.store import Eviction, Intake, Waiting

@@ -19,7 +19,7 @@ import streamdetect.store.state
 import streamdetect.store.store
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.events import Event
+from streamdetect.sinks.events import Event
 from streamdetect.store import Change, DeadLetter, Queued, Store
 from streamdetect.store.tables import DEAD_LETTERS_KEPT
 

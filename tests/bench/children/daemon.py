@@ -11,7 +11,7 @@ from rig.counter import Counter
 
 from streamdetect import logs
 from streamdetect.config import load
-from streamdetect.daemon import Daemon
+from streamdetect.service.daemon import Daemon
 
 
 def main() -> None:

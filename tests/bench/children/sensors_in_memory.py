@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from rig import detecting, workload
 
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 
 FEW = 1000
 CHUNK = 20_000

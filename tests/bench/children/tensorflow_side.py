@@ -21,11 +21,12 @@ IMPORT_MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 import keras  # noqa: E402 - see above
 import numpy as np  # noqa: E402
 
-from streamdetect.models import training  # noqa: E402
-from streamdetect.models.architectures import Architecture, build  # noqa: E402
-from streamdetect.models.preparing import Series, prepare  # noqa: E402
-from streamdetect.models.settings import TrainingSettings  # noqa: E402
-from streamdetect.models.training import train  # noqa: E402
+from streamdetect.bundles.architecture import Architecture  # noqa: E402
+from streamdetect.training import fit  # noqa: E402
+from streamdetect.training.architectures import build  # noqa: E402
+from streamdetect.training.fit import train  # noqa: E402
+from streamdetect.training.series import Series, prepare  # noqa: E402
+from streamdetect.training.settings import TrainingSettings  # noqa: E402
 
 READINGS = 3000
 PREDICTIONS = 40
@@ -56,22 +57,22 @@ def plain_fit(epochs: int) -> float:
 
 def our_training(folder: Path, epochs: int) -> tuple[float, float]:
     """Seconds of fitting, and from series to a bundle, exported, checked and written."""
-    fitted, fit = [], training._fit
+    fitted, own = [], fit._fit
 
     def timed(*arguments: Any, **more: Any) -> Any:
         began = time.perf_counter()
         try:
-            return fit(*arguments, **more)
+            return own(*arguments, **more)
         finally:
             fitted.append(time.perf_counter() - began)
 
-    training._fit = timed
+    fit._fit = timed
     began = time.perf_counter()
     try:
         train(series(), settings("stacked", epochs), folder / "stacked")
         return fitted[0], time.perf_counter() - began
     finally:
-        training._fit = fit
+        fit._fit = own
 
 
 def predictions(folder: Path) -> float:

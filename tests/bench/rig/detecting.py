@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamdetect.assembly import assemble
 from streamdetect.config import Config
-from streamdetect.pipeline import Pipeline
+from streamdetect.service.assembly import assemble
+from streamdetect.service.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from streamdetect.bundles.bundle import Bundle
     from streamdetect.core.detector import Detector
     from streamdetect.core.reconstruction import Reconstruct
-    from streamdetect.models.bundle import Bundle
 
 HISTORY = 256  # K
 GRAPH_WINDOWS = 4096

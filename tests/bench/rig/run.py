@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from streamdetect.models.bundle import Bundle
+from streamdetect.bundles.bundle import Bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from rig.detecting import best_batch, graph_rate, seconds
 from rig.run import interleaved
 from rig.table import REPORT, Row, at_least, within
 
-from streamdetect.backtest.running import backtest
-from streamdetect.recordings import Recording
+from streamdetect.offline.backtest.running import backtest
+from streamdetect.offline.recordings import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

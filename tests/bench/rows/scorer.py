@@ -14,14 +14,14 @@ from rig.detecting import best_batch, graph_rate
 from rig.run import interleaved
 from rig.table import Row, at_least, at_most
 
-from streamdetect.models.runtime import onnx_graph, reconstructor
+from streamdetect.bundles.runtime import onnx_graph, reconstructor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rig.run import Run
 
-    from streamdetect.models.bundle import Bundle
+    from streamdetect.bundles.bundle import Bundle
 
     Graph = Callable[[np.ndarray], np.ndarray]
 

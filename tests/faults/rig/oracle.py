@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.assembly import assemble
 from streamdetect.config import validate
 from streamdetect.core.detector import READINGS_AT_ONCE
 from streamdetect.core.readings import Readings
+from streamdetect.service.assembly import assemble
 from streamdetect.store import Store
 
 if TYPE_CHECKING:

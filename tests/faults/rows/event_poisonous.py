@@ -9,7 +9,7 @@ from rig.bench import Bench, Outcome, row
 from rig.waiting import until
 from rig.workload import Workload
 
-from streamdetect.events import Event
+from streamdetect.sinks.events import Event
 from streamdetect.store import Change, Queued, Store
 
 _TOPICS = ("streamdetect/events/lab/a\x01b", "streamdetect/events/lab/\ufffe", "streamdetect/events/+/a", "")

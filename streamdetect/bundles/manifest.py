@@ -1,0 +1,218 @@
+"""What `bundle.json` says, and the rules each value must keep.
+
+The manifest is read from a directory that somebody may have copied, edited or made up: unknown keys,
+numbers that are not finite, sizes past the limits and parts that do not fit each other are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from streamdetect.bundles.architecture import Architecture  # noqa: TC001 - pydantic reads it at run time
+from streamdetect.core.reconstruction import ErrorMetric  # noqa: TC001 - pydantic reads it at run time
+from streamdetect.core.scaling import Scaling  # noqa: TC001 - pydantic reads it at run time
+
+MANIFEST, KERAS, ONNX, ENCODER = "bundle.json", "model.keras", "model.onnx", "encoder.onnx"
+
+MAX_MODEL_BYTES = 256 << 20
+MAX_TIME_STEPS = 10_000
+MAX_FEATURES = 1_000
+MAX_LATENT = 65_536
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1, le=MAX_MODEL_BYTES)]
+
+Quantile = Literal["0.5", "0.9", "0.95", "0.99", "0.999", "max"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class TrainingErrors(_Part):
+    """The reconstruction errors of the training windows, as the compiled graph makes them."""
+
+    mean: NonNegative
+    std: NonNegative
+    count: Annotated[int, Field(ge=1)]  # windows
+    quantiles: Annotated[dict[Quantile, NonNegative], Field(min_length=6)]
+    feature_means: tuple[NonNegative, ...]  # in the order of `features`
+
+
+class GraphDifference(_Part):
+    """How far the compiled graph is from Keras on the training windows."""
+
+    absolute: NonNegative  # the largest, in scaled units
+    relative: NonNegative  # the same, over the largest magnitude in the windows and their reconstructions
+    batch: NonNegative = 0.0  # between a window rebuilt alone and among others; 0: to the last bit
+
+
+class Source(_Part):
+    """One series that was trained on."""
+
+    name: Text
+    rows: Count
+    windows: Count
+    left_out: Count  # windows too far out to be learned from
+    sha256: Sha256  # of its times and values as float64 columns
+
+
+class TrainingRecord(_Part):
+    """The settings of the training and how it went."""
+
+    scaler: Text
+    loss: Text
+    learning_rate: NonNegative
+    epochs: Count
+    epochs_run: Count
+    batch_size: Annotated[int, Field(ge=1)]
+    validation_split: Annotated[float, Field(ge=0, lt=1)]
+    shuffle: bool
+    patience: Count
+    seed: Count
+    stride: Annotated[int, Field(ge=1)]
+    max_gap: NonNegative | None  # seconds; null: no limit
+    parameters: Count
+    final_loss: NonNegative
+    final_validation_loss: NonNegative | None
+
+
+class Brought(_Part):
+    """Where a model comes from that was not trained here, and how the normal data was taken to it."""
+
+    sha256: Sha256  # of the file that it was in
+    parameters: Count
+    scaler: Text
+    stride: Annotated[int, Field(ge=1)]
+    max_gap: NonNegative | None  # seconds; null: no limit
+
+
+class Encoder(_Part):
+    """What makes latent vectors of windows."""
+
+    layer: Text  # whose output, flattened, they are
+    size: Annotated[int, Field(ge=1, le=MAX_LATENT)]
+    graph_difference: GraphDifference
+
+
+class File(_Part):
+    """One model file."""
+
+    sha256: Sha256
+    bytes: Size
+
+
+class Files(_Part):
+    """The model files; their names are fixed, so no name can lead out of the bundle."""
+
+    keras: File = Field(alias=KERAS)
+    onnx: File = Field(alias=ONNX)
+    encoder: File | None = Field(default=None, alias=ENCODER)
+
+    def entries(self) -> dict[str, File]:
+        """Those that are there, by name."""
+        named = {KERAS: self.keras, ONNX: self.onnx, ENCODER: self.encoder}
+        return {name: file for name, file in named.items() if file}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+
+class Manifest(_Part):
+    """What `bundle.json` says."""
+
+    format: Literal[1]
+    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    time_steps: Annotated[int, Field(ge=1, le=MAX_TIME_STEPS)]
+    min_steps: Annotated[int, Field(ge=0, le=MAX_TIME_STEPS)] = 0  # 0: only full windows are judged
+    features: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_FEATURES)]
+    architecture: Architecture | None = None
+    scaling: Scaling
+    error: ErrorMetric
+    training_error: TrainingErrors
+    graph_difference: GraphDifference
+    training: TrainingRecord | None = None
+    brought: Brought | None = None  # in the place of architecture and training
+    encoder: Encoder | None = None
+    trained_on: tuple[Source, ...]
+    versions: dict[Text, Text]
+    files: Files
+
+    @field_validator("min_steps")
+    @classmethod
+    def _min_steps_fit(cls, min_steps: int, info: ValidationInfo) -> int:
+        if min_steps > info.data.get("time_steps", MAX_TIME_STEPS):
+            raise ValueError("must be at most time_steps")
+        return min_steps
+
+    @field_validator("features")
+    @classmethod
+    def _features_differ(cls, features: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(features)) < len(features):
+            raise ValueError("names must differ")
+        return features
+
+    @field_validator("scaling")
+    @classmethod
+    def _scaling_fits(cls, scaling: Scaling, info: ValidationInfo) -> Scaling:
+        expected = len(info.data.get("features", ())) if scaling.kind == "affine" else 0
+        if len(scaling.offset) != expected or len(scaling.scale) != expected:
+            raise ValueError(f"offset and scale must hold {expected} numbers each for kind {scaling.kind}")
+        if not all(value > 0 for value in scaling.scale):
+            raise ValueError("scale must be > 0")
+        if scaling.history < 1:
+            raise ValueError("history must be >= 1")
+        return scaling
+
+    @model_validator(mode="after")
+    def _errors_fit(self) -> Manifest:
+        if len(self.training_error.feature_means) != len(self.features):
+            raise ValueError(f"training_error.feature_means: must hold {len(self.features)} numbers")
+        return self
+
+    @model_validator(mode="after")
+    def _origin_is_known(self) -> Manifest:
+        trained = self.architecture is not None, self.training is not None
+        if trained != ((False, False) if self.brought else (True, True)):
+            raise ValueError("must have either architecture and training, or brought")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_has_a_file(self) -> Manifest:
+        if (self.encoder is None) != (self.files.encoder is None):
+            raise ValueError(f"encoder and files.{ENCODER}: must both be there, or neither")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+    @property
+    def model_name(self) -> str:
+        """The architecture's name, or that it was brought along."""
+        return self.architecture.name if self.architecture else "brought"
+
+    @property
+    def record(self) -> TrainingRecord | Brought:
+        """How the normal data was taken to the model."""
+        return next(one for one in (self.training, self.brought) if one)
+
+    def to_bytes(self) -> bytes:
+        """The text of `bundle.json`."""
+        return self.model_dump_json(indent=2, by_alias=True).encode() + b"\n"

@@ -1,0 +1,231 @@
+"""`streamdetect backtest`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.commands import detector_options, recording_options
+from streamdetect.errors import DataError
+from streamdetect.offline import plots, report
+from streamdetect.offline.backtest.choosing import ending_by, telling
+from streamdetect.offline.backtest.rebuilding import rebuild
+from streamdetect.offline.backtest.running import backtest
+from streamdetect.offline.backtest.summary import as_json, as_table, summarise
+from streamdetect.offline.backtest.tables import iso, write_incidents, write_verdicts
+from streamdetect.offline.recordings import cells
+from streamdetect.service.assembly import make_detector
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from streamdetect.config import DetectorConfig, ThresholdConfig
+    from streamdetect.core.detector import Detector
+    from streamdetect.offline.backtest.results import SensorResult
+    from streamdetect.offline.backtest.summary import Summary
+    from streamdetect.offline.recordings import Recording
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect backtest`."""
+    recording_options.add_arguments(parser)
+    detector_options.add_arguments(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="write verdicts.csv, incidents.csv and summary.json there",
+    )
+    group.add_argument(
+        "--plot",
+        action="store_true",
+        help="pictures of each sensor, too: series, error and threshold; how the errors spread; its worst "
+        "windows as the model rebuilds them (needs the extra plot)",
+    )
+    group.add_argument(
+        "--window",
+        metavar="TIME",
+        type=_time,
+        action="append",
+        default=[],
+        help="with --plot: the window that ends then as well; ISO 8601, UTC if no zone, or Unix seconds; may "
+        "be given several times",
+    )
+    group.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write one HTML file with interactive charts of all sensors, to be opened without a network "
+        "(needs the extra plot)",
+    )
+    group.add_argument(
+        "--all-rows", action="store_true", help="verdicts.csv has a row a reading, judged or not"
+    )
+    group.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(args: Namespace) -> int:
+    """Judge the recordings, write what was asked for and print the summary; 0."""
+    _check(args)
+    config = detector_options.from_arguments(args)
+    bundle = Bundle.load(config.bundle)
+    found = recording_options.from_arguments(args)
+    detector = make_detector(config, bundle)
+    results = _judge(detector, found)
+    _check_windows(results, args.window)
+    summaries = [summarise(result) for result in results]
+    if args.output is not None:
+        _write(results, summaries, args, detector)
+    if args.json:
+        sys.stdout.write(json.dumps(as_json(summaries), indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{_describe(config, bundle)}\n\n{as_table(summaries)}\n")
+    if args.report is not None:
+        _report(results, summaries, args, config, bundle)
+    return 0
+
+
+def _check(args: Namespace) -> None:
+    """Refuse what cannot be done before anything long is begun."""
+    if args.output is None and (args.plot or args.all_rows):
+        raise DataError("--plot and --all-rows need a folder to write to: --output FOLDER")
+    if args.window and not args.plot:
+        raise DataError("--window needs --plot, which draws it")
+    if args.plot:
+        plots.check_installed()
+    if args.report is not None:
+        report.check_installed()
+
+
+def _time(text: str) -> float:
+    try:
+        return float(cells.times([text], cells.guess_time_format(text))[0])
+    except cells.BadCell:
+        raise ArgumentTypeError(f"must be ISO 8601 or Unix seconds, got {text!r}") from None
+
+
+def _check_windows(results: Sequence[SensorResult], times: Sequence[float]) -> None:
+    for time in times:
+        if all(ending_by(result, time) is None for result in results):
+            judged = [result.times for result in results if len(result.index)]
+            spans = ", ".join(f"{iso(one[0])} to {iso(one[-1])}" for one in judged[:3]) or "none"
+            raise DataError(f"--window: must be within what was judged ({spans}), got {iso(time)}")
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
+
+
+def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
+    with _progress() as bar:
+        task = bar.add_task("backtest", total=sum(map(len, found)))
+        return backtest(detector, found, progress=lambda readings: bar.advance(task, readings))
+
+
+def _write(
+    results: Sequence[SensorResult], summaries: Sequence[Summary], args: Namespace, detector: Detector
+) -> None:
+    folder: Path = args.output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_verdicts(results, folder / "verdicts.csv", all_rows=args.all_rows)
+        write_incidents(results, folder / "incidents.csv")
+        (folder / "summary.json").write_text(json.dumps(as_json(summaries), indent=2) + "\n")
+        if args.plot:
+            _draw(results, detector, folder, args.window)
+    except OSError as error:
+        raise DataError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+
+
+def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, times: Sequence[float]) -> None:
+    with _progress() as bar:
+        for result in bar.track(results, description="pictures"):
+            _draw_sensor(result, detector, folder, times)
+
+
+def _draw_sensor(result: SensorResult, detector: Detector, folder: Path, times: Sequence[float]) -> None:
+    metric, recording = detector.settings.error, result.recording
+    base = recording.sensor.replace("/", "~")  # no id has a ~, nor a +
+    plots.sensor(result, folder / f"{base}.png", metric)
+    title = f"{recording.name}:  errors of {len(result.index):,} windows"
+    plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)
+    windows = rebuild(detector, result, telling(result, times))
+    if windows:
+        title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
+        plots.reconstruction(windows, folder / f"{base}+windows.png", title)
+
+
+def _report(
+    results: Sequence[SensorResult],
+    summaries: Sequence[Summary],
+    args: Namespace,
+    config: DetectorConfig,
+    bundle: Bundle,
+) -> None:
+    path: Path = args.report
+    settings = {"detector": _facts(args, config, bundle)} | {
+        name: {key: "none" if value is None else f"{value}" for key, value in section.model_dump().items()}
+        for name, section in (("threshold", config.threshold), ("incidents", config.incidents))
+    }
+    first, *others = (file.name for file in args.data)
+    title = f"Backtest of {first}" + (f" and {len(others)} more" if others else "")
+    about = _describe(config, bundle)
+    about = f"{about[0].upper()}{about[1:]}."
+    metric = bundle.manifest.error
+    try:
+        size = report.write(path, results, summaries, settings, metric=metric, title=title, about=about)
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: cannot be written: {error.strerror}") from error
+    if not args.json:
+        sys.stdout.write(f"\nreport {path}, {size / 1e6:.1f} MB\n")
+
+
+def _facts(args: Namespace, config: DetectorConfig, bundle: Bundle) -> dict[str, str]:
+    manifest = bundle.manifest
+    return {
+        "data": ", ".join(map(str, args.data)),
+        "detector": config.name,
+        "bundle": f"{config.bundle} ({bundle.fingerprint}), made {manifest.created}",
+        "model": f"{manifest.model_name}, windows of {manifest.time_steps} readings of "
+        f"{', '.join(manifest.features)}, scaling {manifest.scaling.kind}",
+        "runtime": config.runtime,
+        "stride": f"{config.stride}",
+        "max_gap": "none" if config.max_gap is None else f"{config.max_gap}",
+        "missing": config.missing,
+    }
+
+
+def _describe(config: DetectorConfig, bundle: Bundle) -> str:
+    manifest, threshold, incidents = bundle.manifest, config.threshold, config.incidents
+    smoothed = f" smoothed over {threshold.smoothing} windows" if threshold.smoothing > 1 else ""
+    cooldown = f", cooldown {incidents.cooldown}" if incidents.cooldown else ""
+    error = {"mae": "MAE", "mse": "MSE", "last": "error of the last step"}[manifest.error]
+    return (
+        f"bundle {config.bundle} ({bundle.fingerprint}): {error} of windows of "
+        f"{manifest.time_steps} readings{smoothed}, threshold {_threshold(threshold)}, "
+        f"an incident from {incidents.consecutive} anomalous in a row{cooldown}"
+    )
+
+
+def _threshold(settings: ThresholdConfig) -> str:
+    past, sigma = f"of the last {settings.history:,}", f"{settings.sigma:g} sigma"
+    return {
+        "rolling": f"mean + {sigma} {past}",
+        "ewma": f"mean + {sigma}, weighted exponentially over {settings.history:,}",
+        "robust": f"median + {sigma} {past} (by their MAD)",
+        "quantile": f"quantile {settings.quantile:g} {past}",
+        "pot": f"of risk {settings.risk:g} by the peaks {past}",
+        "training": f"mean + {sigma} of the training errors",
+        "fixed": f"{settings.level:g}",
+    }[settings.kind]

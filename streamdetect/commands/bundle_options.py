@@ -1,0 +1,123 @@
+"""What the commands that make a bundle share: options, pictures and the answer."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamdetect.config.quantities import seconds
+from streamdetect.offline.backtest.examples import examples
+from streamdetect.training.series import Series
+from streamdetect.training.settings import ERRORS, SCALERS, TrainingSettings
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from streamdetect.bundles.manifest import Manifest
+    from streamdetect.offline.recordings import Recording
+    from streamdetect.training.bundling import BundleReport
+
+DEFAULT = TrainingSettings()
+WINDOWS = ("scaler", "scaler_history", "error", "stride", "max_gap")  # settings that need no training
+
+
+def add_output_arguments(parser: ArgumentParser) -> None:
+    """Add where the bundle and its pictures go."""
+    parser.add_argument("-o", "--out", metavar="DIR", type=Path, required=True, help="the bundle to write")
+    parser.add_argument("--plots", metavar="DIR", type=Path, help="for the pictures [beside the bundle]")
+
+
+def add_window_arguments(group: Any) -> None:  # noqa: ANN401 - argparse's
+    """Add how readings become windows, and windows errors."""
+    setting(group, "--scaler", "how raw values become the model's input", choices=SCALERS)
+    setting(group, "--scaler-history", "past readings that the scaler `sensor` looks back on")
+    setting(group, "--error", "the reconstruction error", choices=ERRORS)
+    setting(group, "--stride", "readings from one window to the next")
+    add_max_gap(group)
+
+
+def add_max_gap(group: Any) -> None:  # noqa: ANN401 - argparse's
+    """Add the gap between two readings at which a window starts afresh."""
+    group.add_argument(
+        "--max-gap",
+        metavar="SPAN",
+        type=_span,
+        default=inf,
+        help="as 10min: a longer gap restarts the window",
+    )
+
+
+def _span(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def setting(group: Any, option: str, text: str, **more: Any) -> None:  # noqa: ANN401 - argparse's
+    """Add an option; its default stands in TrainingSettings and nowhere else."""
+    default = getattr(DEFAULT, option.removeprefix("--").replace("-", "_"))
+    kind = {} if "choices" in more else {"type": type(default), "metavar": "N"}
+    group.add_argument(option, default=default, help=f"{text} [{default}]", **kind, **more)
+
+
+def normal_series(found: Sequence[Recording]) -> list[Series]:
+    """Recordings as normal data."""
+    return [Series(one.name, values=one.values, times=one.times) for one in found]
+
+
+def pictures(args: Namespace) -> Path:
+    """The folder for pictures, made if need be; the names in it begin with the bundle's."""
+    folder: Path = args.plots or args.out.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / str(args.out.name)
+
+
+def draw(report: BundleReport, found: Sequence[Recording], prefix: Path) -> list[Path]:
+    """Draw the errors of the normal data, and some of its windows over their reconstructions."""
+    from streamdetect.offline import plots  # noqa: PLC0415 - matplotlib takes a second to import
+
+    errors, rebuilt = (prefix.with_name(f"{prefix.name}-{what}.png") for what in ("errors", "windows"))
+    title = f"Reconstruction errors of {report.windows:,} training windows"
+    plots.error_histogram(report.errors, report.threshold, errors, title, report.bundle.manifest.error)
+    windows = examples(report.bundle, found, float(report.errors.max()))
+    plots.reconstruction(windows, rebuilt, f"{len(windows)} of {report.windows:,} training windows")
+    return [errors, rebuilt]
+
+
+def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]) -> str:
+    """What came of it: the bundle, lines on how its model was trained, and what it does."""
+    manifest = report.bundle.manifest
+    error = manifest.training_error
+    spread = f"{error.mean:.4g} ± {error.std:.4g}, largest {error.quantiles['max']:.4g}"
+    shape = f"windows of {manifest.time_steps} x {len(manifest.features)}, scaler {manifest.record.scaler}"
+    lines = [
+        f"bundle     {report.bundle.path} ({report.bundle.fingerprint})",
+        f"model      {manifest.model_name}, {report.parameters:,} parameters, {shape}",
+        *training,
+        f"error      {manifest.error} {spread}",
+        f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
+        f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
+        *_batches(manifest),
+        f"encoder    {_encoder(manifest)}",
+        *(f"picture    {path}" for path in drawn),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _batches(manifest: Manifest) -> list[str]:
+    """A warning, where a model that was trained elsewhere needs it."""
+    batch = manifest.graph_difference.batch
+    return (
+        [f"batches    move an error by up to {batch:.1e}: live and backtest can differ by that"]
+        if batch
+        else []
+    )
+
+
+def _encoder(manifest: Manifest) -> str:
+    encoder = manifest.encoder
+    return f"{encoder.size} numbers a window, of the layer {encoder.layer}" if encoder else "none"

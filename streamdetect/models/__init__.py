@@ -1,1 +1,0 @@
-"""Autoencoders: how they are built, trained, kept in a bundle and run."""

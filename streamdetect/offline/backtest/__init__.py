@@ -1,0 +1,10 @@
+"""Recorded data through the detector that runs live: verdicts, incidents, and how they meet the labels."""
+
+from __future__ import annotations
+
+from streamdetect.offline.backtest.evaluation import Counts, Evaluation, evaluate
+from streamdetect.offline.backtest.results import Incident, SensorResult
+from streamdetect.offline.backtest.running import backtest
+from streamdetect.offline.backtest.summary import Summary, summarise
+
+__all__ = ["Counts", "Evaluation", "Incident", "SensorResult", "Summary", "backtest", "evaluate", "summarise"]

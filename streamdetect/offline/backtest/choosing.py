@@ -1,0 +1,86 @@
+"""Which of a recording's many windows are worth a look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from streamdetect.offline.backtest.results import SensorResult
+
+MOST_INCIDENTS = 6
+MOST_OTHERS = 3
+
+
+class Choice(NamedTuple):
+    """A window to look at."""
+
+    at: int
+    """Which of the result's M windows."""
+    why: str
+
+
+def own_errors(result: SensorResult) -> NDArray[np.float64]:
+    """(M,) the errors of the windows before they are smoothed."""
+    return np.asarray(result.feature_errors.mean(axis=1))
+
+
+def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
+    """Choose the windows that say most about a backtest, oldest first.
+
+    Those asked for, the worst window of each of the six worst incidents, and three more of the largest
+    errors. "Worst" is by the window's own error: a smoothed one peaks when what was wrong may have left the
+    window.
+
+    Args:
+        result: M windows.
+        times: Unix seconds; each asks for the latest window that has ended by then, if the recording goes
+            on for so long.
+    """
+    chosen = {at: "asked for" for time in times if (at := ending_by(result, time)) is not None}
+    errors = own_errors(result)
+    incidents = sorted(enumerate(result.incidents, 1), key=lambda item: -item[1].latest.peak_score)
+    for number, incident in incidents[:MOST_INCIDENTS]:
+        first = int(np.searchsorted(result.times, incident.started))
+        last = int(np.searchsorted(result.times, incident.ended, "right"))
+        chosen.setdefault(first + int(errors[first:last].argmax()), f"incident {number}")
+    others = apart(result, np.argsort(-errors, kind="stable"), chosen)
+    chosen |= {at: f"largest error {place}" for place, at in enumerate(others, 1)}
+    return [Choice(at, chosen[at]) for at in sorted(chosen)]
+
+
+def ending_by(result: SensorResult, time: float) -> int | None:
+    """The latest window that has ended by this time; None outside of the judged part of the recording."""
+    times = result.times
+    if not len(times) or not times[0] <= time <= times[-1]:
+        return None
+    return int(np.searchsorted(times, time, "right")) - 1
+
+
+def apart(
+    result: SensorResult, order: NDArray[np.intp], taken: Iterable[int] = (), most: int = MOST_OTHERS
+) -> list[int]:
+    """The first in this order that share no reading with one another, nor with those taken."""
+    free = np.ones(len(result.index), np.bool_)
+    found: list[int] = []
+
+    def take(at: int) -> None:
+        place = result.index[at]
+        before = np.searchsorted(result.index, place - result.time_steps, "right")
+        free[before : np.searchsorted(result.index, place + result.time_steps)] = False
+
+    for at in taken:
+        take(at)
+    while len(found) < most:
+        left = free[order]
+        if not left.any():
+            break
+        at = int(order[left.argmax()])
+        found.append(at)
+        take(at)
+    return found

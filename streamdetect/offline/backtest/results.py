@@ -1,0 +1,57 @@
+"""What a backtest found, sensor by sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from streamdetect.core.incidents import Transition
+    from streamdetect.offline.recordings import Recording
+
+
+class Incident(NamedTuple):
+    """One incident from its opening to its last word."""
+
+    opened: Transition
+    latest: Transition
+    """`opened` itself, the last update, or what closed it; of one that is still open, windows and peak are
+    those of the recording's end."""
+    ended: float
+    """Unix seconds of its last anomalous window; of the recording's last one if it is still open."""
+
+    @property
+    def started(self) -> float:
+        """Unix seconds of its first anomalous window."""
+        return self.opened.started
+
+    @property
+    def closed(self) -> bool:
+        """Whether it ended before the recording did."""
+        return self.latest.kind == "closed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SensorResult:
+    """The verdicts of one recording: M windows judged of N readings."""
+
+    recording: Recording
+    outcomes: NDArray[np.uint8]  # (N,) see core.readings.Outcome
+    index: NDArray[np.intp]  # (M,) the reading that completed each window
+    errors: NDArray[np.float64]  # (M,)
+    feature_errors: NDArray[np.float64]  # (M, F)
+    means: NDArray[np.float64]  # (M,)
+    sigmas: NDArray[np.float64]  # (M,)
+    thresholds: NDArray[np.float64]  # (M,) NaN = not known yet
+    anomalous: NDArray[np.bool_]  # (M,)
+    transitions: tuple[Transition, ...]
+    incidents: tuple[Incident, ...]
+    time_steps: int  # T
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(M,) Unix seconds of each window's newest reading."""
+        return self.recording.times[self.index]

@@ -1,0 +1,148 @@
+"""The page itself: a template filled with tables, charts and the scripts that draw them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from html import escape
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING
+
+from streamdetect import __version__
+from streamdetect.errors import StreamdetectError
+from streamdetect.offline.report import tables
+from streamdetect.offline.report.histogram import histogram
+from streamdetect.offline.report.points import SPANS
+from streamdetect.offline.report.series import series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from streamdetect.offline.backtest.results import SensorResult
+    from streamdetect.offline.backtest.summary import Summary
+    from streamdetect.offline.report.series import Chart
+    from streamdetect.offline.report.traces import Figure
+
+_COUNTING = "An incident is found or false by the known anomalies; precision, recall and F1 count windows."
+_THINNING = (
+    "Of long recordings, lines are drawn through the lowest and the highest reading of each of "
+    f"{SPANS:,} spans, and through every reading near an incident. Every anomalous window is marked."
+)
+
+
+def check_installed() -> None:
+    """Say what is missing, before a long backtest rather than after it.
+
+    Raises:
+        StreamdetectError: plotly is not installed.
+    """
+    try:
+        import plotly  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise StreamdetectError("the report needs plotly: pip install 'streamdetect[plot]'") from error
+
+
+def write(
+    path: Path,
+    results: Sequence[SensorResult],
+    summaries: Sequence[Summary],
+    settings: Mapping[str, Mapping[str, str]],
+    *,
+    metric: str,
+    title: str = "Backtest",
+    about: str = "",
+) -> int:
+    """Write the report, making its folder.
+
+    Args:
+        path: Of the HTML file.
+        results: Of each sensor.
+        summaries: Of the same sensors, in the same order.
+        settings: Names and values to show, by group.
+        metric: The reconstruction error: mae, mse or last.
+        title: Of the page.
+        about: What was judged and how, in a sentence.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        StreamdetectError: plotly is not installed.
+        OSError: It cannot be written.
+    """
+    check_installed()
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an extra, and slow to import
+
+    charts = [series(result, metric) for result in results]
+    library, script = get_plotlyjs(), _part("page.js")
+    thinned = any(chart.drawn < chart.readings for chart in charts)
+    labelled = any(summary.evaluation is not None for summary in summaries)
+    page = Template(_part("page.html")).substitute(
+        policy=_policy(library, script),
+        version=escape(__version__),
+        title=escape(title),
+        made=f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by streamdetect {escape(__version__)}.",
+        about=escape(about),
+        style=_part("page.css"),
+        summary=tables.summary(summaries),
+        counting=_COUNTING if labelled else "",
+        incidents=tables.incidents(results),
+        missed=tables.missed(results),
+        thinning=_THINNING if thinned else "",
+        facts=tables.facts(settings),
+        sensors="\n".join(
+            _section(number, result, chart, metric)
+            for number, (result, chart) in enumerate(zip(results, charts, strict=True), 1)
+        ),
+        library=library,
+        script=script,
+    )
+    content = page.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return len(content)
+
+
+def _section(number: int, result: SensorResult, chart: Chart, metric: str) -> str:
+    recording = result.recording
+    counts = (
+        f"{len(recording):,} readings, {int(result.anomalous.sum()):,} of {len(result.index):,} windows "
+        f"anomalous, {len(result.incidents):,} incident{'s' * (len(result.incidents) != 1)}"
+    )
+    if chart.drawn < chart.readings:
+        counts += f"; {chart.drawn:,} readings are drawn"
+    spread = (
+        _chart(f"spread-{number}", histogram(result, metric), "chart spread") if len(result.index) else ""
+    )
+    return (
+        f'<section id="sensor-{number}">\n<h2>{escape(recording.name)}</h2>\n<p>{counts}.</p>\n'
+        f"{_chart(f'chart-{number}', chart.figure, 'chart')}\n{spread}\n</section>"
+    )
+
+
+def _chart(identity: str, figure: Figure, kind: str) -> str:
+    """A chart's place and its data; in a script element, only `<` can end the data."""
+    data = json.dumps(figure, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    height = figure["layout"]["height"]
+    return (
+        f'<div class="{kind}" id="{identity}" style="min-height:{height}px"></div>\n'
+        f'<script type="application/json" id="{identity}-data">{data}</script>'
+    )
+
+
+def _policy(*scripts: str) -> str:
+    """What the page may do: run these scripts and draw. No other script runs, and nothing is fetched."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files("streamdetect.offline.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The daemon: messages in, one commit a batch, events out."""

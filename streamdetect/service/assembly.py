@@ -1,0 +1,136 @@
+"""A detector's configuration and its bundle, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.codecs import codec
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.thresholds import TrainingError
+from streamdetect.errors import BundleError, ConfigError, Problem
+from streamdetect.sinks.events import EventEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.bundles.manifest import Manifest
+    from streamdetect.bundles.runtime import Encode
+    from streamdetect.codecs import Codec
+    from streamdetect.config import Config, DetectorConfig
+    from streamdetect.core.reconstruction import Reconstruct
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """One configured detector, ready to be fed."""
+
+    config: DetectorConfig
+    bundle: Bundle
+    detector: Detector
+    codec: Codec
+    encoder: EventEncoder
+    encode: Encode | None = None
+    """Makes the latent vectors that events carry; None if they carry none."""
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.config.name
+
+
+def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSettings:
+    """What the core is told: the user's choices and the bundle's facts."""
+    training = manifest.training_error
+    return DetectorSettings(
+        time_steps=manifest.time_steps,
+        features=len(manifest.features),
+        scaling=manifest.scaling,
+        training_error=TrainingError(training.mean, training.std),
+        error=manifest.error,
+        min_steps=manifest.min_steps,
+        missing=config.missing,
+        stride=config.stride,
+        max_gap=config.max_gap_seconds,
+        max_sensors=config.max_sensors,
+        idle_after=config.idle_after_seconds,
+        threshold=config.threshold.settings(),
+        incidents=config.incidents.settings(),
+    )
+
+
+def make_detector(config: DetectorConfig, bundle: Bundle) -> Detector:
+    """A fresh detector whose model has run once.
+
+    Raises:
+        BundleError: the model does not load.
+        StreamdetectError: its runtime is not installed.
+    """
+    reconstruct = bundle.reconstructor(config.runtime, config.threads)
+    settings = detector_settings(config, bundle.manifest)
+    reconstruct(np.zeros((1, settings.time_steps, settings.features), dtype=np.float32))
+    return Detector(settings, reconstruct)
+
+
+def assemble(config: Config) -> list[Assembly]:
+    """Put all detectors of a configuration together; those with the same bundle and runtime share a model.
+
+    Raises:
+        ConfigError: bundles are unusable or do not fit the payloads; names them all.
+        StreamdetectError: a runtime is not installed.
+    """
+    bundles, problems = _bundles(config)
+    if problems:
+        raise ConfigError(problems)
+    models: dict[tuple[str, str, int], Reconstruct] = {}
+    assemblies = []
+    for one, bundle in zip(config.detectors, bundles, strict=True):
+        key = (bundle.fingerprint, one.runtime, one.threads)
+        if key in models:
+            detector = Detector(detector_settings(one, bundle.manifest), models[key])
+        else:
+            detector = make_detector(one, bundle)
+            models[key] = detector.reconstruct
+        events = encoder(config, one.name, bundle.fingerprint, bundle.manifest.features)
+        encode = bundle.encoder(one.threads) if one.latent_in_events else None
+        payload = codec(one.payload_settings(config.mqtt.max_payload))
+        assemblies.append(Assembly(one, bundle, detector, payload, events, encode))
+    return assemblies
+
+
+def encoder(config: Config, detector: str, bundle: str, features: Sequence[str]) -> EventEncoder:
+    """What makes the events of a detector, now or once, with a bundle of this fingerprint."""
+    return EventEncoder(
+        detector,
+        source=config.event_source,
+        bundle=bundle,
+        features=features,
+        labels=config.events.labels,
+        topic_for=config.events.topic_for,
+    )
+
+
+def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
+    bundles, problems = [], []
+    for at, one in enumerate(config.detectors):
+        path = f"detectors[{at}]"
+        try:
+            bundle = Bundle.load(one.bundle)
+        except BundleError as error:
+            problems.append(Problem(f"{path}.bundle", str(error)))
+            continue
+        bundles.append(bundle)
+        if one.latent_in_events and bundle.manifest.encoder is None:
+            rule = f"must be false: the bundle {one.bundle} carries no encoder"
+            problems.append(Problem(f"{path}.latent_in_events", rule, "true"))
+        wanted = bundle.manifest.features
+        given = one.payload_settings(config.mqtt.max_payload).features
+        if len(given) != (1 if one.join else len(wanted)):
+            rule = (
+                f"must give {len(wanted)} values a reading for the bundle {one.bundle} ({', '.join(wanted)})"
+            )
+            problems.append(Problem(f"{path}.payload", rule, f"{len(given)} ({', '.join(given)})"))
+    return bundles, problems

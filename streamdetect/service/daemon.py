@@ -1,0 +1,257 @@
+"""The daemon: wiring, the loop, signals, and an orderly end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from streamdetect import __version__
+from streamdetect.failpoints import VARIABLE, failpoint
+from streamdetect.monitoring.access import access
+from streamdetect.monitoring.http import HttpServer, Pages
+from streamdetect.monitoring.metrics import Metrics
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
+from streamdetect.service.arrival import ArrivalClock
+from streamdetect.service.assembly import assemble
+from streamdetect.service.committer import Committer
+from streamdetect.service.lineup import Lineup
+from streamdetect.service.memory import give_back
+from streamdetect.service.notify import Notifier
+from streamdetect.service.subscriptions import Subscriptions
+from streamdetect.service.vitals import Vitals
+from streamdetect.store import Store
+from streamdetect.store.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamdetect.config import Config
+    from streamdetect.service.pipeline import Pipeline, Processed
+
+log = logging.getLogger(__name__)
+
+IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after everything else
+EVICT_EVERY = 60.0  # s
+EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
+STATUS_EVERY = 5.0  # s
+GIVE_BACK_EVERY = 30.0  # s
+EVENTS_KEPT = 10_000
+
+
+class Daemon:
+    """Reads messages, judges them and says what is anomalous, until it is told to stop."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reload: Callable[[], Config] | None = None,
+        observers: tuple[Callable[[Processed], None], ...] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Load bundles and saved state, make everything and bind the metrics port; nothing is connected yet.
+
+        Args:
+            config: what to do.
+            reload: reads the configuration anew, on SIGHUP.
+            observers: called with what came of each batch.
+            clock: Unix time in seconds.
+
+        Raises:
+            ConfigError: bundles, secrets or TLS files are unusable.
+            StateError: the state directory is in use or cannot be used.
+            StreamdetectError: a runtime is not installed, or the metrics port cannot be bound.
+        """
+        self._reload, self._observers = reload, observers
+        self._notifier = Notifier()
+        self._stopping = self._reloading = False
+        self._due = {"evict": time.monotonic() + EVICT_FIRST, "memory": 0.0, "status": 0.0, "watchdog": 0.0}
+        self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
+        with ExitStack() as undo:
+            assemblies = assemble(config)
+            self._store = Store(config.state.path, config.state.snapshot_every, clock)
+            undo.callback(self._store.close)
+            saved = self._store.load()
+            arrivals = ArrivalClock(clock)
+            self.lineup = Lineup(config, assemblies, saved.states, self.metrics, arrivals, clock)
+            arrivals.go_on_from(self.lineup.newest_arrival)
+            self.inbox = Inbox(config.batch.inbox)
+            self.outbox = Outbox(EVENTS_KEPT, config.events.qos, saved.outbox)
+            status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
+            self.edge = MqttEdge(
+                config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
+            )
+            self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
+            self._committer = Committer(
+                self._store, self.outbox, self.edge, self.lineup.states, window=window
+            )
+            if self.lineup.unsaved is not None:
+                self._committer.save_anew(self.lineup.unsaved)
+            self._vitals = Vitals(
+                self.edge, self.inbox, self.outbox, self._store, self._committer, self.lineup, arrivals
+            )
+            self.metrics.gauges = self._vitals.gauges()
+            self.metrics.counters = [self._vitals.counters, self.edge.counters]
+            port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
+            self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
+            undo.pop_all()
+
+    # Signals
+
+    def stop(self) -> None:
+        """Ask for an orderly end; safe in a signal handler."""
+        self._stopping = True
+
+    def reload(self) -> None:
+        """Ask for the configuration to be read again; safe in a signal handler."""
+        self._reloading = True
+
+    def handle_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT, reload on SIGHUP."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.reload())
+
+    # What others see
+
+    @property
+    def config(self) -> Config:
+        """What is in force."""
+        return self.lineup.config
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What messages go through."""
+        return self.lineup.pipeline
+
+    def unhealthy(self) -> list[str]:
+        """What speaks against the daemon making progress."""
+        return self._vitals.unhealthy()
+
+    def unready(self) -> list[str]:
+        """What speaks against verdicts coming."""
+        return self._vitals.unready()
+
+    def status(self) -> str:
+        """How things are, in a line."""
+        return self._vitals.status()
+
+    # The loop
+
+    def run(self) -> None:
+        """Work until `stop`, then drain what was received, say goodbye and return.
+
+        Raises:
+            RuntimeError: the network thread failed.
+        """
+        self._start()
+        try:
+            while not self._stopping:
+                self._vitals.turn = time.monotonic()
+                processed = self._take(IDLE_WAIT)
+                self.outbox.drain(self.edge)
+                self._observe(processed)  # the events of the batch are on their way by now
+                self._look_after()
+            self._drain(time.monotonic() + self.config.shutdown.deadline)
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        if failpoint.asked:
+            log.warning("made to fail: %s=%s", VARIABLE, failpoint.asked)
+        if not self._store.durable:
+            level = logging.WARNING if self.config.mqtt.qos else logging.INFO
+            log.log(level, "no state.directory: state is kept in memory, and lost when the daemon ends")
+        if self.http:
+            self.http.start()
+        self.edge.start()
+        names = ", ".join(assembly.name for assembly in self.pipeline.assemblies)
+        log.info("streamdetect %s is ready, detectors: %s; %s", __version__, names, self.status())
+        self._notifier.ready(self.status())
+
+    def _take(self, idle_wait: float) -> Processed | None:
+        """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
+        batch, committer = self.config.batch, self._committer
+        self.edge.need_answers(needed=self.outbox.full)
+        if committer.failure or self.outbox.full:
+            time.sleep(idle_wait)
+            messages = []
+        else:
+            messages = self.inbox.take(
+                batch.max_batch, committer.patience(batch.max_wait), committer.patience(idle_wait)
+            )
+        processed = self.pipeline.process(messages) if messages else None
+        if processed:
+            committer.take(messages, processed.entries, processed.events)
+        committer.turn(lull=not messages)
+        return processed
+
+    def _observe(self, processed: Processed | None) -> None:
+        """Tell everybody what came of a batch, if there was one."""
+        if processed is None:
+            return
+        self.metrics.observe(processed.report)
+        for observe in self._observers:
+            observe(processed)
+
+    def _look_after(self) -> None:
+        """Everything that is not about one batch."""
+        self._subscriptions.turn()
+        if self._reloading:
+            self._reloading = False
+            self._load_again()
+        now = self._vitals.turn
+        if self._is_due("evict", now, EVICT_EVERY):
+            entries, events, kinds = self.pipeline.evict()
+            self._committer.take((), entries, events)
+            self.metrics.count_transitions(kinds)
+        if self._is_due("memory", now, GIVE_BACK_EVERY):
+            give_back()
+        if self._is_due("status", now, STATUS_EVERY):
+            self._notifier.status(self.status())
+        interval = self._notifier.watchdog_interval
+        if interval and not self.unhealthy() and self._is_due("watchdog", now, interval / 3):
+            self._notifier.watchdog()
+
+    def _load_again(self) -> None:
+        self._notifier.reloading()
+        events = self.lineup.load_again(self._reload) if self._reload else None
+        if events is not None:
+            self._committer.save_anew(events)
+        self._subscriptions.want(self.lineup.filters)
+        self._notifier.ready(self.status())
+
+    def _is_due(self, what: str, now: float, every: float) -> bool:
+        due = now >= self._due[what]
+        if due:
+            self._due[what] = now + every
+        return due
+
+    def _drain(self, deadline: float) -> None:
+        """Finish what was received by now, and deliver what was found."""
+        self._notifier.stopping()
+        log.info("stopping: %d messages and %d events left", self.inbox.depth, len(self.outbox))
+        for _ in range(-(-self.inbox.depth // self.config.batch.max_batch)):
+            if time.monotonic() > deadline:
+                break
+            self._observe(self._take(0.0))
+        self._committer.commit()
+        self.edge.take_no_more()
+        while len(self.outbox) and self.edge.connected and time.monotonic() < deadline:
+            self.outbox.drain(self.edge)
+            self._committer.turn(lull=True)
+            time.sleep(0.01)
+        self.edge.stop(max(deadline - time.monotonic(), 1.0))
+        self.outbox.drain(self.edge)
+        self._committer.conclude()
+
+    def _stop(self) -> None:
+        self.edge.stop(1.0)
+        if self.http:
+            self.http.close()
+        self._store.close()
+        log.info("stopped with %d messages and %d events undelivered", self.inbox.depth, len(self.outbox))

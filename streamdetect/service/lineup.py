@@ -1,0 +1,130 @@
+"""Which detectors are at work, and how others take their place: at the start, and at a reload."""
+
+from __future__ import annotations
+
+import logging
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+from streamdetect.errors import StreamdetectError
+from streamdetect.monitoring.metrics import Model, Watched
+from streamdetect.service.arrival import ArrivalClock
+from streamdetect.service.assembly import assemble
+from streamdetect.service.handover import hand_over
+from streamdetect.service.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamdetect.config import Config
+    from streamdetect.monitoring.metrics import Metrics
+    from streamdetect.service.assembly import Assembly
+    from streamdetect.sinks.events import Event
+    from streamdetect.store import DetectorState
+
+log = logging.getLogger(__name__)
+
+_FIXED = ("mqtt", "events", "metrics", "batch", "logging", "state", "shutdown")  # while the daemon runs
+
+
+class Lineup:
+    """The detectors at work.
+
+    Attributes:
+        config: what is in force.
+        pipeline: what they are fed through.
+        restarted: detectors that gave up the state there was of them.
+        loaded: when the configuration was last loaded, Unix seconds.
+        load_failed: whether the last attempt to load it failed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        assemblies: Sequence[Assembly],
+        states: Sequence[DetectorState],
+        metrics: Metrics,
+        arrivals: ArrivalClock | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Put detectors to work.
+
+        Args:
+            config: what to do.
+            assemblies: the detectors that it asks for.
+            states: what an earlier run left of its detectors.
+            metrics: are shown the detectors.
+            arrivals: what messages are stamped with.
+            clock: Unix time in seconds.
+        """
+        self.config = config
+        self.restarted = 0
+        self.loaded, self.load_failed = clock(), False
+        self._metrics, self._arrivals, self._clock = metrics, arrivals or ArrivalClock(clock), clock
+        self.unsaved = self._put_in(assemblies, states)
+        """Events to save with the detectors, which are others than those saved; None if they are the same."""
+
+    @property
+    def filters(self) -> list[str]:
+        """Topic filters of all detectors."""
+        return [topic for detector in self.config.detectors for topic in detector.topics]
+
+    @property
+    def newest_arrival(self) -> float:
+        """The latest time of arrival that a detector knows, Unix seconds; -inf without any.
+
+        Only those count that never take a time from a payload: a device's clock is not ours.
+        """
+        stamped = (one for one in self.pipeline.assemblies if one.config.payload.stamped_on_arrival)
+        return max((one.detector.newest for one in stamped), default=-inf)
+
+    def states(self) -> list[DetectorState]:
+        """All detectors, for a snapshot."""
+        return self.pipeline.states()
+
+    def load_again(self, read: Callable[[], Config]) -> list[Event] | None:
+        """Take on a new configuration if it is sound, else keep the old one.
+
+        Returns:
+            Events to save with the detectors, which are others now; None if they are the same.
+        """
+        try:
+            config = read()
+            assemblies = assemble(config)
+        except StreamdetectError as error:
+            self.load_failed = True
+            log.error("kept the old configuration, the new one is not sound:\n%s", error)  # noqa: TRY400 - expected
+            return None
+        changed = [name for name in _FIXED if getattr(config, name) != getattr(self.config, name)]
+        if changed:
+            log.warning("takes effect at the next start: %s", ", ".join(changed))
+        self.config = self.config.model_copy(update={"detectors": config.detectors})
+        events = self._put_in(assemblies, self.states())
+        self.loaded, self.load_failed = self._clock(), False
+        log.info("took on the new configuration")
+        return events
+
+    def _put_in(self, assemblies: Sequence[Assembly], states: Sequence[DetectorState]) -> list[Event] | None:
+        """Let these succeed the detectors whose states are given."""
+        before = [state.identity for state in states]
+        handover = hand_over(states, assemblies, self.config)
+        for name, reason in handover.ended.items():
+            log.warning("the state of detector %s ends here: %s", name, reason)
+        self.restarted += len(handover.ended)
+        self._metrics.count_transitions(handover.kinds)
+        self.pipeline = Pipeline(
+            handover.assemblies,
+            kept=handover.kept,
+            take_retained=self.config.mqtt.retained == "accept",
+            arrivals=self._arrivals,
+        )
+        self._metrics.detectors = {one.name: _watched(one) for one in handover.assemblies}
+        unchanged = before == [state.identity for state in self.states()]
+        return None if unchanged else handover.events
+
+
+def _watched(assembly: Assembly) -> Watched:
+    bundle = assembly.bundle
+    model = Model(assembly.config.bundle, bundle.manifest.model_name, bundle.fingerprint)
+    return Watched(assembly.detector.columns, bundle.manifest.features, model)

@@ -1,0 +1,214 @@
+"""A batch of messages to readings, verdicts, events and a report: all that the main thread computes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streamdetect.core.readings import Outcome, Readings
+from streamdetect.failpoints import failpoint
+from streamdetect.monitoring.reports import BatchReport, DetectorReport
+from streamdetect.service.arrival import ArrivalClock
+from streamdetect.service.gathering import Gathering
+from streamdetect.sinks.events import latent_vectors
+from streamdetect.store import DetectorState, Eviction, Intake, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.incidents import Transition
+    from streamdetect.core.moments import Floats
+    from streamdetect.core.verdicts import Pushed, Verdicts
+    from streamdetect.mqtt.inbox import Message
+    from streamdetect.service.assembly import Assembly
+    from streamdetect.service.gathering import Gathered
+    from streamdetect.sinks.events import Event
+    from streamdetect.store import Entry
+
+_WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
+_CARDINALITY = int(Outcome.CARDINALITY)
+_HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
+
+
+class Processed(NamedTuple):
+    """What came of a batch of messages."""
+
+    events: list[Event]
+    verdicts: list[tuple[str, Verdicts]]  # by detector
+    report: BatchReport
+    entries: list[Entry]  # for the journal
+
+
+class _Part(NamedTuple):
+    """One detector's share in what came of a batch."""
+
+    verdicts: Verdicts
+    report: DetectorReport
+    events: list[Event]
+    intake: Intake | None
+    latencies: Floats  # (M,) s
+
+
+class Pipeline:
+    """Decodes messages, feeds every detector that they are for, and makes the events of what changed."""
+
+    def __init__(
+        self,
+        assemblies: Sequence[Assembly],
+        *,
+        kept: Mapping[str, DetectorState] | None = None,
+        take_retained: bool = False,
+        arrivals: ArrivalClock | None = None,
+    ) -> None:
+        """Make the pipeline of these detectors.
+
+        Args:
+            assemblies: the detectors.
+            kept: what is known beside them from earlier, by name.
+            take_retained: whether a retained message, which says what was true at some time, is a reading.
+            arrivals: what messages were stamped with.
+        """
+        self.assemblies = list(assemblies)
+        known = [(kept or {}).get(assembly.name) for assembly in assemblies]
+        self._labels = [one.labels if one else {} for one in known]
+        waiting = [one.waiting if one else {} for one in known]
+        self._gathering = Gathering(assemblies, waiting, take_retained=take_retained)
+        self._arrivals = arrivals or ArrivalClock()
+
+    def process(self, messages: Sequence[Message]) -> Processed:
+        """Take in at least one message; one that cannot become a reading is counted, never raised."""
+        gathered, rejected, retained = self._gathering.gather(messages)
+        refused = sum(rejected.values())
+        accepted = len(messages) - retained - refused
+        outcomes = {"accepted": accepted, "rejected": refused, "retained": retained}
+        parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
+        report = BatchReport(
+            messages={outcome: count for outcome, count in outcomes.items() if count},
+            rejected=rejected,
+            latencies=np.concatenate([part.latencies for part in parts] or [np.empty(0)]),
+            last_arrival=messages[-1].arrival - self._arrivals.ahead,
+            detectors=[part.report for part in parts],
+        )
+        return Processed(
+            events=[event for part in parts for event in part.events],
+            verdicts=[(part.report.detector, part.verdicts) for part in parts],
+            report=report,
+            entries=[*(part.intake for part in parts if part.intake), *self._waiting(gathered)],
+        )
+
+    def evict(self) -> tuple[list[Entry], list[Event], dict[str, list[str]]]:
+        """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
+
+        The wall clock would do away with every sensor of a replay.
+
+        Returns:
+            Entries for the journal, events that close what the sensors had open, and the kinds of the
+            transitions of each detector.
+        """
+        events: list[Event] = []
+        entries: list[Entry] = []
+        kinds: dict[str, list[str]] = {}
+        for at, assembly in enumerate(self.assemblies):
+            detector, labels = assembly.detector, self._labels[at]
+            before = len(detector)
+            idle_before = detector.newest - assembly.config.idle_after_seconds
+            transitions = detector.evict(idle_before)
+            events.extend(self._events(at, transitions, {}))
+            kinds[assembly.name] = [transition.kind for transition in transitions]
+            if len(detector) < before:
+                entries.append(Eviction(assembly.name, idle_before))
+            for sensor in [sensor for sensor in labels if sensor not in detector.sensors]:
+                del labels[sensor]
+        return entries, events, kinds
+
+    def states(self) -> list[DetectorState]:
+        """All detectors, for a snapshot or for their successors."""
+        return [
+            DetectorState(
+                name=one.name,
+                bundle=one.bundle.fingerprint,
+                features=one.bundle.manifest.features,
+                detector=one.detector,
+                labels=labels,
+                waiting=join.waiting() if join else {},
+            )
+            for one, labels, join in zip(self.assemblies, self._labels, self._gathering.joins, strict=True)
+        ]
+
+    def _judge(self, at: int, gathered: Gathered) -> _Part:
+        """Take one detector through its share of a batch."""
+        assembly, readings = self.assemblies[at], gathered.readings()
+        detector = assembly.detector
+        pushed = detector.push(readings)
+        started = time.perf_counter()
+        failpoint("score")
+        errors, feature_errors = detector.score(pushed)
+        took = time.perf_counter() - started
+        verdicts = detector.judge(pushed, errors, feature_errors)
+        news = self._news(at, gathered.labels)
+        latents = latent_vectors(assembly.encode, pushed, verdicts) if assembly.encode else {}
+        report = DetectorReport(
+            detector=assembly.name,
+            readings=verdicts.outcomes,
+            windows=len(verdicts),
+            anomalous=int(np.count_nonzero(verdicts.anomalous)),
+            transitions=[transition.kind for transition in verdicts.transitions],
+            inference_seconds=took,
+        )
+        return _Part(
+            verdicts=verdicts,
+            report=report,
+            events=self._events(at, verdicts.transitions, latents),
+            intake=_intake(assembly.name, pushed, errors, news),
+            latencies=self._arrivals.time() - np.array(gathered.arrivals)[verdicts.index],
+        )
+
+    def _waiting(self, gathered: Sequence[Gathered]) -> list[Waiting]:
+        """What the journal needs to know of readings that are not whole yet."""
+        return [
+            Waiting(assembly.name, join.changed(list(one.devices)))
+            for assembly, join, one in zip(self.assemblies, self._gathering.joins, gathered, strict=True)
+            if join and one.devices
+        ]
+
+    def _news(self, at: int, gathered: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+        """Remember labels of known sensors, and return those that are new."""
+        known, sensors = self._labels[at], self.assemblies[at].detector.sensors
+        news = {
+            sensor: labels
+            for sensor, labels in gathered.items()
+            if known.get(sensor) != labels and sensor in sensors
+        }
+        known.update(news)
+        return news
+
+    def _events(
+        self,
+        at: int,
+        transitions: Iterable[Transition],
+        latents: Mapping[tuple[str, float], NDArray[np.float32]],
+    ) -> list[Event]:
+        encode, labels = self.assemblies[at].encoder.encode, self._labels[at]
+        return [
+            encode(one, labels.get(one.sensor, {}), latents.get((one.sensor, one.time)))
+            for one in transitions
+        ]
+
+
+def _intake(
+    detector: str, pushed: Pushed, errors: Floats, labels: Mapping[str, Mapping[str, str]]
+) -> Intake | None:
+    """What the journal needs to repeat this; None if nothing was taken in."""
+    outcomes, readings = pushed.outcomes, pushed.readings
+    if not np.count_nonzero(_HAS_EFFECT[outcomes]):
+        return None
+    # Late readings and duplicates stay: a sensor that is heard of is spared when others have to make room.
+    if np.count_nonzero(turned_away := outcomes == _CARDINALITY):
+        kept = np.flatnonzero(~turned_away)
+        sensors = [readings.sensors[place] for place in kept.tolist()]
+        readings = Readings(sensors, readings.times[kept], readings.values[kept])
+    return Intake(detector, readings, errors, labels)

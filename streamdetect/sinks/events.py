@@ -1,0 +1,161 @@
+"""Transitions of incidents to CloudEvents: topic and bytes.
+
+The format is CloudEvents 1.0, structured JSON; `event.json` describes it. Ids are hashes of what
+happened, so an event that is made or sent twice, even by two processes, is recognisably the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from streamdetect.bundles.runtime import Encode
+    from streamdetect.core.incidents import Transition
+    from streamdetect.core.verdicts import Pushed, Verdicts
+
+    Window = tuple[str, float]  # the sensor, and the time of its newest reading
+
+_TYPES = {
+    "opened": "io.streamdetect.anomaly.opened",
+    "updated": "io.streamdetect.anomaly.updated",
+    "closed": "io.streamdetect.anomaly.closed",
+    "regime_changed": "io.streamdetect.regime.changed",
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Event(NamedTuple):
+    """One event, ready to be published under its id."""
+
+    id: str
+    topic: str
+    payload: bytes
+
+
+class EventEncoder:
+    """Makes the events of one detector."""
+
+    def __init__(
+        self,
+        detector: str,
+        *,
+        source: str,
+        bundle: str,
+        features: Sequence[str],
+        labels: Mapping[str, str],
+        topic_for: Callable[[str, str], str],
+    ) -> None:
+        """Set what all of a detector's events share.
+
+        Args:
+            detector: its name.
+            source: CloudEvents `source`, a URI reference.
+            bundle: fingerprint of its bundle.
+            features: names of the F values of a reading.
+            labels: put into every event, under those from the topic.
+            topic_for: `EventsConfig.topic_for`.
+        """
+        self._detector = detector
+        self._source = source
+        self._bundle = bundle
+        self._features = tuple(features)
+        self._labels = dict(labels)
+        self._topic_for = topic_for
+
+    def encode(
+        self, transition: Transition, labels: Mapping[str, str], latent: NDArray[np.float32] | None = None
+    ) -> Event:
+        """Return the event of one transition.
+
+        Args:
+            transition: what happened.
+            labels: what the topic template found for this sensor.
+            latent: (L,) of the window that it is about, to be put into the event.
+        """
+        identity = self._identity(transition.kind, transition, transition.time)
+        cloud_event = {
+            "specversion": "1.0",
+            "id": identity,
+            "source": self._source,
+            "type": _TYPES[transition.kind],
+            "subject": transition.sensor,
+            "time": rfc3339(transition.time),
+            "datacontenttype": "application/json",
+            "data": self._data(transition, labels) | ({} if latent is None else {"latent": latent}),
+        }
+        topic = self._topic_for(self._detector, topic_levels(transition.sensor))
+        written = orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY)
+        # A copy: what orjson gives keeps its buffer of 8 KiB and more, and thousands may have to wait.
+        return Event(identity, topic, bytes(memoryview(written)))
+
+    def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
+        end = transition.time if transition.ended is None else transition.ended
+        values = dict(zip(self._features, transition.value, strict=True))
+        return {
+            "detector": self._detector,
+            "sensor": transition.sensor,
+            "incident": self._identity("incident", transition, transition.started),
+            "labels": self._labels | dict(labels),
+            "value": transition.value[0] if len(values) == 1 else values,
+            "error": transition.error,
+            "threshold": transition.threshold,
+            "mean": transition.mean,
+            "sigma": transition.sigma,
+            "score": transition.score,
+            "severity": transition.severity,
+            # Of an evicted sensor they are no longer known.
+            "feature_errors": dict(zip(self._features, transition.feature_errors, strict=False)),
+            "started": rfc3339(transition.started),
+            "ended": None if transition.ended is None else rfc3339(transition.ended),
+            "duration_seconds": end - transition.started,
+            "peak": {
+                "error": transition.peak_error,
+                "score": transition.peak_score,
+                "time": rfc3339(transition.peak_time),
+            },
+            "windows": transition.windows,
+            "reason": transition.reason,
+            "bundle": self._bundle,
+        }
+
+    def _identity(self, kind: str, transition: Transition, time: float) -> str:
+        """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
+        facts = [self._detector, transition.sensor, kind, transition.started.hex(), time.hex(), self._bundle]
+        return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
+
+
+def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[Window, NDArray[np.float32]]:
+    """The latent vectors, (L,), of those windows in which something changed, by sensor and time.
+
+    Whatever ended because its sensor was evicted is about a window of some batch before: it has none here.
+    """
+    changed = {(transition.sensor, transition.time) for transition in verdicts.transitions}
+    windows = zip(verdicts.sensors, verdicts.times.tolist(), strict=True) if changed else ()
+    places = {window: at for at, window in enumerate(windows) if window in changed}
+    if not places:
+        return {}
+    return dict(zip(places, encode(pushed.windows[list(places.values())]), strict=True))
+
+
+def topic_levels(sensor: str) -> str:
+    """Return the id as topic levels of `[A-Za-z0-9_.-]`; any other character becomes %XX of its UTF-8.
+
+    Nothing that came in reaches an output topic as it is: no wildcard, control or bidi character.
+    """
+    return "/".join(quote(level, safe="").replace("~", "%7E") for level in sensor.split("/"))
+
+
+def rfc3339(time: float) -> str:
+    """Return Unix seconds as UTC with microseconds: `2024-05-01T12:00:00.250000Z`."""
+    moment = _EPOCH + timedelta(seconds=time)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,165 @@
+"""A Keras model and the windows it is to be judged by, put into a bundle.
+
+The errors whose statistics go into the bundle are made by the compiled graph that runs live.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamdetect.bundles.manifest import Manifest, TrainingErrors
+from streamdetect.bundles.runtime import ONNX_BATCH
+from streamdetect.core.reconstruction import reconstruction_errors
+from streamdetect.core.scaling import PADDING
+from streamdetect.core.thresholds import ThresholdSettings
+from streamdetect.errors import DataError
+from streamdetect.training.encoder import export_encoder
+from streamdetect.training.export import describe_files, difference, export, publish, staging
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from streamdetect.bundles.bundle import Bundle
+    from streamdetect.bundles.manifest import GraphDifference, Quantile
+    from streamdetect.bundles.tensorflow import Model
+    from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
+    from streamdetect.training.series import Prepared
+
+    Floats = NDArray[np.float64]
+    Windows = NDArray[np.float32]
+
+VERSIONED = ("streamdetect", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleReport:
+    """What is to be said of a new bundle.
+
+    Attributes:
+        bundle: as written.
+        errors: (M,) reconstruction errors of all windows, fitted and held out.
+        threshold: mean + 2σ of the errors, the limit that live sensors start with.
+        windows: M.
+        parameters: weights of the model.
+        graph_difference: how far the compiled graph is from Keras.
+    """
+
+    bundle: Bundle
+    errors: Floats
+    threshold: float
+    windows: int
+    parameters: int
+    graph_difference: GraphDifference
+
+
+def write_bundle(
+    model: Model,
+    prepared: Prepared,
+    out: Path,
+    *,
+    features: Sequence[str],
+    error: ErrorMetric,
+    origin: Mapping[str, Any],
+    compiled: Model | None = None,
+    min_steps: int = 0,
+    latent_layer: str | None = None,
+) -> BundleReport:
+    """Compile a model, compare it with Keras, measure its errors, and write all of it.
+
+    Args:
+        model: (B, T, F) float32 -> (B, T, F) float32.
+        prepared: the normal data as the model takes it.
+        out: the bundle's directory.
+        features: F names; by default `value`, or `value_1`, `value_2`, ….
+        error: the reconstruction error.
+        origin: what the manifest says of where the model comes from.
+        compiled: another form of the same model, which compiles better.
+        min_steps: readings from which a window is judged; 0: only full ones are.
+        latent_layer: the layer that the encoder ends with; None: write no encoder.
+
+    Raises:
+        BundleError: the model does not compile, has no such layer, or the compiled graph differs from Keras.
+        DataError: the names are not F different ones.
+    """
+    windows = np.concatenate([prepared.fitted, prepared.held_out])
+    names = feature_names(features, windows.shape[2])
+    with staging(out) as directory:
+        graph = export(model, directory, compiled)
+        agreement = difference(model, graph, windows)
+        encoder = export_encoder(model, latent_layer, windows, directory, compiled) if latent_layer else None
+        errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
+        manifest = Manifest(
+            format=1,
+            created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            time_steps=windows.shape[1],
+            min_steps=min_steps,
+            features=names,
+            scaling=prepared.scaling,
+            error=error,
+            training_error=_statistics(errors, feature_errors),
+            graph_difference=agreement,
+            encoder=encoder,
+            trained_on=prepared.sources,
+            versions={name: importlib.metadata.version(name) for name in VERSIONED},
+            files=describe_files(directory),
+            **origin,
+        )
+        bundle = publish(manifest, directory, out)
+    return BundleReport(
+        bundle=bundle,
+        errors=errors,
+        threshold=float(errors.mean() + ThresholdSettings().sigma * errors.std()),
+        windows=len(windows),
+        parameters=model.count_params(),
+        graph_difference=agreement,
+    )
+
+
+def feature_names(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """The names, or those that stand in for missing ones.
+
+    Raises:
+        DataError: they are not `count` different names.
+    """
+    if not names:
+        return ("value",) if count == 1 else tuple(f"value_{i + 1}" for i in range(count))
+    if len(names) != count or len(set(names)) < count:
+        raise DataError(f"features: must be {count} different names, got {', '.join(names)}")
+    return tuple(names)
+
+
+def _errors(
+    graph: Reconstruct, windows: Windows, error: ErrorMetric, *, padded: bool
+) -> tuple[Floats, Floats]:
+    """The reconstruction errors of all windows, (M,) and (M, F)."""
+    parts = [windows[start : start + ONNX_BATCH] for start in range(0, len(windows), ONNX_BATCH)]
+    made = [
+        reconstruction_errors(part, graph(part), error, part != PADDING if padded else None) for part in parts
+    ]
+    return np.concatenate([one for one, _ in made]), np.concatenate([each for _, each in made])
+
+
+def _statistics(errors: Floats, feature_errors: Floats) -> TrainingErrors:
+    shares: dict[Quantile, float] = {
+        "0.5": 0.5,
+        "0.9": 0.9,
+        "0.95": 0.95,
+        "0.99": 0.99,
+        "0.999": 0.999,
+        "max": 1.0,
+    }
+    return TrainingErrors(
+        mean=float(errors.mean()),
+        std=float(errors.std()),
+        count=len(errors),
+        quantiles={name: float(np.quantile(errors, share)) for name, share in shares.items()},
+        feature_means=tuple(feature_errors.mean(axis=0).tolist()),
+    )

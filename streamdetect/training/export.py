@@ -1,0 +1,215 @@
+"""A trained Keras model to a bundle: compiled, compared with Keras, and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.bundles.manifest import (
+    ENCODER,
+    KERAS,
+    MANIFEST,
+    ONNX,
+    File,
+    Files,
+    GraphDifference,
+    Manifest,
+)
+from streamdetect.bundles.runtime import ONNX_BATCH, TENSORFLOW_BATCH, BatchedRun, keras_model, onnx_graph
+from streamdetect.bundles.tensorflow import load_keras
+from streamdetect.core.scaling import PADDING
+from streamdetect.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from streamdetect.bundles.runtime import Run
+    from streamdetect.bundles.tensorflow import Model
+    from streamdetect.core.reconstruction import Reconstruct
+
+    Windows = NDArray[np.float32]
+
+TOLERANCE = 1e-4
+"""Largest difference between graph and Keras, over the largest magnitude in windows and reconstructions."""
+
+_SHOWN = 300  # characters of another's error
+_ALONE = 67  # windows that are also rebuilt one by one: no multiple of what a processor takes at once
+_PICTURES = ".png"  # of the training, drawn into the bundle's directory
+
+
+def check_destination(out: Path) -> None:
+    """Refuse to write a bundle over something that is not one.
+
+    Raises:
+        BundleError: `out` is a file, or a directory that holds anything but a bundle and pictures.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BundleError(f"{out}: must be a directory or not exist yet")
+    if not out.exists():
+        return
+    if out.is_mount():
+        raise BundleError(
+            f"{out}: must not be a mount point, which cannot be replaced; name a directory in it"
+        )
+    names = {entry.name for entry in out.iterdir() if entry.suffix != _PICTURES}
+    foreign = names - {ENCODER, KERAS, MANIFEST, ONNX}
+    if foreign or (names and MANIFEST not in names):
+        raise BundleError(
+            f"{out}: must be empty or a bundle to be overwritten, got {min(foreign or names)} in it"
+        )
+
+
+@contextlib.contextmanager
+def staging(out: Path) -> Iterator[Path]:
+    """A directory beside `out` to write into; gone afterwards unless it was renamed."""
+    out = out.absolute()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise BundleError(f"{out}: must be in a directory that can be written to ({error})") from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def export(model: Model, directory: Path, compiled: Model | None = None) -> Reconstruct:
+    """Write `model.keras` and `model.onnx`, and load the graph as the daemon does.
+
+    The graph is made of `compiled`, where that is another form of the same model.
+
+    Raises:
+        BundleError: the model does not convert.
+    """
+    keras = load_keras()
+    bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
+    bare.set_weights(model.get_weights())
+    window = tuple(model.input_shape[1:])
+    with _quiet():
+        bare.save(directory / KERAS)
+    return BatchedRun(compile_graph(compiled or bare, directory / ONNX), window, ONNX_BATCH)
+
+
+def compile_graph(model: Model, path: Path) -> Run:
+    """Write the graph of a model that takes windows, and load it as the daemon does.
+
+    Raises:
+        BundleError: the model does not convert.
+    """
+    window = tuple(model.input_shape[1:])
+    signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
+    try:
+        with _quiet():
+            model.export(str(path), format="onnx", input_signature=signature, verbose=False)
+        return onnx_graph(path.read_bytes(), window, 1)
+    except Exception as error:
+        # Neither the converter nor the runtime has a root of its errors.
+        raise BundleError(f"model: must convert to ONNX, got {brief(error)}") from error
+
+
+def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:
+    """How far the compiled graph is from Keras, over the real steps of all windows.
+
+    Keras is given other batches than the graph, so that windows which are not rebuilt each by itself differ.
+
+    Raises:
+        BundleError: further than `TOLERANCE`.
+    """
+    shape = tuple(model.output_shape[1:])
+    reference = BatchedRun(
+        keras_model(model, windows.shape[1:]), shape, TENSORFLOW_BATCH, least=TENSORFLOW_BATCH
+    )
+    largest = magnitude = 0.0
+    for start in range(0, len(windows), ONNX_BATCH):
+        part = windows[start : start + ONNX_BATCH]
+        real = part != PADDING
+        given, expected, found = part[real], reference(part), graph(part)
+        if found.shape == real.shape:  # else latent vectors, and all of those count
+            expected, found = expected[real], found[real]
+        # Not the builtin: it loses a NaN.
+        largest = float(np.maximum(largest, np.abs(found - expected).max()))
+        magnitude = float(np.max([magnitude, np.abs(given).max(), np.abs(expected).max()]))
+    relative = largest / magnitude if magnitude else 0.0
+    if not relative <= TOLERANCE:  # so written, NaN is refused, too
+        raise BundleError(
+            f"compiled graph: must be within {TOLERANCE:g} of Keras on the training windows, got {relative:g}"
+        )
+    return GraphDifference(absolute=largest, relative=relative, batch=_batch_difference(graph, windows))
+
+
+def _batch_difference(graph: Run, windows: Windows) -> float:
+    """How far a window rebuilt alone is from the same among others."""
+    few = windows[:: max(len(windows) // _ALONE, 1)][:_ALONE]
+    alone = np.concatenate([graph(few[at : at + 1]) for at in range(len(few))])
+    return float(np.abs(graph(few) - alone).max())
+
+
+def describe_files(directory: Path) -> Files:
+    """Size and SHA-256 of the model files."""
+
+    def entry(name: str) -> File:
+        content = (directory / name).read_bytes()
+        return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+    names = (name for name in (KERAS, ONNX, ENCODER) if (directory / name).exists())
+    return Files.model_validate({name: entry(name) for name in names})
+
+
+def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
+    """Complete the bundle in `directory`, load it as anybody would, and put it in the place of `out`.
+
+    Raises:
+        BundleError: `out` came to hold something else meanwhile, or cannot be written to.
+    """
+    (directory / MANIFEST).write_bytes(manifest.to_bytes())
+    Bundle.load(directory)
+    check_destination(out)
+    try:
+        directory.chmod(0o755)  # mkdtemp made it private; the daemon runs as another user
+        if out.exists():
+            for picture in out.glob(f"*{_PICTURES}"):
+                picture.rename(directory / picture.name)
+            with staging(out) as old:
+                out.rename(old / "bundle")
+                try:
+                    directory.rename(out)
+                except OSError:
+                    (old / "bundle").rename(out)
+                    raise
+        else:
+            directory.rename(out)
+    except OSError as error:
+        raise BundleError(f"{out}: must be replaceable by the new bundle ({error})") from error
+    return Bundle.load(out)
+
+
+def brief(error: Exception) -> str:
+    """The first words of an error that is not ours."""
+    return " ".join(str(error).split())[:_SHOWN] or type(error).__name__
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Keras and the converter say of numpy's older ways, and of the conversion."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # what does not convert does not load either, and that is told
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            warnings.filterwarnings("ignore", "__array__ implementation doesn't", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)

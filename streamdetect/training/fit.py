@@ -1,0 +1,166 @@
+"""Training: series of normal readings in, a bundle out.
+
+The windows are cut and scaled by the code that does it live.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, fields
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.bundles.manifest import TrainingRecord
+from streamdetect.bundles.tensorflow import load_keras
+from streamdetect.core.scaling import PADDING
+from streamdetect.errors import BundleError
+from streamdetect.training.architectures import build, compilable
+from streamdetect.training.bundling import BundleReport, feature_names, write_bundle
+from streamdetect.training.encoder import LATENT
+from streamdetect.training.export import check_destination
+from streamdetect.training.progress import training_progress
+from streamdetect.training.series import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from streamdetect.bundles.tensorflow import Model
+    from streamdetect.training.series import Prepared, Series
+    from streamdetect.training.settings import TrainingSettings
+
+    Windows = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport(BundleReport):
+    """What a training came to.
+
+    Attributes:
+        history: per epoch `loss`, and `val_loss` when windows were held out.
+        seconds: the training took.
+    """
+
+    history: dict[str, list[float]]
+    seconds: float
+
+
+def train(
+    series: Sequence[Series],
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    features: Sequence[str] = (),
+    quiet: bool = True,
+) -> TrainingReport:
+    """Train an autoencoder on normal data and write its bundle.
+
+    Args:
+        series: normal readings, F features each.
+        settings: how.
+        out: the bundle's directory; an earlier bundle there is replaced, anything else is refused.
+        features: F names; by default `value`, or `value_1`, `value_2`, ….
+        quiet: draw no progress bar.
+
+    Raises:
+        DataError: the series do not fit each other or the settings.
+        BundleError: `out` cannot take a bundle, the fit diverged, or the compiled graph differs from Keras.
+        StreamdetectError: TensorFlow is not installed.
+    """
+    started = time.perf_counter()
+    check_destination(out)
+    prepared = prepare(series, settings)
+    names = feature_names(features, prepared.fitted.shape[2])
+    model, history = _fit(prepared, settings, quiet=quiet)
+    origin = {
+        "architecture": settings.architecture.resolved(),
+        "training": _record(settings, history, model.count_params()),
+    }
+    written = write_bundle(
+        model,
+        prepared,
+        out,
+        features=names,
+        error=settings.error,
+        origin=origin,
+        compiled=compilable(settings.architecture, model),
+        min_steps=settings.least_steps,
+        latent_layer=LATENT,
+    )
+    facts = {part.name: getattr(written, part.name) for part in fields(written)}
+    return TrainingReport(**facts, history=history, seconds=time.perf_counter() - started)
+
+
+def _fit(
+    prepared: Prepared, settings: TrainingSettings, *, quiet: bool
+) -> tuple[Model, dict[str, list[float]]]:
+    """Fit a fresh model; the same seed on the same machine gives the same weights."""
+    keras = load_keras()
+    keras.utils.set_random_seed(settings.seed)
+    fitted, held_out = prepared.fitted, prepared.held_out
+    model = build(settings.architecture, *fitted.shape[1:])
+    model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=settings.loss)
+    callbacks = [keras.callbacks.TerminateOnNaN()]
+    if settings.patience:
+        watched = "val_loss" if len(held_out) else "loss"
+        callbacks.append(
+            keras.callbacks.EarlyStopping(watched, patience=settings.patience, restore_best_weights=True)
+        )
+    with training_progress(keras, settings.epochs, quiet=quiet) as drawn:
+        given, wanted, weights = _examples(fitted)
+        fit = model.fit(
+            given,
+            wanted,
+            sample_weight=weights,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            validation_data=_examples(held_out) if len(held_out) else None,
+            shuffle=settings.shuffle,
+            callbacks=[*callbacks, *drawn],
+            verbose=0,
+        )
+    history = {name: [float(value) for value in values] for name, values in fit.history.items()}
+    if not all(isfinite(value) for values in history.values() for value in values):
+        raise BundleError(
+            f"training: the loss must stay finite, got {history['loss'][-1]} in epoch "
+            f"{len(history['loss'])}; a lower learning rate, a scaler or tanh helps"
+        )
+    return model, history
+
+
+def _examples(windows: Windows) -> tuple[Windows, Windows, Windows | None]:
+    """What the model is given, what it should make of it, and what each step counts, (M, T).
+
+    Each window counts the same, however few of its steps are real.
+    """
+    real = windows != PADDING
+    if real.all():
+        return windows, windows, None
+    steps = real.any(axis=2)
+    weights = steps * (windows.shape[1] / steps.sum(axis=1, keepdims=True))
+    return windows, np.where(real, windows, 0), weights.astype(np.float32)
+
+
+def _record(settings: TrainingSettings, history: dict[str, list[float]], parameters: int) -> TrainingRecord:
+    held_out_loss = history.get("val_loss")
+    return TrainingRecord(
+        scaler=settings.scaler,
+        loss=settings.loss,
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        epochs_run=len(history["loss"]),
+        batch_size=settings.batch_size,
+        validation_split=settings.validation_split,
+        shuffle=settings.shuffle,
+        patience=settings.patience,
+        seed=settings.seed,
+        stride=settings.stride,
+        max_gap=settings.max_gap if settings.max_gap < inf else None,
+        parameters=parameters,
+        final_loss=history["loss"][-1],
+        final_validation_loss=held_out_loss[-1] if held_out_loss else None,
+    )
