@@ -1,3 +1,7 @@
 """Streaming anomaly detection for live sensor data."""
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from streamdetect.version import __version__
+
+__all__ = ["__version__"]

@@ -1,7 +1,8 @@
-"""Autoencoders by name: what each is made of."""
+"""How the autoencoder of a bundle was laid out: a record, which nothing that runs a bundle looks up."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -10,41 +11,23 @@ from streamdetect.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Name = Literal["lstm", "bidirectional", "stacked", "dropout", "masked", "conv", "dense"]
 Activation = Literal["tanh", "relu", "sigmoid", "linear"]
 
-NAMES: tuple[Name, ...] = get_args(Name)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 """Those whose compiled form gives a window the same bits in every batch; elu, for one, does not."""
-LSTM_ACTIVATIONS: tuple[Activation, ...] = ("tanh", "relu", "sigmoid")
-"""With another one an LSTM compiles to a loop whose last bits depend on the batch."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # it becomes a label of `model_info`
 _LARGEST = 4096  # units of one layer; a typing error should not become a 100 GB weight matrix
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    units: tuple[int, ...]
-    activation: Activation
-    dropout: float = 0.0
-
-
-_RECIPES: dict[Name, _Recipe] = {
-    "lstm": _Recipe((64,), "tanh"),
-    "bidirectional": _Recipe((64,), "tanh"),
-    "stacked": _Recipe((64, 32), "tanh"),
-    "dropout": _Recipe((64,), "tanh", dropout=0.2),
-    "masked": _Recipe((64,), "tanh"),
-    "conv": _Recipe((32, 16), "relu"),
-    "dense": _Recipe((64, 16), "relu"),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Architecture:
-    """An autoencoder's shape; every option left at its default means the recipe of that name.
+    """An autoencoder's shape.
+
+    To train one, every option may be left at its default and then is as in the recipe of that name, see
+    `streamdetect.training.architectures`. In a bundle all are written out.
 
     Attributes:
-        name: which recipe.
+        name: of the recipe. A bundle may have one that this version cannot train.
         units: layer sizes of the encoder from the outside in (LSTM units, convolution filters, neurons);
             the decoder mirrors them.
         activation: of the hidden layers; None means tanh for LSTMs and relu for the others.
@@ -57,7 +40,7 @@ class Architecture:
         ConfigError: options are out of their ranges; names them all.
     """
 
-    name: Name = "stacked"
+    name: str = "stacked"
     units: tuple[int, ...] = ()
     activation: Activation | None = None
     latent: int = 0
@@ -70,11 +53,11 @@ class Architecture:
             raise ConfigError(problems)
 
     def _problems(self) -> Iterator[Problem]:
-        if self.name not in NAMES:
-            yield Problem("architecture.name", f"must be one of {', '.join(NAMES)}", repr(self.name))
-        activations = ACTIVATIONS if self.name in {"conv", "dense"} else LSTM_ACTIVATIONS
-        if self.activation is not None and self.activation not in activations:
-            rule = f"must be one of {', '.join(activations)} for {self.name}"
+        if not _NAME.fullmatch(self.name):
+            rule = "must be a word of at most 32 lower-case letters, digits and _"
+            yield Problem("architecture.name", rule, repr(self.name))
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            rule = f"must be one of {', '.join(ACTIVATIONS)}"
             yield Problem("architecture.activation", rule, repr(self.activation))
         if not all(1 <= size <= _LARGEST for size in self.units):
             yield Problem("architecture.units", f"must each be from 1 to {_LARGEST}", str(list(self.units)))
@@ -84,15 +67,3 @@ class Architecture:
             yield Problem("architecture.dropout", "must be in [0, 1)", str(self.dropout))
         if not 1 <= self.kernel <= _LARGEST:
             yield Problem("architecture.kernel", f"must be from 1 to {_LARGEST}", str(self.kernel))
-
-    def resolved(self) -> Architecture:
-        """The same architecture with the recipe's values written out."""
-        recipe = _RECIPES[self.name]
-        return Architecture(
-            name=self.name,
-            units=self.units or recipe.units,
-            activation=self.activation or recipe.activation,
-            latent=self.latent,
-            dropout=recipe.dropout if self.dropout is None else self.dropout,
-            kernel=self.kernel,
-        )

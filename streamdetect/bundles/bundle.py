@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from streamdetect.bundles.manifest import MANIFEST, Manifest
+from streamdetect.bundles.manifest import ENCODER, KERAS, MANIFEST, ONNX, Manifest
 from streamdetect.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from streamdetect.bundles.runtime import Encode, Runtime
+    from streamdetect.bundles.runtime import BatchedRun, Encode, Runtime
     from streamdetect.core.reconstruction import Reconstruct
 
 GENERAL = "general"
@@ -92,9 +92,7 @@ class Bundle:
             BundleError: the model file does not load, or does not have the manifest's shape.
             StreamdetectError: the runtime is not installed, or is of no use on this machine.
         """
-        from streamdetect.bundles.runtime import reconstructor  # noqa: PLC0415 - reading a bundle needs no runtime
-
-        return reconstructor(self, runtime, threads)
+        return self._load(KERAS if runtime == "tensorflow" else ONNX, self._window, runtime, threads)
 
     def encoder(self, threads: int = 1) -> Encode:
         """Load the encoder: (M, T, F) float32 scaled -> (M, L) float32 latent vectors, any M >= 0.
@@ -102,14 +100,12 @@ class Bundle:
         Raises:
             BundleError: the bundle carries none, or it does not load.
         """
-        from streamdetect.bundles.runtime import encoder  # noqa: PLC0415 - reading a bundle needs no runtime
-
         if self.manifest.encoder is None:
             raise BundleError(
                 f"{self.path}: carries no encoder; `streamdetect train` writes one, "
                 "so does `streamdetect bundle` up to the layer that --latent-layer names"
             )
-        return encoder(self, self.manifest.encoder.size, threads)
+        return self._load(ENCODER, (self.manifest.encoder.size,), "onnx", threads)
 
     def encode(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(M, T, F) scaled windows -> (M, L) latent vectors; `encoder` is loaded for this one call.
@@ -118,6 +114,16 @@ class Bundle:
             BundleError: the bundle carries no encoder, or it does not load.
         """
         return self.encoder()(windows)
+
+    @property
+    def _window(self) -> tuple[int, int]:
+        """(T, F)."""
+        return self.manifest.time_steps, len(self.manifest.features)
+
+    def _load(self, name: str, shape: tuple[int, ...], runtime: Runtime, threads: int) -> BatchedRun:
+        from streamdetect.bundles.runtime import load  # noqa: PLC0415 - reading a bundle needs no runtime
+
+        return load(self.model_bytes(name), self.path / name, self._window, shape, runtime, threads)
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from streamdetect.errors import StreamdetectError
 
 if TYPE_CHECKING:
-    from streamdetect.bundles.runtime import Run, Windows
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from streamdetect.core.reconstruction import Reconstruct
 
 _INSTALL = "pip install 'streamdetect[openvino]'"
 _TELEMETRY = "openvino_telemetry"
 
 
-def openvino_graph(content: bytes, threads: int) -> Run:
+def openvino_graph(content: bytes, threads: int) -> Reconstruct:
     """The compiled graph in OpenVINO, each call on one thread; as many as `threads` may call at once.
 
     Raises:
@@ -34,10 +37,10 @@ def openvino_graph(content: bytes, threads: int) -> Run:
     compiled = core.compile_model(core.read_model(content), "CPU", settings)
     idle = deque(compiled.create_infer_request() for _ in range(threads))
 
-    def run(windows: Windows) -> Windows:
+    def run(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         request = idle.pop()
         try:
-            rebuilt: Windows = request.infer({0: windows}, share_inputs=True)[0]
+            rebuilt: NDArray[np.float32] = request.infer({0: windows}, share_inputs=True)[0]
         finally:
             idle.append(request)
         return rebuilt

@@ -20,19 +20,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from streamdetect.bundles.manifest import ENCODER, KERAS, ONNX
 from streamdetect.bundles.openvino import openvino_graph
 from streamdetect.bundles.tensorflow import load_model, load_tensorflow
 from streamdetect.errors import BundleError, StreamdetectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from streamdetect.bundles.bundle import Bundle
     from streamdetect.bundles.tensorflow import Model
-    from streamdetect.core.reconstruction import Reconstruct
 
     Windows = NDArray[np.float32]
     Run = Callable[[Windows], Windows]
@@ -112,51 +110,42 @@ class BatchedRun:
         return self._run(whole)[: len(part)]
 
 
-def reconstructor(bundle: Bundle, runtime: Runtime = "onnx", threads: int = 1) -> Reconstruct:
-    """Load a bundle's model into a runtime, and run it once.
+def load(
+    content: bytes,
+    source: Path,
+    window: tuple[int, int],
+    shape: tuple[int, ...],
+    runtime: Runtime = "onnx",
+    threads: int = 1,
+) -> BatchedRun:
+    """Load a model into a runtime, and run it once.
 
     Args:
-        bundle: whose model.
+        content: of the model file.
+        source: the file, for messages.
+        window: (T, F) of the windows that the model is given.
+        shape: what it makes of each window.
         runtime: what runs it.
         threads: how many at a time; 0: one for each core that we may use, at most `MOST_THREADS`, and one in
             TensorFlow.
 
     Raises:
-        BundleError: the model file does not load, or does not have the manifest's shape.
+        BundleError: the model does not load, or does not give `shape`.
         StreamdetectError: the runtime is not installed, or its rows depend on their batch on this machine.
     """
-    window = bundle.manifest.time_steps, len(bundle.manifest.features)
-    return _load(bundle, runtime, KERAS if runtime == "tensorflow" else ONNX, window, threads)
-
-
-def encoder(bundle: Bundle, size: int, threads: int = 1) -> Encode:
-    """Load a bundle's encoder into ONNX Runtime, and run it once.
-
-    Raises:
-        BundleError: the file does not load, or does not give vectors of `size`.
-    """
-    return _load(bundle, "onnx", ENCODER, (size,), threads)
-
-
-def _load(bundle: Bundle, runtime: Runtime, name: str, shape: tuple[int, ...], threads: int) -> BatchedRun:
-    """One model file in its runtime, giving `shape` for each window."""
     most = 1 if runtime == "tensorflow" else MOST_THREADS
     threads = threads or min(len(os.sched_getaffinity(0)), most)
-    load, size, least = _RUNTIMES[runtime]
-    window = bundle.manifest.time_steps, len(bundle.manifest.features)
-    content = bundle.model_bytes(name)
+    load_into, size, least = _RUNTIMES[runtime]
     try:
-        run = load(content, window, threads)
+        run = load_into(content, window, threads)
         got = run(np.zeros((least, *window), dtype=np.float32)).shape
     except StreamdetectError:
         raise
     except Exception as error:
         # No runtime has a root of its errors.
-        raise BundleError(f"{bundle.path / name}: must load in {runtime}, got {error}") from error
+        raise BundleError(f"{source}: must load in {runtime}, got {error}") from error
     if got != (least, *shape):
-        raise BundleError(
-            f"{bundle.path / name}: must give {(least, *shape)} for {(least, *window)}, got {got}"
-        )
+        raise BundleError(f"{source}: must give {(least, *shape)} for {(least, *window)}, got {got}")
     return BatchedRun(run, shape, size, least=least, threads=1 if runtime == "tensorflow" else threads)
 
 

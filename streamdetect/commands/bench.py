@@ -14,9 +14,9 @@ import numpy as np
 import orjson
 
 from streamdetect.codecs.paths import parse_path
-from streamdetect.commands.receiving import receiving_rate
 from streamdetect.config import Config, load
 from streamdetect.mqtt.inbox import Message
+from streamdetect.mqtt.receiving import receiving_rate
 from streamdetect.service.assembly import assemble
 from streamdetect.service.pipeline import Pipeline
 

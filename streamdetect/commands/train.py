@@ -6,9 +6,10 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from streamdetect.bundles.architecture import ACTIVATIONS, NAMES, Architecture
+from streamdetect.bundles.architecture import ACTIVATIONS, Architecture
 from streamdetect.commands import bundle_options, recording_options
 from streamdetect.commands.bundle_options import setting
+from streamdetect.training.architectures import RECIPES
 from streamdetect.training.fit import train
 from streamdetect.training.settings import LOSSES, TrainingSettings
 
@@ -27,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--architecture",
-        choices=NAMES,
+        choices=RECIPES,
         default=bundle_options.DEFAULT.architecture.name,
         help="[%(default)s]",
     )

@@ -14,11 +14,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from streamdetect import __version__
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.monitoring.reports import MESSAGE_OUTCOMES
 from streamdetect.monitoring.sensor_series import sensor_series
+from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

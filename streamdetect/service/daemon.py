@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from streamdetect import __version__
 from streamdetect.failpoints import VARIABLE, failpoint
 from streamdetect.monitoring.access import access
 from streamdetect.monitoring.http import HttpServer, Pages
@@ -25,6 +24,7 @@ from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
 from streamdetect.store import Store
 from streamdetect.store.outbox import Outbox
+from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,21 +1,50 @@
-"""How Keras builds each architecture.
+"""Autoencoders by name: what each is made of, and how Keras builds it.
 
 Every architecture maps a window (T, F) onto its reconstruction (T, F), with no activation on the output.
 The layer whose output is the compressed window is named `latent`, so that the encoder alone can be cut out.
+A new one is a function that builds its layers, and a line in `RECIPES`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from streamdetect.bundles.tensorflow import load_keras
+from streamdetect.bundles.architecture import ACTIVATIONS, Activation, Architecture
+from streamdetect.bundles.tensorflow import Layers, Model, Tensor, load_keras
+from streamdetect.errors import Problem
 from streamdetect.training.masking import copy_weights, marked, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from streamdetect.bundles.architecture import Architecture
-    from streamdetect.bundles.tensorflow import Layers, Model, Tensor
+Body = Callable[[Layers, Architecture, Tensor], Tensor]
+"""Layers of Keras, a resolved architecture and a window (B, T, F) to its reconstruction (B, T, F)."""
+
+LSTM_ACTIVATIONS: tuple[Activation, ...] = ("tanh", "relu", "sigmoid")
+"""With another one an LSTM compiles to a loop whose last bits depend on the batch."""
+
+
+def problems(architecture: Architecture) -> Iterator[Problem]:
+    """What keeps an architecture from being trained."""
+    recipe = RECIPES.get(architecture.name)
+    if recipe is None:
+        yield Problem("architecture.name", f"must be one of {', '.join(RECIPES)}", repr(architecture.name))
+    elif architecture.activation not in {None, *recipe.activations}:
+        rule = f"must be one of {', '.join(recipe.activations)} for {architecture.name}"
+        yield Problem("architecture.activation", rule, repr(architecture.activation))
+
+
+def resolved(architecture: Architecture) -> Architecture:
+    """The same architecture with the recipe's values written out."""
+    recipe = RECIPES[architecture.name]
+    return replace(
+        architecture,
+        units=architecture.units or recipe.units,
+        activation=architecture.activation or recipe.activation,
+        dropout=recipe.dropout if architecture.dropout is None else architecture.dropout,
+    )
 
 
 def build(architecture: Architecture, time_steps: int, features: int) -> Model:
@@ -25,10 +54,9 @@ def build(architecture: Architecture, time_steps: int, features: int) -> Model:
         StreamdetectError: TensorFlow is not installed.
     """
     keras = load_keras()
-    resolved = architecture.resolved()
     window = keras.layers.Input((time_steps, features), name="window")
-    body = {"conv": _convolutional, "dense": _dense}.get(resolved.name, _recurrent)
-    return keras.Model(window, body(keras.layers, resolved, window), name=resolved.name)
+    body = RECIPES[architecture.name].body
+    return keras.Model(window, body(keras.layers, resolved(architecture), window), name=architecture.name)
 
 
 def compilable(architecture: Architecture, model: Model) -> Model:
@@ -38,7 +66,7 @@ def compilable(architecture: Architecture, model: Model) -> Model:
     keras = load_keras()
     window = keras.layers.Input(model.input_shape[1:], name="window")
     filled, enter = marked(keras.layers, window)
-    rebuilt = _recurrent(keras.layers, architecture.resolved(), filled, enter)
+    rebuilt = _recurrent(keras.layers, resolved(architecture), filled, enter)
     compiled = keras.Model(window, rebuilt, name=model.name)
     copy_weights(model, compiled)
     return compiled
@@ -140,3 +168,31 @@ def _dense(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor
 
 def _dropped(layers: Layers, architecture: Architecture, x: Tensor) -> Tensor:
     return layers.Dropout(architecture.dropout)(x) if architecture.dropout else x
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an architecture is made of where nothing else is asked for.
+
+    Attributes:
+        body: builds its layers.
+        units, activation, dropout: see `Architecture`.
+        activations: those that it may have.
+    """
+
+    body: Body
+    units: tuple[int, ...]
+    activation: Activation = "tanh"
+    dropout: float = 0.0
+    activations: tuple[Activation, ...] = LSTM_ACTIVATIONS
+
+
+RECIPES = {
+    "lstm": Recipe(_recurrent, (64,)),
+    "bidirectional": Recipe(_recurrent, (64,)),
+    "stacked": Recipe(_recurrent, (64, 32)),
+    "dropout": Recipe(_recurrent, (64,), dropout=0.2),
+    "masked": Recipe(_recurrent, (64,)),
+    "conv": Recipe(_convolutional, (32, 16), "relu", activations=ACTIVATIONS),
+    "dense": Recipe(_dense, (64, 16), "relu", activations=ACTIVATIONS),
+}

@@ -16,7 +16,7 @@ from streamdetect.bundles.manifest import TrainingRecord
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
-from streamdetect.training.architectures import build, compilable
+from streamdetect.training.architectures import build, compilable, resolved
 from streamdetect.training.bundling import BundleReport, feature_names, write_bundle
 from streamdetect.training.encoder import LATENT
 from streamdetect.training.export import check_destination
@@ -77,7 +77,7 @@ def train(
     names = feature_names(features, prepared.fitted.shape[2])
     model, history = _fit(prepared, settings, quiet=quiet)
     origin = {
-        "architecture": settings.architecture.resolved(),
+        "architecture": resolved(settings.architecture),
         "training": _record(settings, history, model.count_params()),
     }
     written = write_bundle(

@@ -6,7 +6,7 @@ not what they measure.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,10 +60,9 @@ def make(out: Path, settings: GeneralSettings | None = None, *, quiet: bool = Tr
 
 
 def main() -> None:
-    """Make the general bundle from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m streamdetect.training.general", description=__doc__)
-    parser.add_argument("out", type=Path, help="the bundle's directory")
-    report = make(parser.parse_args().out, quiet=False)
+    """Make the general bundle in the folder that the command line names."""
+    (out,) = sys.argv[1:]
+    report = make(Path(out), quiet=False)
     errors = report.bundle.manifest.training_error
     print(  # noqa: T201 - the command's answer
         f"{report.bundle.path}: {report.windows} windows, {report.parameters} parameters, "

@@ -10,6 +10,7 @@ from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.manifest import MAX_TIME_STEPS
 from streamdetect.core.reconstruction import ErrorMetric
 from streamdetect.errors import ConfigError, Problem
+from streamdetect.training import architectures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,7 @@ class TrainingSettings:
         return self.least_steps or self.time_steps
 
     def _problems(self) -> Iterator[Problem]:
+        yield from architectures.problems(self.architecture)
         for name, choices in (("scaler", SCALERS), ("error", ERRORS), ("loss", LOSSES)):
             if getattr(self, name) not in choices:
                 yield Problem(name, f"must be one of {', '.join(choices)}", repr(getattr(self, name)))

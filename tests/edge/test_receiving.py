@@ -4,9 +4,9 @@ from math import isfinite
 
 import pytest
 
-from streamdetect.commands.receiving import receiving_rate
 from streamdetect.config import Config
 from streamdetect.mqtt.inbox import Message
+from streamdetect.mqtt.receiving import receiving_rate
 
 LARGE = 300_000  # bytes, more than the sockets hold
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamdetect.bundles.architecture import ACTIVATIONS, LSTM_ACTIVATIONS, NAMES, Architecture
+from streamdetect.bundles.architecture import Architecture
 from streamdetect.errors import BundleError, ConfigError
-from streamdetect.training.architectures import build, compilable
+from streamdetect.training.architectures import RECIPES, build, compilable
 from streamdetect.training.export import difference, export
+from streamdetect.training.settings import TrainingSettings
 
 SMALL = (6, 4)
 
@@ -28,11 +29,7 @@ def windows():
 
 @pytest.mark.parametrize(
     ("name", "activation"),
-    [
-        (name, activation)
-        for name in NAMES
-        for activation in (ACTIVATIONS if name in {"conv", "dense"} else LSTM_ACTIVATIONS)
-    ],
+    [(name, activation) for name, recipe in RECIPES.items() for activation in recipe.activations],
 )
 def test_the_compiled_graph_agrees_with_keras(keras, tmp_path, windows, name, activation):
     keras.utils.set_random_seed(0)
@@ -55,7 +52,7 @@ def test_a_graph_that_differs_is_refused(keras, tmp_path, windows):
         difference(other, graph, windows)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("latent", [0, 3])
 def test_the_latent_layer_can_be_cut_out(keras, name, latent):
     model = build(Architecture(name, units=SMALL, latent=latent), 10, 2)
@@ -75,7 +72,7 @@ def test_conv_takes_any_window(keras, time_steps, latent):
 
 def test_the_recipes(keras):
     assert keras is not None
-    parameters = {name: build(Architecture(name), 20, 1).count_params() for name in NAMES}
+    parameters = {name: build(Architecture(name), 20, 1).count_params() for name in RECIPES}
     assert parameters["lstm"] == parameters["dropout"] == 49_985  # LSTM(64) → LSTM(64) → Dense(1)
     assert parameters["stacked"] == 62_529  # 64 → 32 → 32 → 64
     model = build(Architecture("dropout"), 30, 1)
@@ -98,5 +95,5 @@ def test_the_recipes(keras):
 )
 def test_an_option_out_of_range(options, field):
     with pytest.raises(ConfigError) as caught:
-        Architecture(**options)
+        TrainingSettings(Architecture(**options))
     assert [problem.path for problem in caught.value.problems] == [f"architecture.{field}"]

@@ -155,7 +155,7 @@ def test_a_manifest_that_is_no_json_object(copy, text):
         (("features",), []),
         (("features",), [""]),
         (("error",), "rmse"),
-        (("architecture", "name"), "transformer"),
+        (("architecture", "name"), "../etc"),
         (("architecture", "units"), [0]),
         (("architecture", "dropout"), 1.0),
         (("architecture", "surprise"), 1),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from quiet_keras import save
 
-from streamdetect.bundles.architecture import NAMES, Architecture
+from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.bundles.runtime import ONNX_BATCH, BatchedRun, onnx_graph
 from streamdetect.core.detector import windows_of
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
-from streamdetect.training.architectures import build, compilable
+from streamdetect.training.architectures import RECIPES, build, compilable
 from streamdetect.training.encoder import LATENT, export_encoder
 from streamdetect.training.fit import train
 from streamdetect.training.imported import bring
@@ -43,7 +43,7 @@ def copy(bundle, tmp_path):
 
 
 @pytest.mark.parametrize("latent", [0, 3])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECIPES)
 def test_every_architecture_has_an_encoder(tmp_path, name, latent):
     keras.utils.set_random_seed(0)
     architecture = Architecture(name, units=(6, 4), latent=latent)

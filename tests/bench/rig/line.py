@@ -13,7 +13,7 @@ import real_broker
 from rig import workload
 from rig.processes import Daemon, Subscriber, cpu_seconds
 from rig.publisher import Publisher
-from streamdetect.commands.receiving import publish_packet
+from streamdetect.mqtt.receiving import publish_packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

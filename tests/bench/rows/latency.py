@@ -17,7 +17,7 @@ from rig.publisher import Publisher
 from rig.run import interleaved
 from rig.table import Row, at_most
 
-from streamdetect.commands.receiving import publish_packet
+from streamdetect.mqtt.receiving import publish_packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
