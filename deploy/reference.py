@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +22,10 @@ from streamdetect.cli import COMMANDS
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.core.verdicts import SensorColumns
-from streamdetect.monitoring.metrics import (
-    TRANSITIONS,
-    WATCHED_COUNTERS,
-    WATCHED_GAUGES,
-    Metrics,
-    Model,
-    Watched,
-)
+from streamdetect.metrics import Metric
+from streamdetect.monitoring.metrics import TRANSITIONS, Metrics, Model, Watched
 from streamdetect.monitoring.reports import MESSAGE_OUTCOMES, BatchReport, DetectorReport
+from streamdetect.service.daemon import Daemon  # noqa: F401 - its parts declare their metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,13 +135,21 @@ def metrics() -> list[tuple[str, str, list[str], str]]:
     return sorted(found)
 
 
+class _Daemon:
+    """In the place of all parts of a daemon: every metric that is declared, at 0."""
+
+    metrics = tuple(
+        replace(metric, read=lambda _, labels=metric.labels: {labels: 0.0})
+        for metric in Metric.known.values()
+    )
+
+
 def _exposition() -> str:
     """What a daemon would show that has seen everything once."""
     one = np.ones(1)
     columns = SensorColumns(["s"], one, np.ones((1, 2)), one, one, *np.ones((3, 1), dtype=bool))
     shown = Metrics(per_sensor=True, max_sensors=1)
-    shown.gauges = dict.fromkeys(WATCHED_GAUGES, lambda: 0.0)
-    shown.counters = [lambda: dict.fromkeys(WATCHED_COUNTERS, 0)]
+    shown.parts = [_Daemon()]
     shown.detectors = {"d": Watched(lambda: columns, ("a", "b"), Model("general", "dense", "0" * 16))}
     detector = DetectorReport("d", np.array([0], dtype=np.uint8), 1, 1, ["opened"], 0.0)
     shown.observe(BatchReport({"accepted": 1}, {}, one, 1.0, [detector]))

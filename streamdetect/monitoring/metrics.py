@@ -1,88 +1,50 @@
 """What Prometheus sees: a passive observer of one frozen report per batch.
 
-The main thread calls `observe`; a scrape calls `exposition`, on a thread of the HTTP server. There is no
-lock: every batch replaces the totals as one object, so a scrape sees whole batches only. Gauges are read at
-the scrape and may be a batch ahead of the totals; within one sensor they may mix two successive batches.
+The main thread calls `observe`, which adds to counters and histograms of the stock client; a scrape calls
+`exposition`, on a thread of the HTTP server, and reads the parts of the daemon that declare metrics of their
+own (streamdetect/metrics.py). A scrape in the middle of `observe` sees a part of that batch.
 """
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
+from streamdetect.metrics import PREFIX
 from streamdetect.monitoring.reports import MESSAGE_OUTCOMES
 from streamdetect.monitoring.sensor_series import sensor_series
 from streamdetect.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from prometheus_client.core import Metric
 
     from streamdetect.core.verdicts import SensorColumns
-    from streamdetect.monitoring.reports import BatchReport
+    from streamdetect.metrics import Measured
+    from streamdetect.metrics import Metric as Declared
+    from streamdetect.monitoring.reports import BatchReport, DetectorReport
 
-_PREFIX = "streamdetect_"
 TRANSITIONS = ("opened", "updated", "closed", "regime_changed")
-_OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
-_SECONDS = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0])
-_MESSAGES = 2.0 ** np.arange(13)
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_MESSAGES = tuple(2.0**power for power in range(13))
+disable_created_metrics()  # type: ignore[no-untyped-call] # a series more a counter, which nothing reads
 
-# name: (help, labels); what `observe` adds up
-_COUNTERS = {
-    "messages": ("MQTT messages handled.", ("outcome",)),
-    "rejected": ("Messages that could not become readings.", ("reason",)),
-    "readings": ("Readings handled.", ("detector", "outcome")),
-    "windows_scored": ("Windows run through the model.", ("detector",)),
-    "anomalies": ("Windows whose reconstruction error was over the threshold.", ("detector",)),
-    "incident_transitions": ("Incidents opened, updated and closed; regimes changed.", ("detector", "kind")),
-}
-_HISTOGRAMS = {
-    "batch_size": ("Messages in a batch.", _MESSAGES),
-    "inference_duration_seconds": ("Time to score one detector's windows of a batch.", _SECONDS),
-    "end_to_end_latency_seconds": ("Time from the arrival of a message to the verdict.", _SECONDS),
-}
-# What others count, read at the scrape
-WATCHED_COUNTERS = {
-    "detectors_restarted": "Detectors that gave up the state there was of them: it did not fit any more.",
-    "events_published": "Events that the broker took.",
-    "events_undeliverable": "Events given up because the broker refuses them for good.",
-    "inbox_dropped": "QoS 0 messages dropped because the inbox was full.",
-    "mqtt_connects": "Connections that the broker accepted.",
-    "mqtt_connect_failures": "Attempts to connect that failed.",
-    "mqtt_disconnects": "Connections lost.",
-    "mqtt_library_faults": "Connections lost to a fault in the MQTT library.",
-    "mqtt_publications_delivered": "Publications that the broker took.",
-    "mqtt_publications_failed": "Publications not delivered.",
-    "mqtt_session_losses": "Connections on which the broker had forgotten our session.",
-    "mqtt_stale_acks": "Acknowledgements dropped because their connection was gone.",
-    "state_commits": "Transactions that made state durable.",
-    "state_commit_failures": "Transactions that the disk did not take; they are tried again.",
-    "state_set_aside": "Databases that could not be used and were renamed.",
-}
-WATCHED_GAUGES = {
-    "arrival_clock_ahead_seconds": "How far arrival times are ahead of a clock that was set back.",
-    "checkpoint_age_seconds": "How long the oldest effect has waited for its commit; 0 when all are done.",
-    "config_last_reload_success_timestamp_seconds": "When the configuration was last loaded.",
-    "config_last_reload_successful": "Whether the last attempt to load the configuration succeeded.",
-    "inbox_depth": "Messages that wait for the main thread.",
-    "inbox_limit": "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
-    "mqtt_connected": "Whether the broker is connected.",
-    "mqtt_subscribed": "Whether the broker has granted every subscription.",
-    "mqtt_unacknowledged": "QoS 1 messages that are here and not acknowledged yet.",
-    "outbox_depth": "Events that wait to be delivered.",
-    "state_durable": "Whether state is kept on disk rather than in memory.",
-    "state_journal_bytes": "Size of what came since the last snapshot.",
-    "state_snapshot_timestamp_seconds": "When the last snapshot was completed or read.",
-    "state_writable": "Whether the last attempt to save state succeeded.",
-}
 # Read from a detector's columns
 _SENSORS = {
     "sensors": "Sensors known.",
@@ -108,12 +70,79 @@ class Watched(NamedTuple):
     model: Model
 
 
-class _Totals(NamedTuple):
-    """All that `observe` has added up; never changed, only replaced."""
+class _Histogram(Histogram):
+    """The stock histogram, with many values observed at once.
 
-    counts: dict[tuple[str, ...], int]  # by (metric, *label values)
-    histograms: dict[str, tuple[NDArray[np.int64], float]]  # counts of each bucket, sum
-    last_arrival: float  # Unix seconds; 0 before the first message
+    A batch has one value for each window: 512 take `observe` 410 µs, 4 % of what their messages cost in all,
+    and `observe_all` 15 µs.
+    """
+
+    def observe_all(self, values: NDArray[np.float64]) -> None:
+        """Add values, (n,); one on a bound belongs below it."""
+        if len(values):
+            places = np.searchsorted(self._upper_bounds, values)
+            for bucket, count in zip(
+                self._buckets, np.bincount(places, minlength=len(self._buckets)), strict=True
+            ):
+                bucket.inc(int(count))
+            self._sum.inc(float(values.sum()))
+
+
+class _DetectorCounters:
+    """The counters of one detector: `labels` looks them up under a lock, once instead of at every batch."""
+
+    def __init__(self, detector: str, totals: _Totals) -> None:
+        self.readings = [totals.readings.labels(detector, outcome.name.lower()) for outcome in Outcome]
+        self.windows = totals.windows.labels(detector)
+        self.anomalies = totals.anomalies.labels(detector)
+        self.transitions = {kind: totals.transitions.labels(detector, kind) for kind in TRANSITIONS}
+
+    def add(self, report: DetectorReport) -> None:
+        """Add what the detector did in one batch."""
+        became = np.bincount(report.readings, minlength=len(self.readings)).tolist()
+        for counter, count in zip(self.readings, became, strict=True):
+            counter.inc(count)
+        self.windows.inc(report.windows)
+        self.anomalies.inc(report.anomalous)
+        for kind in report.transitions:
+            self.transitions[kind].inc()
+
+
+class _Totals:
+    """What `observe` adds up, each with its name, its meaning and its labels."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(PREFIX + name, text, labels, registry=registry)
+
+        def histogram(name: str, text: str, bounds: Sequence[float]) -> _Histogram:
+            return _Histogram(PREFIX + name, text, buckets=bounds, registry=registry)
+
+        self.messages = counter("messages", "MQTT messages handled.", "outcome")
+        self.rejected = counter("rejected", "Messages that could not become readings.", "reason")
+        self.readings = counter("readings", "Readings handled.", "detector", "outcome")
+        self.windows = counter("windows_scored", "Windows run through the model.", "detector")
+        self.anomalies = counter(
+            "anomalies", "Windows whose reconstruction error was over the threshold.", "detector"
+        )
+        self.transitions = counter(
+            "incident_transitions",
+            "Incidents opened, updated and closed; regimes changed.",
+            "detector",
+            "kind",
+        )
+        self.batch_size = histogram("batch_size", "Messages in a batch.", _MESSAGES)
+        self.inference = histogram(
+            "inference_duration_seconds", "Time to score one detector's windows of a batch.", _SECONDS
+        )
+        self.latency = histogram(
+            "end_to_end_latency_seconds", "Time from the arrival of a message to the verdict.", _SECONDS
+        )
+        # A counter that is not there until it counts looks to rate() as if it had always been that high.
+        for outcome in MESSAGE_OUTCOMES:
+            self.messages.labels(outcome)
+        for reason in REASONS:
+            self.rejected.labels(reason)
 
 
 class Metrics:
@@ -121,8 +150,7 @@ class Metrics:
 
     Attributes:
         detectors: by name; replace the mapping as a whole.
-        gauges: functions by name, of those in `WATCHED_GAUGES`.
-        counters: functions that return counts by name, of those in `WATCHED_COUNTERS`.
+        parts: of the daemon, those that declare metrics of their own.
     """
 
     def __init__(self, *, per_sensor: bool, max_sensors: int) -> None:
@@ -133,93 +161,72 @@ class Metrics:
             max_sensors: how many of them.
         """
         self.detectors: Mapping[str, Watched] = {}
-        self.gauges: dict[str, Callable[[], float]] = {}
-        self.counters: list[Callable[[], Mapping[str, int]]] = []
+        self.parts: Sequence[Measured] = ()
         self._max_sensors = max_sensors if per_sensor else 0
-        # A counter that is not there until it counts looks to rate() as if it had always been that high.
-        counts: dict[tuple[str, ...], int] = {("messages", outcome): 0 for outcome in MESSAGE_OUTCOMES}
-        counts |= {("rejected", reason): 0 for reason in REASONS}
-        empty = {
-            name: (np.zeros(len(bounds) + 1, np.int64), 0.0) for name, (_, bounds) in _HISTOGRAMS.items()
-        }
-        self._totals = _Totals(counts, empty, 0.0)
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._registry = CollectorRegistry()
+        self._totals = _Totals(self._registry)
+        self._counters: dict[str, _DetectorCounters] = {}
+        self._last_arrival = 0.0  # Unix seconds; 0 before the first message
+        ProcessCollector(registry=self._registry)
 
     def observe(self, report: BatchReport) -> None:
         """Add one batch to the totals."""
-        counts = self._totals.counts.copy()
-        for labels, count in _counted(report):
-            counts[labels] = counts.get(labels, 0) + count
-        observed = {
-            "batch_size": np.array([sum(report.messages.values())]),
-            "inference_duration_seconds": np.array(
-                [d.inference_seconds for d in report.detectors if d.windows]
-            ),
-            "end_to_end_latency_seconds": report.latencies,
-        }
-        histograms = {
-            name: _with(*self._totals.histograms[name], _HISTOGRAMS[name][1], values)
-            for name, values in observed.items()
-        }
-        self._totals = _Totals(counts, histograms, report.last_arrival)
+        totals = self._totals
+        for outcome, count in report.messages.items():
+            totals.messages.labels(outcome).inc(count)
+        for reason, count in report.rejected.items():
+            totals.rejected.labels(reason).inc(count)
+        for part in report.detectors:
+            self._of(part.detector).add(part)
+            if part.windows:
+                totals.inference.observe(part.inference_seconds)
+        totals.batch_size.observe(sum(report.messages.values()))
+        totals.latency.observe_all(report.latencies)
+        self._last_arrival = report.last_arrival
 
     def count_transitions(self, kinds: Mapping[str, Sequence[str]]) -> None:
         """Add what became of incidents outside of any batch: their kinds, by detector."""
-        counts = self._totals.counts.copy()
         for detector, its in kinds.items():
             for kind in its:
-                key = ("incident_transitions", detector, kind)
-                counts[key] = counts.get(key, 0) + 1
-        self._totals = self._totals._replace(counts=counts)
+                self._of(detector).transitions[kind].inc()
+
+    def _of(self, detector: str) -> _DetectorCounters:
+        if detector not in self._counters:
+            self._counters[detector] = _DetectorCounters(detector, self._totals)
+        return self._counters[detector]
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format, version 0.0.4."""
         columns = {name: (watched.columns(), watched.features) for name, watched in self.detectors.items()}
         series, left_out = sensor_series(columns, self._max_sensors)
-        families = [*self._totalled(), *self._watched(), *self._of_detectors(columns, left_out)]
-        ours = generate_latest(_Families(families))
-        return ours + generate_latest(self._process) + series.encode()
+        families = [*self._declared(), *self._about(), *self._of_detectors(columns, left_out)]
+        return generate_latest(self._registry) + generate_latest(_Families(families)) + series.encode()
 
-    def _totalled(self) -> Iterator[Metric]:
-        totals = self._totals
-        for name, (text, labels) in _COUNTERS.items():
-            family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
-            for (metric, *values), count in totals.counts.items():
-                if metric == name:
-                    family.add_metric(values, count)
-            yield family
-        for name, (text, bounds) in _HISTOGRAMS.items():
-            counts, total = totals.histograms[name]
-            edges = [*map(str, bounds.tolist()), "+Inf"]
-            buckets = list(zip(edges, np.cumsum(counts).tolist(), strict=True))
-            yield HistogramMetricFamily(_PREFIX + name, text, buckets=buckets, sum_value=total)
-        last = GaugeMetricFamily(
-            _PREFIX + "last_message_timestamp_seconds", "When the latest message arrived."
-        )
-        if totals.last_arrival:
-            last.add_metric([], totals.last_arrival)
-        yield last
+    def _declared(self) -> Iterator[Metric]:
+        for part in self.parts:
+            for metric in part.metrics:
+                yield _family(metric, metric.read(part))
 
-    def _watched(self) -> Iterator[Metric]:
-        counts = {name: count for read in self.counters for name, count in read().items()}
-        for name, count in counts.items():
-            yield CounterMetricFamily(_PREFIX + name, WATCHED_COUNTERS[name], value=count)
-        for name, read in self.gauges.items():
-            yield GaugeMetricFamily(_PREFIX + name, WATCHED_GAUGES[name], value=read())
-        info = GaugeMetricFamily(_PREFIX + "build_info", "What is running.", labels=["version", "python"])
+    def _about(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily(PREFIX + "build_info", "What is running.", labels=["version", "python"])
         info.add_metric([__version__, platform.python_version()], 1)
         yield info
+        last = GaugeMetricFamily(
+            PREFIX + "last_message_timestamp_seconds", "When the latest message arrived."
+        )
+        if self._last_arrival:
+            last.add_metric([], self._last_arrival)
+        yield last
 
     def _of_detectors(
         self, columns: Mapping[str, tuple[SensorColumns, Sequence[str]]], left_out: Mapping[str, int]
     ) -> Iterator[Metric]:
         gauges = {
-            name: GaugeMetricFamily(_PREFIX + name, text, labels=["detector"])
+            name: GaugeMetricFamily(PREFIX + name, text, labels=["detector"])
             for name, text in _SENSORS.items()
         }
         labels = ["detector", *Model._fields]
-        models = GaugeMetricFamily(_PREFIX + "model_info", "The bundle of each detector.", labels=labels)
+        models = GaugeMetricFamily(PREFIX + "model_info", "The bundle of each detector.", labels=labels)
         for detector, (sensors, _) in columns.items():
             gauges["sensors"].add_metric([detector], len(sensors.ids))
             gauges["sensors_warming_up"].add_metric([detector], int(sensors.warming_up.sum()))
@@ -238,27 +245,10 @@ class _Families(NamedTuple):
         return self.families
 
 
-def _counted(report: BatchReport) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield ((metric, *label values), how many)."""
-    for outcome, count in report.messages.items():
-        yield ("messages", outcome), count
-    for reason, count in report.rejected.items():
-        yield ("rejected", reason), count
-    for part in report.detectors:
-        became = np.bincount(part.readings, minlength=len(_OUTCOMES)).tolist()
-        for outcome, count in zip(_OUTCOMES, became, strict=True):
-            yield ("readings", part.detector, outcome), count
-        yield ("windows_scored", part.detector), part.windows
-        yield ("anomalies", part.detector), part.anomalous
-        for kind in TRANSITIONS:
-            yield ("incident_transitions", part.detector, kind), part.transitions.count(kind)
-
-
-def _with(
-    counts: NDArray[np.int64], total: float, bounds: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], float]:
-    """Return a histogram with these values (n,) added; a value on a bound belongs below it."""
-    if not len(values):
-        return counts, total
-    places = bounds.searchsorted(values)
-    return counts + np.bincount(places, minlength=len(counts)), total + float(values.sum())
+def _family(metric: Declared[Measured], value: float | Mapping[tuple[str, ...], float]) -> Metric:
+    """What a part declares, with the value that it has now."""
+    kind = CounterMetricFamily if metric.counts else GaugeMetricFamily
+    family = kind(PREFIX + metric.name, metric.text, labels=metric.labels)
+    for labels, one in value.items() if isinstance(value, Mapping) else [((), value)]:
+        family.add_metric(labels, one)
+    return family

@@ -17,11 +17,15 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from streamdetect.metrics import counter
 from streamdetect.mqtt.keepalive import Keepalive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.metrics import Metric
     from streamdetect.mqtt.client import PacedClient
     from streamdetect.mqtt.publications import Publications
     from streamdetect.mqtt.session import Session
@@ -69,6 +73,19 @@ class Connection:
         self._blocked_since: float  # monotonic seconds; while not blocked, the present
         self._ear: socket.socket  # reads what `_bell` sends, and so ends a sleep
         self._bell: socket.socket | None = None
+
+    metrics: ClassVar[Sequence[Metric[Connection]]] = (
+        counter(
+            "mqtt_connect_failures",
+            "Attempts to connect that failed.",
+            lambda connection: connection.connect_failures,
+        ),
+        counter(
+            "mqtt_library_faults",
+            "Connections lost to a fault in the MQTT library.",
+            lambda connection: connection.faults,
+        ),
+    )
 
     def wake(self) -> None:
         """End the thread's sleep; may be called from any thread."""

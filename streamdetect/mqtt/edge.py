@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from streamdetect.metrics import gauge
 from streamdetect.mqtt.broker import make_client
 from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.connection import Connection
@@ -17,9 +18,10 @@ from streamdetect.mqtt.publications import Publication, Publications
 from streamdetect.mqtt.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from streamdetect.config import MqttConfig
+    from streamdetect.metrics import Measured, Metric
     from streamdetect.mqtt.inbox import Inbox, Message
     from streamdetect.mqtt.publications import Delivery
 
@@ -67,6 +69,20 @@ class MqttEdge:
         )
         self._thread = threading.Thread(target=self._connection.run, name="mqtt", daemon=True)
         self._greeted = 0  # generation for which `on_connected` ran
+
+    metrics: ClassVar[Sequence[Metric[MqttEdge]]] = (
+        gauge("mqtt_connected", "Whether the broker is connected.", lambda edge: edge.connected),
+        gauge(
+            "mqtt_subscribed",
+            "Whether the broker has granted every subscription.",
+            lambda edge: edge.subscribed,
+        ),
+        gauge(
+            "mqtt_unacknowledged",
+            "QoS 1 messages that are here and not acknowledged yet.",
+            lambda edge: edge.unacknowledged,
+        ),
+    )
 
     def start(self) -> None:
         """Connect in the background, now and whenever the connection is lost."""
@@ -202,19 +218,10 @@ class MqttEdge:
         """QoS 1 messages that are here and were not answered, of whatever connection."""
         return self._session.held
 
-    def counters(self) -> dict[str, int]:
-        """Return what has happened so far, by name."""
-        session, publications = self._session, self._publications
-        return {
-            "mqtt_connects": session.generation,
-            "mqtt_connect_failures": self._connection.connect_failures,
-            "mqtt_disconnects": session.disconnects,
-            "mqtt_session_losses": session.session_losses,
-            "mqtt_stale_acks": session.stale_acks,
-            "mqtt_library_faults": self._connection.faults,
-            "mqtt_publications_delivered": publications.delivered,
-            "mqtt_publications_failed": publications.failed,
-        }
+    @property
+    def parts(self) -> tuple[Measured, ...]:
+        """The edge and its parts, each with metrics of its own."""
+        return self, self._session, self._connection, self._publications
 
 
 def _unique(filters: Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from streamdetect.metrics import counter, gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.metrics import Metric
 
 
 class Message(NamedTuple):
@@ -42,6 +49,13 @@ class Inbox:
         self._lock = threading.Lock()
         self._filled = threading.Event()
         self._wake_at = 0  # depth that the main thread waits for; 0 while it does not wait
+
+    metrics: ClassVar[Sequence[Metric[Inbox]]] = (
+        gauge("inbox_depth", "Messages that wait for the main thread.", lambda inbox: inbox.depth),
+        counter(
+            "inbox_dropped", "QoS 0 messages dropped because the inbox was full.", lambda inbox: inbox.dropped
+        ),
+    )
 
     @property
     def depth(self) -> int:

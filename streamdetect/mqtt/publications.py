@@ -7,17 +7,20 @@ two stand two deques, so neither ever waits for the other.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from paho.mqtt.enums import MQTTErrorCode
 
+from streamdetect.metrics import counter
 from streamdetect.mqtt.broker import topic_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from paho.mqtt.client import Client
     from paho.mqtt.reasoncodes import ReasonCode
+
+    from streamdetect.metrics import Metric
 
 LARGEST_PACKET = 268_435_455  # bytes (MQTT 5, 2.1.4)
 _PACKET_OVERHEAD = 16  # fixed header, packet id, topic length and property length, rounded up
@@ -66,6 +69,19 @@ class Publications:
         self._highest_qos = 1
 
     # Main thread
+
+    metrics: ClassVar[Sequence[Metric[Publications]]] = (
+        counter(
+            "mqtt_publications_delivered",
+            "Publications that the broker took.",
+            lambda publications: publications.delivered,
+        ),
+        counter(
+            "mqtt_publications_failed",
+            "Publications not delivered.",
+            lambda publications: publications.failed,
+        ),
+    )
 
     def submit(self, publication: Publication) -> bool:
         """Take a publication; False if `limit` of them are unfinished.

@@ -6,20 +6,22 @@ Everything here runs on the network thread, inside paho's callbacks or between t
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from streamdetect.metrics import counter
 from streamdetect.mqtt.broker import OFFLINE, ONLINE, subscription_options
 from streamdetect.mqtt.inbox import Message
 from streamdetect.mqtt.publications import LARGEST_PACKET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from streamdetect.config import MqttConfig
+    from streamdetect.metrics import Metric
     from streamdetect.mqtt.inbox import Inbox
     from streamdetect.mqtt.publications import Publications
 
@@ -75,6 +77,21 @@ class Session:
             "on_publish",
         ):
             setattr(client, name, self._guard(getattr(self, "_" + name)))
+
+    metrics: ClassVar[Sequence[Metric[Session]]] = (
+        counter("mqtt_connects", "Connections that the broker accepted.", lambda session: session.generation),
+        counter("mqtt_disconnects", "Connections lost.", lambda session: session.disconnects),
+        counter(
+            "mqtt_session_losses",
+            "Connections on which the broker had forgotten our session.",
+            lambda session: session.session_losses,
+        ),
+        counter(
+            "mqtt_stale_acks",
+            "Acknowledgements dropped because their connection was gone.",
+            lambda session: session.stale_acks,
+        ),
+    )
 
     @property
     def subscribed(self) -> bool:

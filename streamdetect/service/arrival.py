@@ -10,10 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from streamdetect.metrics import gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from streamdetect.metrics import Metric
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,14 @@ class ArrivalClock:
         self.ahead = 0.0
         self._wall, self._monotonic = wall, monotonic
         self._last, self._at = -inf, monotonic()
+
+    metrics: ClassVar[Sequence[Metric[ArrivalClock]]] = (
+        gauge(
+            "arrival_clock_ahead_seconds",
+            "How far arrival times are ahead of a clock that was set back.",
+            lambda clock: clock.ahead,
+        ),
+    )
 
     def go_on_from(self, moment: float) -> None:
         """Begin no earlier than this, before the first stamp: an earlier run has stamped until then."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.failpoints import failpoint
+from streamdetect.metrics import counter, gauge
 from streamdetect.store import Change, DamagedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.inbox import Message
     from streamdetect.sinks.events import Event
@@ -71,6 +73,24 @@ class Committer:
         self._anew = False  # whether all detectors have to be saved as they are
         self._complete = False  # whether the outbox has to be saved as it is
         self._retry_at = 0.0
+
+    metrics: ClassVar[Sequence[Metric[Committer]]] = (
+        gauge(
+            "checkpoint_age_seconds",
+            "How long the oldest effect has waited for its commit; 0 when all are done.",
+            lambda committer: committer.age,
+        ),
+        counter(
+            "state_commit_failures",
+            "Transactions that the disk did not take; they are tried again.",
+            lambda committer: committer.failures,
+        ),
+        gauge(
+            "state_writable",
+            "Whether the last attempt to save state succeeded.",
+            lambda committer: not committer.failure,
+        ),
+    )
 
     def take(self, messages: Sequence[Message], entries: Sequence[Entry], events: Sequence[Event]) -> None:
         """Gather messages, what they did to detectors, and the events of that."""

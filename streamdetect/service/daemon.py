@@ -91,11 +91,11 @@ class Daemon:
             )
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
-            self._vitals = Vitals(
-                self.edge, self.inbox, self.outbox, self._store, self._committer, self.lineup, arrivals
+            self._vitals = Vitals(self.edge, self.inbox, self._committer, self.lineup)
+            self.metrics.parts = (
+                *(*self.edge.parts, self.inbox, self.outbox, self._store),
+                *(self._committer, self.lineup, arrivals, self._vitals),
             )
-            self.metrics.gauges = self._vitals.gauges()
-            self.metrics.counters = [self._vitals.counters, self.edge.counters]
             port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
             self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
             undo.pop_all()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.errors import StreamdetectError
+from streamdetect.metrics import counter, gauge
 from streamdetect.monitoring.metrics import Model, Watched
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.assembly import assemble
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamdetect.config import Config
+    from streamdetect.metrics import Metric
     from streamdetect.monitoring.metrics import Metrics
     from streamdetect.service.assembly import Assembly
     from streamdetect.sinks.events import Event
@@ -64,6 +66,24 @@ class Lineup:
         self._metrics, self._arrivals, self._clock = metrics, arrivals or ArrivalClock(clock), clock
         self.unsaved = self._put_in(assemblies, states)
         """Events to save with the detectors, which are others than those saved; None if they are the same."""
+
+    metrics: ClassVar[Sequence[Metric[Lineup]]] = (
+        gauge(
+            "config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded.",
+            lambda lineup: lineup.loaded,
+        ),
+        gauge(
+            "config_last_reload_successful",
+            "Whether the last attempt to load the configuration succeeded.",
+            lambda lineup: not lineup.load_failed,
+        ),
+        counter(
+            "detectors_restarted",
+            "Detectors that gave up the state there was of them: it did not fit any more.",
+            lambda lineup: lineup.restarted,
+        ),
+    )
 
     @property
     def filters(self) -> list[str]:

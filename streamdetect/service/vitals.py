@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from streamdetect.metrics import gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.inbox import Inbox
-    from streamdetect.service.arrival import ArrivalClock
     from streamdetect.service.committer import Committer
     from streamdetect.service.lineup import Lineup
-    from streamdetect.store import Store
-    from streamdetect.store.outbox import Outbox
 
 SILENT_NETWORK = 20.0  # s without a sign of life of the network thread; a name lookup may take 10
 STUCK_LOOP = 60.0  # s that one turn of the loop may take
@@ -31,15 +31,19 @@ class Vitals:
         self,
         edge: MqttEdge,
         inbox: Inbox,
-        outbox: Outbox,
-        store: Store,
         committer: Committer,
         lineup: Lineup,
-        arrivals: ArrivalClock,
     ) -> None:
         self.turn = time.monotonic()
-        self._edge, self._inbox, self._outbox = edge, inbox, outbox
-        self._store, self._committer, self._lineup, self._arrivals = store, committer, lineup, arrivals
+        self._edge, self._inbox, self._committer, self._lineup = edge, inbox, committer, lineup
+
+    metrics: ClassVar[Sequence[Metric[Vitals]]] = (
+        gauge(
+            "inbox_limit",
+            "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
+            lambda vitals: vitals.most_here,
+        ),
+    )
 
     def unhealthy(self) -> list[str]:
         """What speaks against the daemon making progress."""
@@ -64,38 +68,8 @@ class Vitals:
         refused = ", new configuration refused" if self._lineup.load_failed else ""
         return f"{connected}{saving}{refused}, {sensors} sensors"
 
-    def gauges(self) -> dict[str, Callable[[], float]]:
-        """Functions for `Metrics.gauges`."""
-        edge, store, committer, lineup = self._edge, self._store, self._committer, self._lineup
-        return {
-            "arrival_clock_ahead_seconds": lambda: self._arrivals.ahead,
-            "checkpoint_age_seconds": lambda: committer.age,
-            "config_last_reload_success_timestamp_seconds": lambda: lineup.loaded,
-            "config_last_reload_successful": lambda: not lineup.load_failed,
-            "inbox_depth": lambda: self._inbox.depth,
-            "inbox_limit": self._most_here,
-            "mqtt_connected": lambda: edge.connected,
-            "mqtt_subscribed": lambda: edge.subscribed,
-            "mqtt_unacknowledged": lambda: edge.unacknowledged,
-            "outbox_depth": lambda: len(self._outbox),
-            "state_durable": lambda: store.durable,
-            "state_journal_bytes": lambda: store.journal_size,
-            "state_snapshot_timestamp_seconds": lambda: store.snapshot_at,
-            "state_writable": lambda: not committer.failure,
-        }
-
-    def _most_here(self) -> int:
+    @property
+    def most_here(self) -> int:
+        """Messages that may be here at a time."""
         mqtt = self._lineup.config.mqtt
         return mqtt.max_undelivered_messages if mqtt.qos else self._inbox.limit
-
-    def counters(self) -> dict[str, int]:
-        """For `Metrics.counters`."""
-        return {
-            "detectors_restarted": self._lineup.restarted,
-            "events_published": self._outbox.published,
-            "events_undeliverable": self._outbox.undeliverable,
-            "inbox_dropped": self._inbox.dropped,
-            "state_commit_failures": self._committer.failures,
-            "state_commits": self._store.commits,
-            "state_set_aside": self._store.set_aside,
-        }

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.logs import Sparingly
+from streamdetect.metrics import counter, gauge
 from streamdetect.store import DeadLetter, Queued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.publications import Delivery
     from streamdetect.sinks.events import Event
@@ -48,6 +50,16 @@ class Outbox:
         self._pause_until = 0.0
         self._sparingly = Sparingly()
         self._see_whether_full()
+
+    metrics: ClassVar[Sequence[Metric[Outbox]]] = (
+        counter("events_published", "Events that the broker took.", lambda outbox: outbox.published),
+        counter(
+            "events_undeliverable",
+            "Events given up because the broker refuses them for good.",
+            lambda outbox: outbox.undeliverable,
+        ),
+        gauge("outbox_depth", "Events that wait to be delivered.", len),
+    )
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)

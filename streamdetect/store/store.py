@@ -7,10 +7,11 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.errors import StateError
 from streamdetect.failpoints import failpoint
+from streamdetect.metrics import counter, gauge
 from streamdetect.store import directory as files
 from streamdetect.store import journal, state, tables
 from streamdetect.store.database import DamagedError, UnavailableError, connect, told, transaction
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
+    from streamdetect.metrics import Metric
     from streamdetect.store.journal import Entry
     from streamdetect.store.state import DetectorState
     from streamdetect.store.tables import Change, Queued
@@ -101,6 +103,30 @@ class Store:
         self._seq = 0  # of the last commit that changed a detector
         self._snapshot_size = 0  # bytes of the current snapshot
         self._snapshot: _Snapshot | None = None
+
+    metrics: ClassVar[Sequence[Metric[Store]]] = (
+        counter("state_commits", "Transactions that made state durable.", lambda store: store.commits),
+        gauge(
+            "state_durable",
+            "Whether state is kept on disk rather than in memory.",
+            lambda store: store.durable,
+        ),
+        gauge(
+            "state_journal_bytes",
+            "Size of what came since the last snapshot.",
+            lambda store: store.journal_size,
+        ),
+        counter(
+            "state_set_aside",
+            "Databases that could not be used and were renamed.",
+            lambda store: store.set_aside,
+        ),
+        gauge(
+            "state_snapshot_timestamp_seconds",
+            "When the last snapshot was completed or read.",
+            lambda store: store.snapshot_at,
+        ),
+    )
 
     def load(self) -> Saved:
         """Read what an earlier run left; what cannot be used is set aside.

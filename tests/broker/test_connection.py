@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from counting import counted
 from real_authority import certify
 
 from streamdetect.config import MqttConfig
@@ -39,7 +40,7 @@ def test_the_status_is_online_while_connected_and_offline_after_a_stop(mosquitto
 def test_it_starts_without_a_broker_and_connects_once_there_is_one(mosquitto, edge, take, until):
     broker = mosquitto(start=False)
     one, inbox = edge(broker, wait=False)
-    until(lambda: one.counters()["mqtt_connect_failures"], "a failed attempt")
+    until(lambda: counted(one, "mqtt_connect_failures"), "a failed attempt")
     assert "refused" in one.last_error
     assert not one.connected
     broker.start()
@@ -86,7 +87,7 @@ def test_password(mosquitto, edge, tmp_path):
 def test_a_wrong_password_is_visible(mosquitto, edge, until, caplog):
     broker = mosquitto("allow_anonymous false")
     one, _ = edge(broker, username="me", password="wrong-secret", wait=False)  # noqa: S106 - that is the test
-    until(lambda: one.counters()["mqtt_connect_failures"], "a refusal")
+    until(lambda: counted(one, "mqtt_connect_failures"), "a refusal")
     assert one.last_error == "refused: Not authorized"
     assert "refused: Not authorized" in caplog.text
     assert "wrong-secret" not in caplog.text
@@ -154,10 +155,10 @@ class TestTls:
     def test_no_connection_without_trust(self, broker, authority, edge, until, host, changes, error):
         tls = self.tls(authority, **changes)
         one, _ = edge(broker, host=host, port=broker.tls_port, tls=tls, wait=False)
-        until(lambda: one.counters()["mqtt_connect_failures"], "a failed attempt")
+        until(lambda: counted(one, "mqtt_connect_failures"), "a failed attempt")
         assert error in one.last_error
         assert one.last_error
-        assert one.counters()["mqtt_connects"] == 0
+        assert counted(one, "mqtt_connects") == 0
 
     @pytest.mark.parametrize("option", ["ca_file", "cert_file"])
     def test_a_file_that_is_not_there_is_a_configuration_error(self, authority, option):
@@ -170,7 +171,7 @@ class TestStop:
     def test_with_the_broker_down(self, mosquitto, edge, until):
         broker = mosquitto(start=False)
         one, _ = edge(broker, wait=False)
-        until(lambda: one.counters()["mqtt_connect_failures"], "a failed attempt")
+        until(lambda: counted(one, "mqtt_connect_failures"), "a failed attempt")
         assert one.stop(5)
         assert one.stop(5)
 
@@ -268,7 +269,7 @@ class TestFaults:
 
         broker = mosquitto()
         one, inbox = edge(broker, factory=Faulty, wait=False)
-        until(lambda: one.subscribed and one.counters()["mqtt_library_faults"], "reconnected")
+        until(lambda: one.subscribed and counted(one, "mqtt_library_faults"), "reconnected")
         one.raise_if_broken()
         assert receives(broker, inbox, take)
 

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+from counting import counted
 
 from streamdetect.mqtt.publications import Delivery
 from streamdetect.sinks.events import Event
@@ -50,7 +51,7 @@ def test_what_the_acl_denies_is_not_delivered(mosquitto, edge, outcomes, tmp_pat
     found = outcomes(one, ("denied", "secret/x", b"1"), ("allowed", "out/x", b"1"))
     assert found["denied"] == Delivery("denied", ok=False, reason="Not authorized", retry=False)
     assert found["allowed"].ok
-    assert one.counters()["mqtt_publications_failed"] == 1
+    assert counted(one, "mqtt_publications_failed") == 1
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_a_topic_for_which_the_broker_would_hang_up_is_never_sent(mosquitto, edg
     assert not found["bad"].ok
     assert not found["bad"].retry
     assert found["good"].ok
-    assert one.counters()["mqtt_disconnects"] == 0
+    assert counted(one, "mqtt_disconnects") == 0
 
 
 def test_a_packet_over_the_brokers_limit_is_never_sent(mosquitto, edge, outcomes):
@@ -72,7 +73,7 @@ def test_a_packet_over_the_brokers_limit_is_never_sent(mosquitto, edge, outcomes
     found = outcomes(one, ("big", "out/x", b"x" * 1000), ("small", "out/x", b"x"))
     assert found["big"] == Delivery("big", ok=False, reason="packet is too large for the broker", retry=False)
     assert found["small"].ok
-    assert one.counters()["mqtt_disconnects"] == 0
+    assert counted(one, "mqtt_disconnects") == 0
 
 
 def test_what_we_publish_does_not_come_back(mosquitto, edge, outcomes, take):
@@ -122,7 +123,7 @@ def test_the_brokers_receive_maximum_is_kept(mosquitto, edge, until):
     delivered = []
     until(lambda: delivered.extend(one.completed()) or len(delivered) == 50, "all delivered")
     assert all(delivery.ok for delivery in delivered)
-    assert one.counters()["mqtt_disconnects"] == 0
+    assert counted(one, "mqtt_disconnects") == 0
 
 
 def test_hooks_run_after_every_connect(mosquitto, edge, until):
@@ -134,7 +135,7 @@ def test_hooks_run_after_every_connect(mosquitto, edge, until):
     one.completed()
     assert calls == [True]
     broker.restart()
-    until(lambda: one.counters()["mqtt_connects"] == 2, "reconnected")
+    until(lambda: counted(one, "mqtt_connects") == 2, "reconnected")
     until(lambda: one.completed() or len(calls) == 2, "the hook")
 
 
@@ -193,4 +194,4 @@ def test_the_outbox_gives_up_what_is_refused_for_good(mosquitto, edge, until, tm
     outbox.add([Event("denied", "secret/x", b"1"), Event("fine", "out/x", b"1")])
     until(lambda: outbox.drain(one) or not outbox, "both settled")
     assert outbox.undeliverable == 1
-    assert one.counters()["mqtt_publications_delivered"] == 1
+    assert counted(one, "mqtt_publications_delivered") == 1

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from counting import counted
 
 from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.inbox import Inbox
@@ -83,7 +84,7 @@ def test_what_was_not_acknowledged_comes_again_after_sigkill_and_the_will_is_pub
     messages = take(inbox, 90)
     assert texts(messages) == NUMBERS[10:]
     one.ack(messages)
-    assert one.counters()["mqtt_session_losses"] == 0
+    assert counted(one, "mqtt_session_losses") == 0
 
 
 def test_a_stop_sends_the_last_acknowledgements_before_it_disconnects(mosquitto, edge, take):
@@ -105,12 +106,12 @@ def test_acknowledgements_of_a_lost_connection_are_dropped_and_counted(mosquitto
     old = take(inbox, 5)
     broker.kill()
     broker.start()
-    until(lambda: one.subscribed and one.counters()["mqtt_connects"] == 2, "reconnected")
+    until(lambda: one.subscribed and counted(one, "mqtt_connects") == 2, "reconnected")
     broker.publish("in/a", NUMBERS[5:10])
     new = take(inbox, 5)
     assert {m.mid for m in old} & {m.mid for m in new}, "the new session should reuse packet ids"
     one.ack(old)
-    until(lambda: one.counters()["mqtt_stale_acks"] == 5, "stale acknowledgements")
+    until(lambda: counted(one, "mqtt_stale_acks") == 5, "stale acknowledgements")
     assert one.stop(5)
     _, inbox = edge(broker)
     assert texts(take(inbox, 5)) == NUMBERS[5:10], "a stale acknowledgement ate a new message"
@@ -120,11 +121,11 @@ def test_it_subscribes_again_after_a_broker_restart_and_counts_the_lost_session(
     broker = mosquitto()
     one, inbox = edge(broker)
     broker.restart()
-    until(lambda: one.subscribed and one.counters()["mqtt_connects"] == 2, "reconnected")
+    until(lambda: one.subscribed and counted(one, "mqtt_connects") == 2, "reconnected")
     broker.publish("in/a", ["1"])
     assert texts(take(inbox, 1)) == ["1"]
-    assert one.counters()["mqtt_session_losses"] == 1
-    assert one.counters()["mqtt_disconnects"] == 1
+    assert counted(one, "mqtt_session_losses") == 1
+    assert counted(one, "mqtt_disconnects") == 1
     assert not one.last_error
 
 
@@ -156,8 +157,8 @@ def test_retained_messages_are_marked_and_not_replayed_on_reconnect(mosquitto, e
     one.ack([message])
     until(lambda: "Received PUBACK from edge" in broker.log.read_text(), "the acknowledgement")
     broker.restart()
-    until(lambda: one.subscribed and one.counters()["mqtt_connects"] == 2, "reconnected")
-    assert one.counters()["mqtt_session_losses"] == 0
+    until(lambda: one.subscribed and counted(one, "mqtt_connects") == 2, "reconnected")
+    assert counted(one, "mqtt_session_losses") == 0
     broker.publish("in/a", ["new"])
     assert texts(take(inbox, 1)) == ["new"]
 
@@ -170,7 +171,7 @@ def test_qos_0_messages_need_no_acknowledgement(mosquitto, edge, take):
     assert {message.qos for message in messages} == {0}
     one.ack(messages)
     assert one.stop(5)
-    assert one.counters()["mqtt_stale_acks"] == 0
+    assert counted(one, "mqtt_stale_acks") == 0
 
 
 def test_mqtt_3_with_a_broker_that_knows_no_limit_is_held_back_by_tcp(mosquitto, edge, until):
@@ -219,13 +220,13 @@ class TestABrokerThatSendsTooMuch:
     def test_what_is_not_read_is_no_silence(self, overfed):
         one, inbox = overfed
         time.sleep(4)  # the broker gives up who is silent for 1.5 s
-        assert one.counters()["mqtt_disconnects"] == 0
+        assert counted(one, "mqtt_disconnects") == 0
         messages = []
         while len(messages) < 1991:
             batch = inbox.take(10, 0, 1.0)
             one.ack(batch)
             messages += batch
-        assert one.counters()["mqtt_disconnects"] == 0
+        assert counted(one, "mqtt_disconnects") == 0
 
     def test_answers_that_stand_behind_messages_are_read_and_the_messages_come_again(self, overfed, until):
         one, inbox = overfed
@@ -238,7 +239,7 @@ class TestABrokerThatSendsTooMuch:
         assert inbox.depth == 10
         one.ack(taken := inbox.take(10, 0, 0))
         one.need_answers(needed=False)
-        until(lambda: one.counters()["mqtt_connects"] == 2, "a new connection")
+        until(lambda: counted(one, "mqtt_connects") == 2, "a new connection")
         while not taken or taken[-1].payload != b"1999":
             batch = inbox.take(10, 0, 1.0)
             assert len(batch) + inbox.depth <= 10
@@ -255,7 +256,7 @@ class TestABrokerThatSendsTooMuch:
         until(lambda: inbox.depth == 7, "the rest of the window")
         for connects in (2, 3):
             broker.restart()
-            until(lambda n=connects: one.counters()["mqtt_connects"] == n, "reconnected")
+            until(lambda n=connects: counted(one, "mqtt_connects") == n, "reconnected")
             until(lambda: inbox.depth == 8, "no more than fits beside what was taken")
         one.ack(first)
         taken = []
@@ -273,7 +274,7 @@ def test_a_giant_payload_never_arrives_and_costs_nothing(mosquitto, edge, take):
     broker.publish("in/a", ["x" * 200_000])
     broker.publish("in/a", ["small"])
     assert texts(take(inbox, 1)) == ["small"]
-    assert one.counters()["mqtt_disconnects"] == 0
+    assert counted(one, "mqtt_disconnects") == 0
 
 
 def test_a_topic_that_is_not_utf_8_arrives_without_its_name():

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.core.verdicts import SensorColumns
-from streamdetect.monitoring.metrics import WATCHED_COUNTERS, WATCHED_GAUGES, Metrics, Model, Watched
+from streamdetect.metrics import Metric, counter, gauge
+from streamdetect.monitoring.metrics import Metrics, Model, Watched, _Histogram
 from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.monitoring.sensor_series import sensor_series
+from streamdetect.mqtt.inbox import Inbox, Message
 
 NAN = np.nan
 
@@ -127,24 +134,25 @@ def test_before_the_first_message_there_is_no_time_of_it():
     assert ("last_message_timestamp_seconds", ()) not in samples(metrics().exposition())
 
 
-def test_a_scrape_between_two_batches_is_not_changed_by_the_second():
-    made = metrics()
-    made.observe(report())
-    before = made._totals
-    copy = dict(before.counts), {name: counts.copy() for name, (counts, _) in before.histograms.items()}
-    made.observe(report())
-    assert before.counts == copy[0]
-    for name, counts in copy[1].items():
-        assert (before.histograms[name][0] == counts).all()
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 1e9]), max_size=6), max_size=4))
+def test_many_values_at_once_are_each_value_alone(batches):
+    stock, ours = (kind("x", "x", buckets=(1.0, 2.0), registry=None) for kind in (Histogram, _Histogram))
+    for values in batches:
+        ours.observe_all(np.array(values))
+        for value in values:
+            stock.observe(value)
+    assert ours.collect()[0].samples == stock.collect()[0].samples
 
 
 def test_what_is_read_at_the_scrape():
     made = metrics(d=(columns(), ["value"]))
-    made.counters.append(lambda: {"inbox_dropped": 7})
-    made.gauges["mqtt_connected"] = lambda: True
+    inbox = Inbox(1)
+    for _ in range(3):
+        inbox.put(Message("t", b"", qos=0, mid=0, generation=0, arrival=0.0, retain=False))
+    made.parts = [inbox]
     found = samples(made.exposition())
-    assert found["inbox_dropped_total", ()] == 7
-    assert found["mqtt_connected", ()] == 1
+    assert found["inbox_dropped_total", ()] == 2
+    assert found["inbox_depth", ()] == 1
     detector = (("detector", "d"),)
     gauges = ("sensors", "sensors_warming_up", "sensors_not_exported", "incidents_open")
     assert [found[name, detector] for name in gauges] == [3, 1, 0, 1]
@@ -157,6 +165,34 @@ def test_what_is_read_at_the_scrape():
     assert found["model_info", labels] == 1
     assert any(name == "build_info" for name, _ in found)
     assert found["process_resident_memory_bytes", ()] > 1e6
+
+
+def part_with(*metrics):
+    return SimpleNamespace(metrics=metrics)
+
+
+def test_a_part_may_have_a_series_for_each_label(monkeypatch):
+    monkeypatch.setattr(Metric, "known", {})
+    made = metrics()
+    made.parts = [part_with(counter("sent", "Sent.", lambda _: {("a",): 1, ("b",): 2}, ("sink",)))]
+    found = samples(made.exposition())
+    assert [found["sent_total", (("sink", sink),)] for sink in "ab"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("Depth", "Messages.", "lower-case"),
+        ("inbox-depth", "Messages.", "lower-case"),
+        ("sent_total", "Messages.", "lower-case"),
+        ("inbox_depth", "Something else.", "twice"),
+        ("brand_new", "", "sentence"),
+    ],
+)
+def test_a_wrong_declaration_fails_where_it_stands(monkeypatch, name, text, rule):
+    monkeypatch.setattr(Metric, "known", dict(Metric.known))
+    with pytest.raises(ValueError, match=rule):
+        gauge(name, text, lambda _: 0)
 
 
 def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
@@ -211,8 +247,7 @@ def test_promtool_has_nothing_to_say():
         pytest.skip("promtool is not installed")
     made = metrics(d=(columns(["a", 'b"'], features=2), ["x", "y"]))
     made.observe(report())
-    made.counters.append(lambda: dict.fromkeys(WATCHED_COUNTERS, 1))
-    made.gauges = dict.fromkeys(WATCHED_GAUGES, lambda: 1.5)
+    made.parts = [part_with(*(replace(one, read=lambda _: 1.5) for one in Metric.known.values()))]
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=made.exposition(), capture_output=True, check=False
     )

@@ -9,7 +9,19 @@ from imports import Imports, cycle, floors, room
 
 ROOT = Path(__file__).parents[2]
 ORDER = (
-    *("errors", "failpoints", "logs", "version", "core", "codecs", "bundles", "config", "mqtt", "sinks"),
+    *(
+        "errors",
+        "failpoints",
+        "logs",
+        "metrics",
+        "version",
+        "core",
+        "codecs",
+        "bundles",
+        "config",
+        "mqtt",
+        "sinks",
+    ),
     *("store", "monitoring", "service", "training", "offline", "page", "demo", "spark", "commands"),
     *("__init__", "cli", "__main__"),
 )
