@@ -31,6 +31,8 @@ COMMANDS = {
     ),
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
+    "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
+    "notify": Command("streamdetect.commands.notify", "send a test event to webhooks, files and services"),
     "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
     "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),

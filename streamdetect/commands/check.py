@@ -10,6 +10,7 @@ from streamdetect.config import load
 from streamdetect.monitoring.access import access
 from streamdetect.mqtt.broker import tls_context
 from streamdetect.service.assembly import assemble
+from streamdetect.sinks import workers
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -56,3 +57,4 @@ def _read_secrets(config: Config) -> None:
         tls_context(config.mqtt.tls)
     if config.metrics.enabled:
         access(config.metrics)
+    workers(config)

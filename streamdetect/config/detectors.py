@@ -154,6 +154,8 @@ class DetectorConfig(Section):
     """When a reconstruction error is anomalous."""
     incidents: IncidentsConfig = IncidentsConfig()
     """When anomalous verdicts are an incident."""
+    unit: str | dict[str, str] = ""
+    """Of the values, for the sentence in events, like °C; of several features, each by its name."""
     latent_in_events: bool = False
     """Put the latent vector of its window into an event; needs a bundle with an encoder."""
 

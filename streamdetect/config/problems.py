@@ -39,6 +39,8 @@ _RULES: Final = {
     "value_error": "{error}",
 }
 _SHOWN: Final = 60
+_SECRETS: Final = frozenset({"password", "url"})
+"""Options whose values are never shown."""
 
 
 class Findings:
@@ -167,7 +169,7 @@ def _printable(key: str) -> str:
 
 
 def _shown(location: Location, value: object) -> str:
-    if "password" in location:
+    if not _SECRETS.isdisjoint(location):
         return "***"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

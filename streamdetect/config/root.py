@@ -14,11 +14,13 @@ from streamdetect.config.section import Broken, Section
 from streamdetect.config.service import (
     BatchConfig,
     EventsConfig,
+    HistoryConfig,
     LoggingConfig,
     MetricsConfig,
     ShutdownConfig,
     StateConfig,
 )
+from streamdetect.config.sinks import OWN_SINKS, FileConfig, NotifyConfig, WebhookConfig
 from streamdetect.config.yaml_subset import write_yaml
 
 
@@ -29,6 +31,14 @@ class Config(Section):
     """The broker, and how we are known there."""
     events: EventsConfig = EventsConfig()
     """Where events go and what they carry."""
+    webhooks: Annotated[tuple[WebhookConfig, ...], Field(strict=False)] = ()
+    """URLs that events are posted to."""
+    files: Annotated[tuple[FileConfig, ...], Field(strict=False)] = ()
+    """Files that events are appended to."""
+    notify: Annotated[tuple[NotifyConfig, ...], Field(strict=False)] = ()
+    """Services that tell people, by Apprise."""
+    history: HistoryConfig = HistoryConfig()
+    """Incidents of the past, in the state directory."""
     metrics: MetricsConfig = MetricsConfig()
     """The HTTP port for Prometheus and health checks."""
     logging: LoggingConfig = LoggingConfig()
@@ -63,6 +73,7 @@ class Config(Section):
             if name in names[:index]:
                 also = (f"detectors[{names.index(name)}].name",)
                 yield Broken(f"detectors[{index}].name", "must be unique", name, also)
+        yield from self._broken_sinks()
         own = self.events.own_filters(names)
         for index, detector in enumerate(self.detectors):
             for position, topic in enumerate(detector.topics):
@@ -74,3 +85,13 @@ class Config(Section):
         if self.batch.inbox < self.mqtt.max_undelivered_messages:
             rule = f"must be >= mqtt.max_undelivered_messages ({self.mqtt.max_undelivered_messages})"
             yield Broken("batch.inbox", rule, self.batch.inbox, ("mqtt.max_undelivered_messages",))
+
+    def _broken_sinks(self) -> Iterator[Broken]:
+        places = dict.fromkeys(OWN_SINKS, "")
+        for section in ("webhooks", "files", "notify"):
+            for index, sink in enumerate(getattr(self, section)):
+                option = f"{section}[{index}].name"
+                if sink.name in places:
+                    also = tuple(filter(None, [places[sink.name]]))
+                    yield Broken(option, "must be unique among all sinks", sink.name, also)
+                places.setdefault(sink.name, option)

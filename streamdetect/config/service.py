@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from streamdetect.codecs.filters import check_filter, overlap
 from streamdetect.config import secrets
-from streamdetect.config.quantities import Duration, Span
+from streamdetect.config.quantities import Duration, Size, Span
 from streamdetect.config.section import Broken, Section
 
 _PLACEHOLDERS = ("{prefix}", "{detector}", "{sensor}")
@@ -171,6 +171,17 @@ class StateConfig(Section):
         """The directory, if there is any."""
         directory = self.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
         return Path(directory) if directory else None
+
+
+class HistoryConfig(Section):
+    """Incidents of the past, in a database in the state directory."""
+
+    enabled: bool = True
+    """Keep it, where there is a state directory."""
+    keep: Span = 365 * 86_400.0
+    """An incident that has been over for so long goes."""
+    max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
+    """Before the database takes more than this the oldest incidents go."""
 
 
 class ShutdownConfig(Section):

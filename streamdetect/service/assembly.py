@@ -109,7 +109,7 @@ def encoder(config: Config, detector: str, bundle: str, features: Sequence[str])
         bundle=bundle,
         features=features,
         labels=config.events.labels,
-        topic_for=config.events.topic_for,
+        units=next((one.unit for one in config.detectors if one.name == detector), ""),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.failpoints import failpoint
 from streamdetect.metrics import counter, gauge
+from streamdetect.sinks.log import IncidentLog
 from streamdetect.store import Change, DamagedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.inbox import Message
-    from streamdetect.sinks.events import Event
-    from streamdetect.store import DetectorState, Entry, Store
-    from streamdetect.store.outbox import Outbox
+    from streamdetect.sinks.outbox import Outbox
+    from streamdetect.store import DetectorState, Entry, Event, Queued, Store
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class Committer:
         self._store, self._outbox, self._edge, self._states = store, outbox, edge, states
         self._most = max(1, window // 2)
         self._clock = clock
+        self._log = IncidentLog()
         self._messages: list[Message] = []  # to be acknowledged
         self._entries: list[Entry] = []
         self._events: list[Event] = []
@@ -132,9 +133,8 @@ class Committer:
     def commit(self) -> bool:
         """Commit everything, then let it take effect; False if the disk does not take it."""
         outbox = self._outbox
-        events = outbox.numbered(self._events)
-        if self._complete:
-            events = [*outbox.undelivered(), *events]
+        news = outbox.queued(self._events)
+        events = [*outbox.undelivered(), *news] if self._complete else news
         delivered, dead = outbox.delivered[:], outbox.dead[:]
         change = Change(self._entries, events, delivered, dead)
         if change or self._anew or self._store.snapshot_underway:
@@ -149,7 +149,7 @@ class Committer:
                 return self._failed(str(error))
         self._anew = self._complete = False
         outbox.forget(len(delivered), len(dead))
-        self._take_effect()
+        self._take_effect(news)
         return True
 
     def conclude(self) -> None:
@@ -171,11 +171,12 @@ class Committer:
             return True
         return self.age >= COMMIT_EVERY
 
-    def _take_effect(self) -> None:
-        """Acknowledge the messages and pass the events on."""
+    def _take_effect(self, news: Sequence[Queued]) -> None:
+        """Acknowledge the messages, pass the events on and say them."""
         self._edge.ack(self._messages)
         failpoint("commit.acked")
-        self._outbox.add(self._events)
+        self._outbox.add(news)
+        self._log.say(self._events)
         self._messages, self._entries, self._events = [], [], []
         self._since = None
         if self.failure:

@@ -22,8 +22,11 @@ from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
 from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
+from streamdetect.sinks import workers
+from streamdetect.sinks.history import HistorySink
+from streamdetect.sinks.mqtt import MqttSink
+from streamdetect.sinks.outbox import Outbox
 from streamdetect.store import Store
-from streamdetect.store.outbox import Outbox
 from streamdetect.version import __version__
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from streamdetect.config import Config
     from streamdetect.service.pipeline import Pipeline, Processed
+    from streamdetect.sinks.sink import Sink
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +43,6 @@ EVICT_EVERY = 60.0  # s
 EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
 GIVE_BACK_EVERY = 30.0  # s
-EVENTS_KEPT = 10_000
 
 
 class Daemon:
@@ -80,11 +83,12 @@ class Daemon:
             self.lineup = Lineup(config, assemblies, saved.states, self.metrics, arrivals, clock)
             arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
-            self.outbox = Outbox(EVENTS_KEPT, config.events.qos, saved.outbox)
             status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
             self.edge = MqttEdge(
                 config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
             )
+            self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
+            undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
             self._committer = Committer(
                 self._store, self.outbox, self.edge, self.lineup.states, window=window
@@ -153,7 +157,7 @@ class Daemon:
             while not self._stopping:
                 self._vitals.turn = time.monotonic()
                 processed = self._take(IDLE_WAIT)
-                self.outbox.drain(self.edge)
+                self.outbox.drain()
                 self._observe(processed)  # the events of the batch are on their way by now
                 self._look_after()
             self._drain(time.monotonic() + self.config.shutdown.deadline)
@@ -169,6 +173,7 @@ class Daemon:
         if self.http:
             self.http.start()
         self.edge.start()
+        self.outbox.start()
         names = ", ".join(assembly.name for assembly in self.pipeline.assemblies)
         log.info("streamdetect %s is ready, detectors: %s; %s", __version__, names, self.status())
         self._notifier.ready(self.status())
@@ -241,17 +246,31 @@ class Daemon:
             self._observe(self._take(0.0))
         self._committer.commit()
         self.edge.take_no_more()
-        while len(self.outbox) and self.edge.connected and time.monotonic() < deadline:
-            self.outbox.drain(self.edge)
+        while self.outbox.hopeful and time.monotonic() < deadline:
+            self.outbox.drain()
             self._committer.turn(lull=True)
             time.sleep(0.01)
         self.edge.stop(max(deadline - time.monotonic(), 1.0))
-        self.outbox.drain(self.edge)
+        self.outbox.drain()
         self._committer.conclude()
 
     def _stop(self) -> None:
         self.edge.stop(1.0)
+        self.outbox.close()
         if self.http:
             self.http.close()
         self._store.close()
         log.info("stopped with %d messages and %d events undelivered", self.inbox.depth, len(self.outbox))
+
+
+def sinks(config: Config, edge: MqttEdge) -> list[Sink]:
+    """Make every sink: the broker, the history where there is a directory for it, and what is listed.
+
+    Raises:
+        ConfigError: a secret of one cannot be read.
+        StreamdetectError: what one needs is not installed.
+    """
+    made: list[Sink] = [MqttSink(edge, config.events)]
+    if config.state.path and config.history.enabled:
+        made.append(HistorySink(config.state.path, config.history))
+    return [*made, *workers(config)]

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from streamdetect.config import Config
     from streamdetect.service.assembly import Assembly
-    from streamdetect.sinks.events import Event
-    from streamdetect.store import DetectorState
+    from streamdetect.store import DetectorState, Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,24 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
     from streamdetect.monitoring.metrics import Metrics
     from streamdetect.service.assembly import Assembly
-    from streamdetect.sinks.events import Event
-    from streamdetect.store import DetectorState
+    from streamdetect.store import DetectorState, Event
 
 log = logging.getLogger(__name__)
 
-_FIXED = ("mqtt", "events", "metrics", "batch", "logging", "state", "shutdown")  # while the daemon runs
+# While the daemon runs
+_FIXED = (
+    "mqtt",
+    "events",
+    "webhooks",
+    "files",
+    "notify",
+    "history",
+    "metrics",
+    "batch",
+    "logging",
+    "state",
+    "shutdown",
+)
 
 
 class Lineup:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Message
     from streamdetect.service.assembly import Assembly
     from streamdetect.service.gathering import Gathered
-    from streamdetect.sinks.events import Event
-    from streamdetect.store import Entry
+    from streamdetect.store import Entry, Event
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
 _CARDINALITY = int(Outcome.CARDINALITY)

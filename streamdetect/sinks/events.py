@@ -1,4 +1,4 @@
-"""Transitions of incidents to CloudEvents: topic and bytes.
+"""Transitions of incidents to CloudEvents.
 
 The format is CloudEvents 1.0, structured JSON; `event.json` describes it. Ids are hashes of what
 happened, so an event that is made or sent twice, even by two processes, is recognisably the same one.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from streamdetect.sinks.message import Facts, sentence
+from streamdetect.store.event import Event
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,14 +36,6 @@ _TYPES = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Event(NamedTuple):
-    """One event, ready to be published under its id."""
-
-    id: str
-    topic: str
-    payload: bytes
-
-
 class EventEncoder:
     """Makes the events of one detector."""
 
@@ -53,7 +47,7 @@ class EventEncoder:
         bundle: str,
         features: Sequence[str],
         labels: Mapping[str, str],
-        topic_for: Callable[[str, str], str],
+        units: str | Mapping[str, str] = "",
     ) -> None:
         """Set what all of a detector's events share.
 
@@ -63,14 +57,14 @@ class EventEncoder:
             bundle: fingerprint of its bundle.
             features: names of the F values of a reading.
             labels: put into every event, under those from the topic.
-            topic_for: `EventsConfig.topic_for`.
+            units: of the values, or of each by its feature; a label `unit` comes first.
         """
         self._detector = detector
         self._source = source
         self._bundle = bundle
         self._features = tuple(features)
         self._labels = dict(labels)
-        self._topic_for = topic_for
+        self._units = units
 
     def encode(
         self, transition: Transition, labels: Mapping[str, str], latent: NDArray[np.float32] | None = None
@@ -93,20 +87,23 @@ class EventEncoder:
             "datacontenttype": "application/json",
             "data": self._data(transition, labels) | ({} if latent is None else {"latent": latent}),
         }
-        topic = self._topic_for(self._detector, topic_levels(transition.sensor))
         written = orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY)
         # A copy: what orjson gives keeps its buffer of 8 KiB and more, and thousands may have to wait.
-        return Event(identity, topic, bytes(memoryview(written)))
+        return Event(identity, self._detector, transition.sensor, bytes(memoryview(written)))
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended
         values = dict(zip(self._features, transition.value, strict=True))
+        labels = self._labels | dict(labels)
+        units = labels.get("unit") or self._units
         return {
+            "message": sentence(_facts(transition, values, end, units)),
             "detector": self._detector,
             "sensor": transition.sensor,
             "incident": self._identity("incident", transition, transition.started),
-            "labels": self._labels | dict(labels),
+            "labels": labels,
             "value": transition.value[0] if len(values) == 1 else values,
+            "unit": units or None,
             "error": transition.error,
             "threshold": transition.threshold,
             "mean": transition.mean,
@@ -147,12 +144,63 @@ def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[W
     return dict(zip(places, encode(pushed.windows[list(places.values())]), strict=True))
 
 
-def topic_levels(sensor: str) -> str:
-    """Return the id as topic levels of `[A-Za-z0-9_.-]`; any other character becomes %XX of its UTF-8.
+def _facts(
+    transition: Transition, values: Mapping[str, float], end: float, units: str | Mapping[str, str]
+) -> Facts:
+    """What the sentence about a transition is made of."""
+    (only, *others) = values
+    return Facts(
+        edge=transition.kind,
+        sensor=transition.sensor,
+        values=values,
+        seconds=end - transition.started,
+        score=transition.score,
+        reason=transition.reason,
+        unit=units if isinstance(units, str) else units.get(only, "") if not others else "",
+    )
 
-    Nothing that came in reaches an output topic as it is: no wildcard, control or bidi character.
-    """
-    return "/".join(quote(level, safe="").replace("~", "%7E") for level in sensor.split("/"))
+
+def example(source: str, now: float) -> Event:
+    """An event that says that it is a test; `now` is Unix seconds."""
+    values, time = {"value": -9.1}, rfc3339(now)
+    facts = Facts(
+        "opened",
+        "test sensor",
+        values,
+        7200.0,
+        2.5,
+        kind="drift",
+        direction="up",
+        lower=-19.3,
+        upper=-16.8,
+        unit="°C",
+    )
+    identity = hashlib.sha256(f"{source} {now!r}".encode()).hexdigest()[:32]
+    data = {
+        "message": f"This is a test: {sentence(facts)}",
+        "detector": "test",
+        "sensor": facts.sensor,
+        "incident": identity,
+        "labels": {},
+        "value": values["value"],
+        "unit": facts.unit,
+        "score": facts.score,
+        "severity": "warning",
+        "started": rfc3339(now - facts.seconds),
+        "ended": None,
+        "reason": "",
+    }
+    cloud_event = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": source,
+        "type": _TYPES["opened"],
+        "subject": facts.sensor,
+        "time": time,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return Event(identity, "test", facts.sensor, orjson.dumps(cloud_event))
 
 
 def rfc3339(time: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from streamdetect.store.database import DamagedError, UnavailableError
+from streamdetect.store.event import Event
 from streamdetect.store.journal import Entry, Eviction, Intake, Waiting
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
-from streamdetect.store.tables import Change, DeadLetter, Queued
+from streamdetect.store.tables import Change, DeadLetter, Place, Queued
 
 __all__ = [
     "Change",
@@ -14,8 +15,10 @@ __all__ = [
     "DeadLetter",
     "DetectorState",
     "Entry",
+    "Event",
     "Eviction",
     "Intake",
+    "Place",
     "Queued",
     "Saved",
     "Store",

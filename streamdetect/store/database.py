@@ -6,6 +6,7 @@ exclusive, so there is no shared memory file to be damaged.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -15,11 +16,13 @@ from streamdetect.errors import StateError
 from streamdetect.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 APPLICATION = 0x53444554  # "SDET", where file(1) and we look for it
-VERSION = 1  # of everything in the file
+VERSION = 2  # of everything in the file
 
 _PRAGMAS = (
     "locking_mode = EXCLUSIVE",
@@ -55,16 +58,23 @@ class DamagedError(StateError):
     """The file is not what was written."""
 
 
-def connect(path: Path, schema: str) -> sqlite3.Connection:
+def connect(
+    path: Path, schema: str, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]
+) -> sqlite3.Connection:
     """Open the database, or make it of this schema.
+
+    Args:
+        path: of the database.
+        schema: statements that make its tables.
+        migrations: bring a database of this version to the next one, within a transaction.
 
     Raises:
         UnavailableError: the disk does not let us.
-        DamagedError: it is no database of this version, or its structure is broken.
+        DamagedError: it is no database that this version can read, or its structure is broken.
     """
     fresh = not path.exists()
     if fresh:
-        _make_private(path)
+        make_private(path)
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     connection.text_factory = lambda text: text.decode(errors="replace")  # the checksum tells
     try:
@@ -74,7 +84,8 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
             if fresh:
                 _create(connection, schema)
             else:
-                _verify(connection)
+                _verify(connection, migrations)
+                _migrate(connection, path, migrations)
     except BaseException:
         connection.close()
         if fresh:
@@ -126,7 +137,7 @@ def told(path: Path) -> Iterator[None]:
         raise (UnavailableError if passing else DamagedError)(str(error)) from error
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make an empty file that only we may read; SQLite gives its log the same mode.
 
     Raises:
@@ -144,13 +155,29 @@ def _create(connection: sqlite3.Connection, schema: str) -> None:
     )
 
 
-def _verify(connection: sqlite3.Connection) -> None:
+def _verify(connection: sqlite3.Connection, readable: Container[int]) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if application != APPLICATION:
         raise DamagedError("it is not a database of streamdetect")
-    if version != VERSION:
-        raise DamagedError(f"its version must be {VERSION}, got {version}")
+    if version != VERSION and version not in readable:
+        raise DamagedError(f"its version must be at most {VERSION}, got {version}")
     found = connection.execute("PRAGMA quick_check(1)").fetchall()
     if found != [("ok",)]:
         raise DamagedError(f"its structure is broken: {found[0][0]}")
+
+
+def _migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]
+) -> None:
+    """Bring the database to this version, one version a transaction."""
+    while (version := _version(connection)) != VERSION:
+        with transaction(connection, path):
+            migrations[version](connection)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        log.info("brought %s from version %d to %d", path, version, version + 1)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

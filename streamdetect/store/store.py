@@ -15,6 +15,7 @@ from streamdetect.metrics import counter, gauge
 from streamdetect.store import directory as files
 from streamdetect.store import journal, state, tables
 from streamdetect.store.database import DamagedError, UnavailableError, connect, told, transaction
+from streamdetect.store.migration import MIGRATIONS
 from streamdetect.store.replay import replay
 from streamdetect.store.tables import Current
 
@@ -243,7 +244,7 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = connect(self._path, tables.SCHEMA)
+            self._connection = connect(self._path, tables.SCHEMA, MIGRATIONS)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -11,8 +11,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from streamdetect.sinks.events import Event
 from streamdetect.store.database import DamagedError
+from streamdetect.store.event import Event
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from streamdetect.store.journal import Entry
 
-SCHEMA = """
+_DETECTORS = """
 -- Readings and their errors, one row a group commit, see journal.py. Those after the current snapshot count.
 CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries BLOB NOT NULL, crc INTEGER NOT NULL);
 -- Snapshots in parts, see state.py. The current generation counts.
@@ -33,17 +33,21 @@ CREATE TABLE current (
     only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER NOT NULL, parts INTEGER NOT NULL,
     seq INTEGER NOT NULL
 );
--- Events that the broker does not have yet.
-CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY, event TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
-    crc INTEGER NOT NULL
-);
--- Events that the broker refuses for good, for whoever looks into it.
-CREATE TABLE dead_letter (
-    number INTEGER PRIMARY KEY, event TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
-    reason TEXT NOT NULL, time REAL NOT NULL
-);
 """
+OUTBOX = (
+    # Events that a sink does not have yet, a row for each sink.
+    """CREATE TABLE outbox (
+    sink TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, detector TEXT NOT NULL,
+    sensor TEXT NOT NULL, payload BLOB NOT NULL, since REAL NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (sink, number)
+)""",
+    # Events that a sink will never take, for whoever looks into it.
+    """CREATE TABLE dead_letter (
+    number INTEGER PRIMARY KEY, sink TEXT NOT NULL, event TEXT NOT NULL, detector TEXT NOT NULL,
+    sensor TEXT NOT NULL, payload BLOB NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL
+)""",
+)
+SCHEMA = "".join([_DETECTORS, *(f"{statement};" for statement in OUTBOX)])
 DEAD_LETTERS_KEPT = 1000
 
 # Topic filters that the broker may hold for us. Made when it is first needed: databases that were begun
@@ -51,15 +55,29 @@ DEAD_LETTERS_KEPT = 1000
 _FILTERS = "CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY)"
 
 
-class Queued(NamedTuple):
-    """An event with its number in the outbox."""
+class Place(NamedTuple):
+    """Where in the outbox an event is."""
 
+    sink: str
     number: int
+
+
+class Queued(NamedTuple):
+    """An event with its place in the outbox."""
+
+    sink: str
+    number: int  # among those of this sink
     event: Event
+    since: float  # Unix seconds
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.sink, self.number)
 
 
 class DeadLetter(NamedTuple):
-    """An event that the broker refuses for good."""
+    """An event that its sink will never take."""
 
     queued: Queued
     reason: str
@@ -71,7 +89,7 @@ class Change:
 
     entries: Sequence[Entry] = ()
     events: Sequence[Queued] = ()  # to be delivered
-    delivered: Sequence[int] = ()  # numbers
+    delivered: Sequence[Place] = ()
     dead: Sequence[DeadLetter] = ()
 
     def __bool__(self) -> bool:
@@ -93,14 +111,15 @@ def write_record(connection: sqlite3.Connection, seq: int, record: bytes) -> Non
 
 def write_outbox(connection: sqlite3.Connection, change: Change, now: float) -> None:
     """Add events to the outbox, and take out those that were delivered or refused; `now` is Unix seconds."""
-    rows = [(number, *event, _event_crc(number, event)) for number, event in change.events]
-    connection.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
-    gone = chain(change.delivered, (letter.queued.number for letter in change.dead))
-    connection.executemany("DELETE FROM outbox WHERE number = ?", ((number,) for number in gone))
+    rows = [(*queued.place, *queued.event, queued.since, event_crc(queued)) for queued in change.events]
+    connection.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    gone = chain(change.delivered, (letter.queued.place for letter in change.dead))
+    connection.executemany("DELETE FROM outbox WHERE sink = ? AND number = ?", gone)
     if change.dead:
         connection.executemany(
-            "INSERT INTO dead_letter (event, topic, payload, reason, time) VALUES (?, ?, ?, ?, ?)",
-            ((*queued.event, reason, now) for queued, reason in change.dead),
+            "INSERT INTO dead_letter (sink, event, detector, sensor, payload, reason, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((queued.sink, *queued.event, reason, now) for queued, reason in change.dead),
         )
         connection.execute(
             "DELETE FROM dead_letter WHERE number <= (SELECT max(number) FROM dead_letter) - ?",
@@ -181,12 +200,14 @@ def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
         DamagedError: they are not what was written.
     """
     outbox = []
-    rows = connection.execute("SELECT number, event, topic, payload, crc FROM outbox ORDER BY number")
-    for number, identity, topic, payload, crc in rows:
-        event = Event(identity, topic, payload)
-        if _event_crc(number, event) != crc:
-            raise DamagedError(f"event {number} of the outbox is not what was written")
-        outbox.append(Queued(number, event))
+    rows = connection.execute(
+        "SELECT sink, number, event, detector, sensor, payload, since, crc FROM outbox ORDER BY sink, number"
+    )
+    for sink, number, identity, detector, sensor, payload, since, crc in rows:
+        queued = Queued(sink, number, Event(identity, detector, sensor, payload), since)
+        if event_crc(queued) != crc:
+            raise DamagedError(f"event {number} for {sink} in the outbox is not what was written")
+        outbox.append(queued)
     return outbox
 
 
@@ -203,5 +224,8 @@ def read_filters(connection: sqlite3.Connection) -> set[str]:
     return {topic for (topic,) in connection.execute("SELECT topic FROM filter")}
 
 
-def _event_crc(number: int, event: Event) -> int:
-    return crc32(f"{event.id}\0{event.topic}\0".encode() + event.payload, number)
+def event_crc(queued: Queued) -> int:
+    """Return the checksum of an event and its place."""
+    event = queued.event
+    facts = f"{queued.sink}\0{event.id}\0{event.detector}\0{event.sensor}\0{queued.since.hex()}\0"
+    return crc32(facts.encode() + event.payload, queued.number)

@@ -8,9 +8,11 @@ import threading
 import pytest
 from counting import counted
 
+from streamdetect.config import EventsConfig
 from streamdetect.mqtt.publications import Delivery
-from streamdetect.sinks.events import Event
-from streamdetect.store.outbox import Outbox
+from streamdetect.sinks.mqtt import MqttSink
+from streamdetect.sinks.outbox import Outbox
+from streamdetect.store import Event
 
 ACL = "topic readwrite in/#\ntopic write out/#\ntopic read out/#\ntopic readwrite test/#\n"
 
@@ -139,12 +141,17 @@ def test_hooks_run_after_every_connect(mosquitto, edge, until):
     until(lambda: one.completed() or len(calls) == 2, "the hook")
 
 
+def outbox_of(edge) -> Outbox:
+    """An outbox to the broker, in which a sensor's id is the topic."""
+    return Outbox([MqttSink(edge, EventsConfig.model_construct(topic="{sensor}"))], limit=1000)
+
+
 def test_events_are_on_their_way_before_the_main_thread_goes_on(mosquitto, edge, monkeypatch):
     monkeypatch.setattr("streamdetect.mqtt.edge._GIVE_WAY", 60.0)  # however slow the machine
     one, _ = edge(mosquitto())
-    outbox = Outbox(limit=1000, qos=1)
-    outbox.add([Event(f"id{number}", "out/x", b"1") for number in range(10)])
-    outbox.drain(one)
+    outbox = outbox_of(one)
+    outbox.add(outbox.queued([Event(f"id{number}", "lab", "out/x", b"1") for number in range(10)]))
+    outbox.drain()
     publications = one._publications
     assert not publications._submitted
     assert len(publications._in_flight) + len(publications._finished) == 10
@@ -164,22 +171,22 @@ def test_nobody_is_waited_for_who_does_not_take_what_waits(mosquitto, edge, monk
 def test_the_outbox_delivers_everything(mosquitto, edge, until, tmp_path, restarts):
     broker = mosquitto("persistence true", "autosave_on_changes true", "autosave_interval 1")
     one, _ = edge(broker)
-    outbox = Outbox(limit=1000, qos=1)
-    events = [Event(f"id{number}", "out/x", f"{number}".encode()) for number in range(300)]
+    outbox = outbox_of(one)
+    events = [Event(f"id{number}", "lab", "out/x", f"{number}".encode()) for number in range(300)]
     seen = tmp_path / "seen"
     # A persistent session, so that the witness misses nothing while the broker is away.
     command = ["mosquitto_sub", "-p", str(broker.port), "-t", "out/#", "-q", "1", "-i", "witness", "-c"]
     with seen.open("w") as file, subprocess.Popen(command, stdout=file) as witness:
         until(lambda: "Sending SUBACK to witness" in broker.log.read_text(), "the witness")
         for number, event in enumerate(events):
-            outbox.add([event])
-            outbox.drain(one)
+            outbox.add(outbox.queued([event]))
+            outbox.drain()
             if number in restarts:
                 broker.restart()
-        until(lambda: outbox.drain(one) or not outbox, "all delivered")
+        until(lambda: outbox.drain() or not len(outbox), "all delivered")
         until(lambda: events[-1].payload.decode() in seen.read_text().split(), "the witness has the last one")
         witness.terminate()
-    assert outbox.undeliverable == 0
+    assert outbox.dead == []
     received = list(map(int, seen.read_text().split()))
     assert set(received) == set(range(300))
     # Across a restart the order is Mosquitto's: what was underway to the witness may come behind the rest.
@@ -190,8 +197,8 @@ def test_the_outbox_delivers_everything(mosquitto, edge, until, tmp_path, restar
 def test_the_outbox_gives_up_what_is_refused_for_good(mosquitto, edge, until, tmp_path):
     (tmp_path / "acl").write_text(ACL)
     one, _ = edge(mosquitto(f"acl_file {tmp_path}/acl"))
-    outbox = Outbox(limit=1000, qos=1)
-    outbox.add([Event("denied", "secret/x", b"1"), Event("fine", "out/x", b"1")])
-    until(lambda: outbox.drain(one) or not outbox, "both settled")
-    assert outbox.undeliverable == 1
+    outbox = outbox_of(one)
+    outbox.add(outbox.queued([Event("denied", "lab", "secret/x", b"1"), Event("fine", "lab", "out/x", b"1")]))
+    until(lambda: outbox.drain() or not len(outbox), "both settled")
+    assert [letter.queued.event.id for letter in outbox.dead] == ["denied"]
     assert counted(one, "mqtt_publications_delivered") == 1

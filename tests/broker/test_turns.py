@@ -44,7 +44,8 @@ def test_events_go_out_before_the_batch_is_counted(mosquitto, until):
 
     def observe(processed):
         if processed.events:
-            left.append((len(daemon.outbox._waiting), len(daemon.outbox)))
+            lane = daemon.outbox.lanes["mqtt"]
+            left.append((len(lane._waiting), len(lane)))
 
     daemon = Daemon(config(host=broker.host, port=broker.port), observers=(observe,))
     thread = threading.Thread(target=daemon.run)

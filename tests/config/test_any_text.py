@@ -9,7 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamdetect.config import Config, DetectorConfig, load, parse, validate
+from streamdetect.config import (
+    Config,
+    DetectorConfig,
+    FileConfig,
+    NotifyConfig,
+    WebhookConfig,
+    load,
+    parse,
+    validate,
+)
 from streamdetect.config.section import Section
 from streamdetect.errors import ConfigError
 
@@ -28,6 +37,7 @@ KEYS = st.one_of(
     st.sampled_from(sorted({name for section in Section.__subclasses__() for name in section.model_fields})),
     st.text(max_size=5),
 )
+LISTS = {"detectors": DetectorConfig, "webhooks": WebhookConfig, "files": FileConfig, "notify": NotifyConfig}
 DATA = st.recursive(
     SCALAR,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)),
@@ -81,7 +91,7 @@ def test_any_structure(data):
         optional={
             name: st.dictionaries(st.sampled_from(sorted(field.annotation.model_fields)), DATA, max_size=4)
             for name, field in Config.model_fields.items()
-            if name != "detectors"
+            if name not in LISTS
         },
     )
 )
@@ -89,14 +99,10 @@ def test_any_values_of_known_options(data):
     accepted(validate, data)
 
 
-@given(
-    st.lists(
-        st.fixed_dictionaries({}, optional=dict.fromkeys(DetectorConfig.model_fields, DATA)),
-        max_size=3,
-    )
-)
-def test_any_values_in_detectors(detectors):
-    accepted(validate, {"detectors": detectors})
+@given(data=st.data(), name=st.sampled_from(sorted(LISTS)))
+def test_any_values_in_lists_of_sections(data, name):
+    options = st.fixed_dictionaries({}, optional=dict.fromkeys(LISTS[name].model_fields, DATA))
+    accepted(validate, {name: data.draw(st.lists(options, max_size=3))})
 
 
 @given(st.integers(0, len(REFERENCE) - 1), st.characters(codec="utf-8"), st.integers(0, 20))

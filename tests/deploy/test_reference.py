@@ -62,6 +62,11 @@ def test_every_option_is_documented(reference):
             yield path
 
     options = set(leaves(json.loads(config.Config.defaults().model_dump_json()), ""))
+    lists = {"webhooks": config.WebhookConfig, "files": config.FileConfig, "notify": config.NotifyConfig}
+    for name, section in lists.items():  # empty by default
+        options = options - {name} | {f"{name}[].{option}" for option in section.model_fields}
+    options |= {f"notify[].quiet_hours[].{name}" for name in config.PeriodConfig.model_fields}
+    options -= {"notify[].quiet_hours"}
     options |= {f"detectors[].join.{name}" for name in config.JoinConfig.model_fields}  # left out by default
     documented = set(
         re.findall(r"^\| `([\w.\[\]]+)` \|", reference.text().split("## Metrics")[0], re.MULTILINE)

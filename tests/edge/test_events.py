@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.config import EventsConfig
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings, Reason, Transition
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
-from streamdetect.sinks.events import EventEncoder, rfc3339, topic_levels
+from streamdetect.sinks.events import EventEncoder, example, rfc3339
+from streamdetect.sinks.mqtt import topic_levels
 
 SCHEMA = json.loads(files("streamdetect.sinks").joinpath("event.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -56,7 +56,6 @@ def encoder(**changes) -> EventEncoder:
             "bundle": "0123456789abcdef",
             "features": ["value"],
             "labels": {"site": "north", "team": "a"},
-            "topic_for": EventsConfig().topic_for,
             **changes,
         }
     )
@@ -94,7 +93,7 @@ def test_the_schema_knows_every_reason():
 
 def test_an_event_says_what_happened():
     event = encoder().encode(OPENED, {"room": "hall", "team": "b"})
-    assert event.topic == "streamdetect/events/default/hall/a"
+    assert (event.detector, event.sensor) == ("default", "hall/a")
     cloud_event = decoded(event)
     data = cloud_event.pop("data")
     assert cloud_event == {
@@ -107,11 +106,13 @@ def test_an_event_says_what_happened():
         "datacontenttype": "application/json",
     }
     assert data == {
+        "message": "hall/a 21.5: unusual pattern, 2.0 times the limit, for 10 s",
         "detector": "default",
         "sensor": "hall/a",
         "incident": data["incident"],
         "labels": {"site": "north", "team": "b", "room": "hall"},
         "value": 21.5,
+        "unit": None,
         "error": 0.5,
         "threshold": 0.25,
         "mean": 0.125,
@@ -134,6 +135,27 @@ def test_several_features_go_by_name():
     data = decoded(encoder(features=["temperature", "humidity"]).encode(transition, {}))["data"]
     assert data["value"] == {"temperature": 1.0, "humidity": 2.0}
     assert data["feature_errors"] == {"temperature": 0.25, "humidity": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("units", "labels", "unit", "said"),
+    [
+        ("°C", {}, "°C", "21.5 °C"),
+        ({"value": "°C"}, {}, {"value": "°C"}, "21.5 °C"),
+        ("°C", {"unit": "K"}, "K", "21.5 K"),
+        ("", {}, None, "21.5:"),
+    ],
+)
+def test_the_unit_is_the_labels_or_the_configurations(units, labels, unit, said):
+    data = decoded(encoder(units=units).encode(OPENED, labels))["data"]
+    assert data["unit"] == unit
+    assert said in data["message"]
+
+
+def test_a_test_event_says_that_it_is_one():
+    event = example("/streamdetect/plant", 1714564800.25)
+    assert event.facts["data"]["message"].startswith("This is a test: test sensor \N{MINUS SIGN}9.1 °C")
+    assert event.facts["id"] == event.id
 
 
 def test_what_is_not_known_is_null():
@@ -268,4 +290,3 @@ def test_any_transition_is_a_valid_event(sensor, labels, numbers, started, laste
     document = json.loads(event.payload)
     VALIDATOR.validate(document)
     assert document["data"]["sensor"] == sensor
-    assert event.topic.isprintable()

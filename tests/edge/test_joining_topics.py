@@ -49,7 +49,6 @@ def pipeline():
             bundle=bundle.fingerprint,
             features=FEATURES,
             labels={},
-            topic_for=lambda detector, sensor: f"{detector}/{sensor}",
         )
         payload = codec(config.payload_settings(1000))
         return Pipeline([Assembly(config, bundle, detector, payload, encoder)])

@@ -20,9 +20,9 @@ ORDER = (
         "bundles",
         "config",
         "mqtt",
-        "sinks",
+        "store",
     ),
-    *("store", "monitoring", "service", "training", "offline", "page", "demo", "spark", "commands"),
+    *("sinks", "monitoring", "service", "training", "offline", "page", "demo", "spark", "commands"),
     *("__init__", "cli", "__main__"),
 )
 """Each room imports rooms before it, and none after."""

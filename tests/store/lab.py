@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 from hypothesis import strategies as st
 
 from streamdetect.core.detector import Detector, DetectorSettings
@@ -15,7 +16,7 @@ from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.service.pipeline import _intake
-from streamdetect.store import DetectorState, Eviction, Intake
+from streamdetect.store import DetectorState, Event, Eviction, Intake, Queued
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,18 @@ VARIANTS = {
     "short": {"min_steps": 2},
     **{f"two features, {policy}": {"features": 2, "missing": policy} for policy in ("drop", "hold", "mask")},
 }
+
+
+def an_event(number, padding=0) -> Event:
+    """An event with what the log reads of it."""
+    data = {"severity": "warning", "message": f"sensor {number}", "padding": "x" * padding}
+    payload = orjson.dumps({"type": "io.streamdetect.anomaly.opened", "data": data})
+    return Event(f"id{number}", "lab", f"sensor{number}", payload)
+
+
+def queued(number, padding=0) -> Queued:
+    """The same in the outbox, for the broker."""
+    return Queued("mqtt", number, an_event(number, padding), 1e9)
 
 
 def nothing(windows):

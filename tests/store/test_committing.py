@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lab import Live, copy_of, same
+from lab import Live, an_event, copy_of, same
 
-from streamdetect.config import MqttConfig
+from streamdetect.config import EventsConfig, MqttConfig
 from streamdetect.core.readings import Readings
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox, Message
-from streamdetect.mqtt.publications import Delivery
 from streamdetect.service.committer import COMMIT_EVERY, LULL, LULL_MESSAGES, RETRY_EVERY, Committer
-from streamdetect.sinks.events import Event
+from streamdetect.sinks.mqtt import MqttSink
+from streamdetect.sinks.outbox import Outbox
+from streamdetect.sinks.sink import Delivery
 from streamdetect.store import Store
-from streamdetect.store.outbox import Outbox
 
-EVENT = Event("id", "out/x", b"{}")
+EVENT = an_event(1)
 IDLE = 5.0
 
 
@@ -29,8 +29,8 @@ class Bench:
         self.path = path
         self.store = Store(path, 300.0, lambda: 1e9 + self.now)
         self.store.load()
-        self.outbox = Outbox(limit=100, qos=1)
         self.edge = MqttEdge(MqttConfig(), ["in/#"], Inbox(10), status_topic="test/status")
+        self.outbox = Outbox([MqttSink(self.edge, EventsConfig())], limit=100)
         self.committer = Committer(
             self.store,
             self.outbox,
@@ -152,7 +152,7 @@ def test_while_the_disk_is_full_nothing_takes_effect_and_then_everything_does(be
     one = bench()
     (pages,) = one.store._open().execute("PRAGMA page_count").fetchone()
     one.store._open().execute(f"PRAGMA max_page_count = {pages}")
-    large = Event("id", "out/x", bytes(100_000))
+    large = an_event(1, padding=100_000)
     one.take(events=[large])
     one.committer.turn(lull=True)
     assert "full" in one.committer.failure
@@ -195,13 +195,13 @@ def test_a_database_that_breaks_at_work_is_replaced_with_all_that_is_known(bench
 
 def test_delivered_events_leave_the_disk_within_the_interval(bench, directory):
     one = bench()
-    refused = Event("refused", "out/x", b"{}")
-    one.take(events=[EVENT, refused])
+    one.take(events=[EVENT, an_event(2)])
     one.committer.turn(lull=True)
     first, second = one.outbox.undelivered()
-    one.outbox._waiting.clear()
-    one.outbox._sent = {queued.number: queued for queued in (first, second)}
-    one.outbox._settle(
+    lane = one.outbox.lanes["mqtt"]
+    lane._waiting.clear()
+    lane._sent = {queued.number: queued for queued in (first, second)}
+    lane._settle(
         [
             Delivery(first.number, ok=True, reason="", retry=False),
             Delivery(second.number, ok=False, reason="not authorized", retry=False),
@@ -213,7 +213,7 @@ def test_delivered_events_leave_the_disk_within_the_interval(bench, directory):
     one.committer.turn(lull=True)
     assert one.saved(directory).outbox == []
     assert one.outbox.delivered == one.outbox.dead == []
-    assert (one.outbox.published, one.outbox.undeliverable) == (1, 1)
+    assert (lane.published, lane.undeliverable) == (1, 1)
 
 
 def test_a_snapshot_is_written_between_messages(bench, directory, monkeypatch):

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Live, copy_of, same
+from lab import Live, copy_of, queued, same
 
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.sinks.events import Event
-from streamdetect.store import Change, DamagedError, Queued, Store, UnavailableError
+from streamdetect.store import Change, DamagedError, Store, UnavailableError
 from streamdetect.store.directory import _SET_ASIDE_KEPT
 
-EVENTS = [Queued(number, Event(f"id{number}", f"out/{number}", b"x" * 100)) for number in range(1, 6)]
+EVENTS = [queued(number) for number in range(1, 6)]
 STEP = int(os.environ.get("STREAMDETECT_DAMAGE_EVERY", "320"))  # bytes; 64 takes a few minutes
 
 
@@ -155,7 +154,7 @@ def test_no_more_than_a_few_are_kept(directory):
 @pytest.mark.parametrize(
     "statement",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 7",
         "DELETE FROM journal WHERE seq = 6",
         "UPDATE journal SET entries = entries || x'00' WHERE seq = 6",
@@ -165,7 +164,9 @@ def test_no_more_than_a_few_are_kept(directory):
         "DELETE FROM current",
         "DELETE FROM snapshot WHERE part = 2",
         "UPDATE snapshot SET data = zeroblob(length(data)) WHERE part = 3",
-        "UPDATE outbox SET topic = 'elsewhere' WHERE number = 2",
+        "UPDATE outbox SET sensor = 'elsewhere' WHERE number = 2",
+        "UPDATE outbox SET sink = 'elsewhere' WHERE number = 2",
+        "UPDATE outbox SET since = 0.0 WHERE number = 2",
         "UPDATE outbox SET number = 9 WHERE number = 2",
         "UPDATE outbox SET event = CAST(x'ff' AS TEXT) WHERE number = 2",
         "DROP TABLE outbox",
@@ -189,7 +190,7 @@ def test_damage_that_shows_only_later_costs_the_file_but_not_the_state(directory
     (path / "state.db").write_bytes(b"\xff" * size)
     store._open().execute("PRAGMA shrink_memory")
     with pytest.raises(DamagedError):
-        store.commit(Change([feed(live, 50)], [], [1, 2]))
+        store.commit(Change([feed(live, 50)], [], [EVENTS[0].place, EVENTS[1].place]))
     assert store.set_aside == 1
     store.commit(Change(events=EVENTS), [live.state])
     store.close()
@@ -216,7 +217,7 @@ def test_a_full_database_takes_nothing_and_loses_nothing(directory):
     store, live = write(path)
     (pages,) = store._open().execute("PRAGMA page_count").fetchone()
     store._open().execute(f"PRAGMA max_page_count = {pages}")
-    large = Change([feed(live, 50)], [Queued(9, Event("id9", "out/9", bytes(100_000)))])
+    large = Change([feed(live, 50)], [queued(9, padding=100_000)])
     for _ in range(3):
         with pytest.raises(UnavailableError, match="full"):
             store.commit(large)

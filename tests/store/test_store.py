@@ -12,18 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab import VARIANTS, Live, batches, copy_of, same
+from lab import VARIANTS, Live, batches, copy_of, queued, same
 
 import streamdetect.store.database
 import streamdetect.store.state
 import streamdetect.store.store
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.sinks.events import Event
-from streamdetect.store import Change, DeadLetter, Queued, Store
+from streamdetect.store import Change, DeadLetter, Place, Store
 from streamdetect.store.tables import DEAD_LETTERS_KEPT
 
-EVENTS = [Queued(number, Event(f"id{number}", f"out/{number}", b"x" * number)) for number in range(1, 6)]
+EVENTS = [queued(number) for number in range(1, 6)]
 
 
 def load(directory):
@@ -105,7 +104,7 @@ def killed_at(name, path, directory, monkeypatch):
     for turn in range(len(EVENTS)):
         if turn == 1:
             store.begin_snapshot([live.state])
-        change = Change([live.feed(one_reading(1e9 + turn))], EVENTS[turn : turn + 1], [turn])
+        change = Change([live.feed(one_reading(1e9 + turn))], EVENTS[turn : turn + 1], [Place("mqtt", turn)])
         store.commit(change, [live.state] if turn == len(EVENTS) - 1 else [])
         found += [(turn, copy) for copy in copies]
         copies.clear()
@@ -189,22 +188,21 @@ def test_events_stay_until_they_are_delivered_or_refused(directory):
     path = directory()
     store = Store(path, 300.0)
     store.commit(Change(events=EVENTS))
-    store.commit(Change(delivered=[2], dead=[DeadLetter(EVENTS[3], "not authorized")]))
+    store.commit(Change(delivered=[EVENTS[1].place], dead=[DeadLetter(EVENTS[3], "not authorized")]))
     store.close()
-    assert [queued.number for queued in load(path)[0].outbox] == [1, 3, 5]
+    assert [kept.number for kept in load(path)[0].outbox] == [1, 3, 5]
     with sqlite3.connect(path / "state.db") as database:
-        letters = database.execute("SELECT event, topic, payload, reason FROM dead_letter").fetchall()
-    assert letters == [("id4", "out/4", b"xxxx", "not authorized")]
+        letters = database.execute(
+            "SELECT sink, event, detector, sensor, payload, reason FROM dead_letter"
+        ).fetchall()
+    assert letters == [("mqtt", *EVENTS[3].event, "not authorized")]
 
 
 def test_dead_letters_are_bounded(directory):
     path = directory()
     store = Store(path, 300.0)
     for start in range(0, DEAD_LETTERS_KEPT + 50, 50):
-        dead = [
-            DeadLetter(Queued(number, Event(f"id{number}", "t", b"")), "no")
-            for number in range(start, start + 50)
-        ]
+        dead = [DeadLetter(queued(number), "no") for number in range(start, start + 50)]
         store.commit(Change(dead=dead))
     store.close()
     with sqlite3.connect(path / "state.db") as database:
@@ -217,7 +215,7 @@ def test_in_memory_it_is_the_same_but_for_what_nobody_could_read():
     store, live = Store(None, 0.001), Live()
     assert store.load().states == []
     store.commit(Change([live.feed(one_reading())], EVENTS), [live.state])
-    store.commit(Change([live.feed(one_reading(2e9))], [], [1]))
+    store.commit(Change([live.feed(one_reading(2e9))], [], [EVENTS[0].place]))
     assert (store.durable, store.journal_size, store.snapshot_due, store.commits) == (False, 0, False, 0)
     assert store._connection is None
     assert store.filters() == set()

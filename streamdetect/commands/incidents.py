@@ -1,0 +1,79 @@
+"""`streamdetect incidents`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from streamdetect.config import Config, load
+from streamdetect.config.quantities import seconds
+from streamdetect.errors import StateError
+from streamdetect.logs import printable
+from streamdetect.sinks.message import duration
+from streamdetect.store.history import HISTORY, read
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from streamdetect.store.history import Incident
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect incidents`."""
+    parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the daemon's configuration")
+    parser.add_argument("--state", metavar="DIR", type=Path, help="its state directory, instead")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        type=_span,
+        default=86_400.0,
+        help="how far to look back: 90min, 1d (default), 4w",
+    )
+    parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors like this")
+    parser.add_argument("--open", action="store_true", help="only incidents that go on")
+    parser.add_argument("--json", action="store_true", help="one JSON document an incident and line")
+
+
+def run(args: Namespace) -> int:
+    """List incidents, oldest first; the daemon may be running."""
+    path = _directory(args) / HISTORY
+    if not path.exists():
+        raise StateError(f"{path} is not there: no daemon with this state directory has had an incident")
+    found = read(path, since=time.time() - args.since, sensors=args.sensor, only_open=args.open)
+    for incident in found:
+        sys.stdout.write(_json(incident) if args.json else _line(incident))
+    if not found and not args.json:
+        sys.stdout.write(f"no incidents in the last {duration(args.since)}\n")
+    return 0
+
+
+def _directory(args: Namespace) -> Path:
+    if args.state:
+        return Path(args.state)
+    config = load(args.config) if args.config else Config.defaults()
+    if config.state.path is None:
+        raise StateError("no state.directory: the daemon keeps no history; --state DIR names another")
+    return config.state.path
+
+
+def _span(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _line(incident: Incident) -> str:
+    started = datetime.fromtimestamp(incident.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    lasted = "open" if incident.open else duration((incident.ended or 0.0) - incident.started)
+    return printable(f"{started}  {lasted:>10}  {incident.severity:<8}  {incident.message}") + "\n"
+
+
+def _json(incident: Incident) -> str:
+    return orjson.dumps(incident._asdict() | {"open": incident.open}).decode() + "\n"

@@ -1,0 +1,216 @@
+"""Where events go besides the broker: webhooks, files and notification services."""
+
+# No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
+
+import string
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, SecretStr
+
+from streamdetect.config import secrets
+from streamdetect.config.quantities import Duration, Size, Span
+from streamdetect.config.section import Broken, Section
+
+FIELDS = (
+    "message",
+    "sensor",
+    "detector",
+    "severity",
+    "edge",
+    "kind",
+    "value",
+    "unit",
+    "score",
+    "started",
+    "incident",
+    "labels",
+)
+"""Placeholders of a notification's templates."""
+
+OWN_SINKS = ("mqtt", "history")
+"""Names of the sinks that need no section of their own."""
+
+_CRON_FIELDS = 5  # the library takes seconds, too
+
+Severity = Literal["warning", "critical"]
+Edge = Literal["opened", "updated", "closed", "changed"]
+Glob = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def _cron(text: str) -> str:
+    rule = "must be five fields of cron: minute, hour, day, month, weekday"
+    if len(text.split()) != _CRON_FIELDS:
+        raise ValueError(rule)
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"{rule} ({error})") from None
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone like UTC or Europe/Berlin") from None
+    return text
+
+
+def _template(text: str) -> str:
+    try:
+        places = [place for place in string.Formatter().parse(text) if place[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"must have every brace closed, or doubled where it is meant ({error})") from None
+    for _, name, form, conversion in places:
+        if name not in FIELDS:
+            raise ValueError(f"must have only placeholders of {', '.join(FIELDS)}; {{{name}}} is none")
+        if form or conversion:
+            raise ValueError(f"must have placeholders without a format, as {{{name}}}")
+    return text
+
+
+def _http_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return url
+
+
+class PeriodConfig(Section):
+    """A time that comes again and again."""
+
+    cron: Annotated[str, AfterValidator(_cron)]
+    """When it begins: minute, hour, day of the month, month, day of the week."""
+    lasts: Annotated[Span, Field(le=7 * 86_400)]
+    """How long it lasts."""
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Whose clock it goes by, like Europe/Berlin; daylight saving is heeded."""
+
+    def holds(self, now: float) -> bool:
+        """Whether these Unix seconds are in it."""
+        moment = datetime.fromtimestamp(now, ZoneInfo(self.timezone))
+        # Searched backwards from the next second: one that begins now holds.
+        began = next(CronSim(self.cron, moment + timedelta(seconds=1), reverse=True), None)
+        return began is not None and now - began.timestamp() < self.lasts
+
+
+class SinkConfig(Section):
+    """Which events a sink is for."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    """Unique among all sinks; the outbox and metrics know it by this."""
+    detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """Only events of these detectors; patterns with * and ?."""
+    sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """Only events of these sensors; * stands for any characters, / among them."""
+    labels: dict[str, Glob] = Field(default_factory=dict)
+    """Only events whose labels are like this."""
+    severity: Severity = "warning"
+    """The least severity."""
+    edges: Annotated[tuple[Edge, ...], Field(min_length=1, strict=False)] = get_args(Edge)
+    """What has to happen: an incident is opened, updated or closed, a regime changed."""
+    give_up_after: Span = 86_400.0
+    """An event that cannot be delivered for so long goes to the dead letters."""
+
+
+class UrlConfig(SinkConfig):
+    """A sink with a URL, which may be a secret."""
+
+    url: SecretStr | None = None
+    """The URL itself; it is never logged."""
+    url_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file, closed to other users, that holds the URL."""
+    url_env: Annotated[str, Field(min_length=1)] | None = None
+    """The name of an environment variable that holds the URL."""
+    timeout: Annotated[Span, Field(ge=0.1, le=300)] = 10.0
+    """For one attempt."""
+
+    def url_value(self, section: str) -> str:
+        """Fetch the URL from wherever it is kept.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if self.url_file is not None:
+            return secrets.from_file(f"{section}.url_file", self.url_file)
+        if self.url_env is not None:
+            return secrets.from_environment(f"{section}.url_env", self.url_env)
+        return self.url.get_secret_value() if self.url else ""
+
+    def broken(self) -> Iterator[Broken]:
+        """Find a URL that is missing or given twice."""
+        given = [name for name in ("url", "url_file", "url_env") if getattr(self, name) is not None]
+        if not given:
+            yield Broken("url", "is required, or url_file or url_env")
+        for name in given[1:]:
+            yield Broken(name, f"cannot be combined with {given[0]}", also=(given[0],))
+
+
+class WebhookConfig(UrlConfig):
+    """A URL that every event is posted to."""
+
+    url: Annotated[SecretStr, AfterValidator(_http_url)] | None = None
+    """Where events are posted; it is never logged."""
+    mode: Literal["structured", "binary"] = "structured"
+    """CloudEvents: one JSON document, or its attributes as headers and its data as the body."""
+    secret_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file, closed to other users, with the secret that signs: HMAC-SHA256 as in Standard Webhooks."""
+    authorization_file: Annotated[str, Field(min_length=1)] | None = None
+    """A file, closed to other users, with the value of the Authorization header, like Bearer abc."""
+    headers: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")],
+        Annotated[str, Field(pattern=r"^[ -~]{0,1024}$")],
+    ] = Field(default_factory=dict)
+    """Further headers."""
+    ca_file: str | None = None
+    """Certificates to trust instead of the system's."""
+
+    def secret_value(self, section: str) -> str | None:
+        """Read the secret that signs.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return secrets.from_file(f"{section}.secret_file", self.secret_file) if self.secret_file else None
+
+    def header_values(self, section: str) -> dict[str, str]:
+        """Give all further headers.
+
+        Raises:
+            ConfigError: that for the authorization cannot be read.
+        """
+        if not self.authorization_file:
+            return dict(self.headers)
+        value = secrets.from_file(f"{section}.authorization_file", self.authorization_file)
+        return self.headers | {"Authorization": value}
+
+
+class FileConfig(SinkConfig):
+    """A file that every event is appended to, one JSON document a line."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """The file; its folder has to be there."""
+    max_size: Annotated[Size, Field(ge=1024)] = 10 * 1024**2
+    """Before it gets larger it is renamed, and a new one begun."""
+    keep: Annotated[int, Field(ge=0, le=1000)] = 5
+    """Files kept besides the current one."""
+
+
+class NotifyConfig(UrlConfig):
+    """A service that tells people: a URL of Apprise, like tgram://token/chat or mailto://user:password@host."""
+
+    title: Annotated[str, AfterValidator(_template)] = "{severity}: {sensor}"
+    """The title of a notification about one incident."""
+    body: Annotated[str, AfterValidator(_template)] = "{message}"
+    """Its text, in a digest a line for each incident."""
+    digest: Duration = 0.0
+    """After a notification, what happens within this time is gathered into one."""
+    most_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """Notifications; what comes beyond is gathered into one."""
+    quiet_hours: Annotated[tuple[PeriodConfig, ...], Field(strict=False)] = ()
+    """When to hold everything back that is not urgent, and to send it afterwards."""
+    urgent: Annotated[tuple[Severity, ...], Field(strict=False)] = ("critical",)
+    """Severities that neither quiet hours nor a digest hold back."""

@@ -1,0 +1,215 @@
+"""One sentence that says what happened to a sensor, in its unit: for people, on whatever channel.
+
+freezer −9.1 °C, usually −19.3 to −16.8, rising for 2 h
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor, isfinite, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400  # s
+_DIGITS = 3  # significant ones of a value that has no band to measure it by
+_MOST_DECIMALS = 9
+_TRENDS = {"up": "rising", "down": "falling"}
+_SIDES = {"up": "above", "down": "below"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a sentence is made of; None where it is not known."""
+
+    edge: str  # opened, updated, closed, regime_changed
+    sensor: str
+    values: Mapping[str, float]  # the newest reading, by feature
+    seconds: float  # that it has lasted
+    score: float
+    reason: str = ""  # why it closed
+    kind: str | None = None
+    direction: str | None = None  # up, down
+    feature: str | None = None  # the one that it is about
+    worst: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    unit: str = ""
+
+    @property
+    def value(self) -> float | None:
+        """The newest value of the feature that it is about; None if it is about several."""
+        if self.feature is not None:
+            return self.values.get(self.feature)
+        return next(iter(self.values.values())) if len(self.values) == 1 else None
+
+
+def sentence(facts: Facts) -> str:
+    """Say it."""
+    if facts.edge == "regime_changed":
+        return f"{_name(facts)} {_value(facts)} is the new normal".replace("  ", " ")
+    if facts.edge == "closed":
+        return _ENDS.get(facts.reason, _recovered)(facts)
+    return _BEGINNINGS.get(facts.kind or "", _unusual)(facts)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people do: `45 s`, `20 min`, `1 h 30 min`, `3 d`."""
+    if round(seconds) < _MINUTE:
+        return f"{max(seconds, 0.0):.0f} s"
+    if (minutes := round(seconds / _MINUTE)) < _HOUR // _MINUTE:
+        return f"{minutes} min"
+    if minutes < _DAY // _MINUTE:
+        return _two(*divmod(minutes, 60), "h", "min")
+    return _two(*divmod(round(seconds / _HOUR), 24), "d", "h")
+
+
+def _two(large: int, small: int, unit: str, smaller: str) -> str:
+    return f"{large} {unit}" + (f" {small} {smaller}" if small else "")
+
+
+def number(value: float, decimals: int) -> str:
+    """Write a number with a real minus sign."""
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def decimals_of(facts: Facts) -> int:
+    """As many decimals as tell the band's edges apart, and no more."""
+    if facts.lower is not None and facts.upper is not None and facts.upper > facts.lower:
+        return _clipped(1 - floor(log10(facts.upper - facts.lower)))
+    value = abs(facts.value or 0.0)
+    return _clipped(_DIGITS - 1 - floor(log10(value))) if value else 0
+
+
+def _clipped(decimals: int) -> int:
+    return min(max(decimals, 0), _MOST_DECIMALS)
+
+
+def _name(facts: Facts) -> str:
+    several = facts.feature is not None and len(facts.values) > 1
+    return f"{facts.sensor} {facts.feature}" if several else facts.sensor
+
+
+def _value(facts: Facts, value: float | None = None) -> str:
+    value = facts.value if value is None else value
+    if value is None or not isfinite(value):
+        return ""
+    return f"{number(value, decimals_of(facts))} {facts.unit}".rstrip()
+
+
+def _band(facts: Facts) -> str:
+    lower, upper, decimals = facts.lower, facts.upper, decimals_of(facts)
+    if lower is not None and upper is not None:
+        return f", usually {number(lower, decimals)} to {number(upper, decimals)}"
+    if facts.expected is not None:
+        return f", usually {number(facts.expected, decimals)}"
+    return ""
+
+
+def _since(facts: Facts, trend: str = "") -> str:
+    if round(facts.seconds) <= 0:
+        return f", {trend}" if trend else ""
+    return f", {trend} for {duration(facts.seconds)}".replace("  ", " ")
+
+
+def _head(facts: Facts) -> str:
+    return f"{_name(facts)} {_value(facts)}".rstrip()
+
+
+def _unusual(facts: Facts) -> str:
+    """Of a model's error, about which there is no more to say than how large it is."""
+    if facts.lower is not None or facts.expected is not None:
+        return f"{_head(facts)}{_band(facts)}{_since(facts)}"
+    return f"{_head(facts)}: unusual pattern, {facts.score:.1f} times the limit{_since(facts)}"
+
+
+def _shape(facts: Facts) -> str:
+    if facts.feature is not None and len(facts.values) > 1:
+        return f"{facts.sensor}: unusual pattern, {facts.feature} most{_since(facts)}"
+    return f"{_head(facts)}: unusual pattern{_since(facts)}"
+
+
+def _spike(facts: Facts) -> str:
+    head = f"{_name(facts)} {_value(facts, facts.worst)}".rstrip()
+    return f"{head}{_band(facts)}"
+
+
+def _drift(facts: Facts) -> str:
+    return f"{_head(facts)}{_band(facts)}{_since(facts, _TRENDS.get(facts.direction or '', ''))}"
+
+
+def _level(facts: Facts) -> str:
+    return f"{_head(facts)}{_band(facts)}{_since(facts)}"
+
+
+def _noise(facts: Facts) -> str:
+    return f"{_head(facts)} fluctuates more than usual{_since(facts)}"
+
+
+def _stuck(facts: Facts) -> str:
+    value = f" from {_value(facts)}" if _value(facts) else ""
+    return f"{_name(facts)} has not changed{value} for {duration(facts.seconds)}"
+
+
+def _silent(facts: Facts) -> str:
+    last = f", last {_value(facts)}" if _value(facts) else ""
+    return f"{_name(facts)} has been silent for {duration(facts.seconds)}{last}"
+
+
+def _limit(facts: Facts) -> str:
+    side = _SIDES.get(facts.direction or "", "beyond")
+    bound = facts.lower if facts.direction == "down" else facts.upper
+    limit = f" its limit of {number(bound, decimals_of(facts))}" if bound is not None else " its limit"
+    return f"{_head(facts)}, {side}{limit}{_since(facts)}"
+
+
+def _rate(facts: Facts) -> str:
+    how = {"up": "rises", "down": "falls"}.get(facts.direction or "", "changes")
+    return f"{_head(facts)} {how} faster than it may{_since(facts)}"
+
+
+_BEGINNINGS: dict[str, Callable[[Facts], str]] = {
+    "spike": _spike,
+    "level": _level,
+    "drift": _drift,
+    "noise": _noise,
+    "shape": _shape,
+    "stuck": _stuck,
+    "silent": _silent,
+    "limit": _limit,
+    "rate": _rate,
+}
+
+
+def _recovered(facts: Facts) -> str:
+    if facts.kind == "silent":
+        return f"{_name(facts)} is heard again after {duration(facts.seconds)}{_now(facts)}"
+    worst = f", at worst {_value(facts, facts.worst)}" if facts.worst is not None else ""
+    return f"{_name(facts)} is back to normal after {duration(facts.seconds)}{_now(facts)}{worst}"
+
+
+def _now(facts: Facts) -> str:
+    value = _value(facts)
+    return f": {value}" if value else ""
+
+
+def _accepted(facts: Facts) -> str:
+    return f"{_name(facts)}{_now(facts)} after {duration(facts.seconds)}, taken for the new normal"
+
+
+def _evicted(facts: Facts) -> str:
+    return f"{_name(facts)} has been silent for too long and is forgotten; its incident ends"
+
+
+def _restarted(facts: Facts) -> str:
+    return f"{_name(facts)}: its detector was changed and begins afresh; its incident ends"
+
+
+_ENDS: dict[str, Callable[[Facts], str]] = {
+    "recovered": _recovered,
+    "regime_change": _accepted,
+    "evicted": _evicted,
+    "restarted": _restarted,
+}

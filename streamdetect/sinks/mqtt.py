@@ -1,0 +1,60 @@
+"""Events to the broker, at the topic that the configuration gives them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
+
+from streamdetect.sinks.sink import Delivery, Sink
+
+if TYPE_CHECKING:
+    from streamdetect.config import EventsConfig
+    from streamdetect.mqtt.edge import MqttEdge
+    from streamdetect.store import Queued
+
+NAME = "mqtt"
+
+
+class MqttSink(Sink):
+    """The broker that the readings come from.
+
+    It holds the daemon up: while it takes no events it most likely brings no readings either, and it keeps
+    those.
+    """
+
+    holds_up: ClassVar[bool] = True
+
+    def __init__(self, edge: MqttEdge, settings: EventsConfig) -> None:
+        """Publish over this edge; starting and stopping it is the daemon's."""
+        super().__init__(NAME)
+        self._edge, self._settings = edge, settings
+
+    def send(self, queued: Queued) -> bool:
+        """Hand an event to the network thread; False while there is no connection or place."""
+        event = queued.event
+        topic = self._settings.topic_for(event.detector, topic_levels(event.sensor))
+        return self._edge.publish(queued.number, topic, event.payload, qos=self._settings.qos)
+
+    def settled(self) -> list[Delivery]:
+        """Return what the broker has answered."""
+        return [
+            Delivery(delivery.token, delivery.ok, delivery.reason, delivery.retry)  # type: ignore[arg-type] # what `send` passed
+            for delivery in self._edge.completed()
+        ]
+
+    def give_way(self) -> None:
+        """Let the network thread send."""
+        self._edge.give_way()
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether there is a connection."""
+        return self._edge.connected
+
+
+def topic_levels(sensor: str) -> str:
+    """Return the id as topic levels of `[A-Za-z0-9_.-]`; any other character becomes %XX of its UTF-8.
+
+    Nothing that came in reaches an output topic as it is: no wildcard, control or bidi character.
+    """
+    return "/".join(quote(level, safe="").replace("~", "%7E") for level in sensor.split("/"))

@@ -1,0 +1,194 @@
+"""Events to people, by Apprise: Telegram, ntfy, Slack, Matrix, mail and a hundred more services.
+
+See https://github.com/caronc/apprise/wiki for the URL of each. What is held back, by quiet hours or until the
+next digest is due, stays in the outbox, so it is neither lost nor sent twice by a restart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from streamdetect.errors import ConfigError, Problem, StreamdetectError
+from streamdetect.failpoints import failpoint
+from streamdetect.sinks.choosing import ChoosingWorker
+from streamdetect.sinks.sink import Delivery, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from apprise import Apprise
+
+    from streamdetect.config import NotifyConfig
+    from streamdetect.store import Event, Queued
+
+_LOOK_AGAIN = 1.0  # s; something urgent may have come behind what is held back
+_HOUR = 3600.0  # s
+_LINES = 20  # of a digest
+
+
+class Note(NamedTuple):
+    """An event on its way into a notification."""
+
+    number: int  # in the outbox
+    facts: dict[str, Any]  # the CloudEvent's
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data."""
+        return self.facts["data"]  # type: ignore[no-any-return] # as the encoder made it
+
+    @property
+    def edge(self) -> str:
+        """What happened to the incident."""
+        return str(self.facts["type"]).rpartition(".")[2]
+
+
+class Notification(NamedTuple):
+    """What a person gets."""
+
+    title: str
+    body: str
+    kind: str  # Apprise's: info, success, warning, failure
+
+
+class Notify(ChoosingWorker):
+    """One notification an event, or a digest of several, to one service."""
+
+    kind: ClassVar[str] = "notify"
+    window: ClassVar[int] = 10_000  # something urgent may be behind all that is held back
+
+    def __init__(self, name: str, settings: NotifyConfig, clock: Callable[[], float] = time.time) -> None:
+        """Read the URL and make the service of it; nothing is connected.
+
+        Raises:
+            ConfigError: the URL cannot be read, or names no service.
+            StreamdetectError: Apprise is not installed.
+        """
+        super().__init__(name, settings)
+        self._settings = settings
+        self._clock = clock
+        self._service = service(name, settings.url_value(f"notify.{name}"))
+        self._notes: dict[int, Note] = {}
+        self._sent: deque[float] = deque(maxlen=settings.most_per_hour)  # Unix seconds
+
+    def wants(self, event: Event) -> bool:
+        """Whether the configuration chooses it, and nobody has muted it."""
+        return super().wants(event) and not event.facts["data"].get("muted", False)
+
+    def deliver(self, event: Event) -> None:
+        """Send one event by itself."""
+        self.send_now(notification(self._settings, [Note(0, event.facts)]))
+
+    def work(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
+        """Send what may go out now as one notification."""
+        notes = self._notes = {
+            at: self._notes.get(at) or Note(at, one.event.facts) for at, one in given.items()
+        }
+        due = self._due(list(notes.values()))
+        if not due:
+            return [], _LOOK_AGAIN
+        try:
+            self.send_now(notification(self._settings, due))
+            failpoint("sink.notify.delivered")
+        except UnavailableError as error:
+            return self._failed(given[due[0].number], str(error))
+        self._sent.append(self._clock())
+        self._succeeded()
+        return [Delivery(note.number, ok=True) for note in due], 0.0
+
+    def send_now(self, message: Notification) -> None:
+        """Send a notification.
+
+        Raises:
+            UnavailableError: the service does not take it.
+        """
+        said: list[str] = []
+        result = self._service.notify(
+            title=message.title,
+            body=message.body,
+            notify_type=message.kind,
+            timeout=self._settings.timeout,
+            log_callback=lambda entry, _: said.append(entry.message),
+        )
+        if not result:
+            raise UnavailableError(" ".join(said[-1:]) or "the service does not take it")
+
+    def _due(self, notes: Sequence[Note]) -> list[Note]:
+        """What may go out now."""
+        now = self._clock()
+        if len(self._sent) == self._sent.maxlen and now - self._sent[0] < _HOUR:
+            return []
+        gathering = now - (self._sent[-1] if self._sent else -inf) < self._settings.digest
+        if gathering or any(period.holds(now) for period in self._settings.quiet_hours):
+            return [note for note in notes if note.data["severity"] in self._settings.urgent]
+        return list(notes)
+
+
+def service(name: str, url: str) -> Apprise:
+    """Make the service of an Apprise URL.
+
+    Raises:
+        ConfigError: the URL names none.
+        StreamdetectError: Apprise is not installed.
+    """
+    try:
+        import apprise  # noqa: PLC0415 - an extra, and 40 MB of memory
+    except ImportError as error:
+        raise StreamdetectError("notify needs Apprise: pip install 'streamdetect[notify]'") from error
+    made = apprise.Apprise()
+    if not made.add(url):
+        raise ConfigError([Problem(f"notify.{name}.url", "must be a URL that Apprise knows")])
+    return made
+
+
+def notification(settings: NotifyConfig, notes: Sequence[Note]) -> Notification:
+    """Put events into one notification: of each incident only the last, the worst incidents first."""
+    latest = {note.data["incident"]: note for note in notes}
+    lines = sorted(
+        latest.values(), key=lambda note: (note.data["severity"] != "critical", note.data["started"])
+    )
+    if len(lines) == 1:
+        (note,) = lines
+        fields = template_fields(note)
+        return Notification(settings.title.format_map(fields), settings.body.format_map(fields), _kind(note))
+    body = [settings.body.format_map(template_fields(note)) for note in lines[:_LINES]]
+    if len(lines) > _LINES:
+        body.append(f"and {len(lines) - _LINES} more")
+    return Notification(_title(lines), "\n".join(body), _kind(lines[0]))
+
+
+def template_fields(note: Note) -> dict[str, object]:
+    """What the placeholders of `title` and `body` stand for; `config.sinks.FIELDS` lists them."""
+    data = note.data
+    return {
+        "message": data["message"],
+        "sensor": data["sensor"],
+        "detector": data["detector"],
+        "severity": data["severity"],
+        "edge": note.edge,
+        "kind": data.get("kind") or "",
+        "value": data["value"],
+        "unit": data.get("unit") or "",
+        "score": data["score"],
+        "started": data["started"],
+        "incident": data["incident"],
+        "labels": ", ".join(f"{name}={value}" for name, value in data["labels"].items()),
+    }
+
+
+def _title(lines: Sequence[Note]) -> str:
+    open_now = sum(note.edge != "closed" for note in lines)
+    over = len(lines) - open_now
+    parts = [f"{open_now} open"] if open_now else []
+    return f"{len(lines)} incidents: " + ", ".join([*parts, *([f"{over} over"] if over else [])])
+
+
+def _kind(note: Note) -> str:
+    if note.edge == "closed":
+        return "success"
+    if note.edge == "changed":
+        return "info"
+    return "failure" if note.data["severity"] == "critical" else "warning"

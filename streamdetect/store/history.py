@@ -1,0 +1,215 @@
+"""The incidents of the past, in a database of their own beside the state.
+
+It is written by a sink and read by anybody: the state's own database is locked while the daemon runs, and an
+incident of last month must outlive a state that was set aside. An event that comes twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from streamdetect.store.database import DamagedError, make_private, told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from streamdetect.store.event import Event
+
+HISTORY = "history.db"
+VERSION = 1
+_APPLICATION = 0x53444849  # "SDHI"
+_WAIT = 5.0  # s for a reader, or for the daemon
+
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {VERSION};
+-- One row an incident, as its last event left it. Times are Unix seconds.
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY, detector TEXT NOT NULL, sensor TEXT NOT NULL, started REAL NOT NULL, ended REAL,
+    newest REAL NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL, reason TEXT NOT NULL,
+    data BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX incident_started ON incident (started);
+-- One row an event.
+CREATE TABLE edge (
+    event TEXT PRIMARY KEY, incident TEXT NOT NULL, time REAL NOT NULL, edge TEXT NOT NULL,
+    message TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX edge_incident ON edge (incident);
+"""
+
+
+class Edge(NamedTuple):
+    """One thing that happened to an incident."""
+
+    time: float  # Unix seconds
+    edge: str
+    message: str
+
+
+class Incident(NamedTuple):
+    """One incident, as its last event left it."""
+
+    id: str
+    detector: str
+    sensor: str
+    started: float  # Unix seconds
+    ended: float | None
+    newest: float  # time of the last event
+    severity: str
+    message: str
+    reason: str
+    data: dict[str, Any]  # of the last event
+
+    @property
+    def open(self) -> bool:
+        """Whether it goes on."""
+        return self.ended is None
+
+
+class History:
+    """Keeps incidents, the oldest of which go when there are too many."""
+
+    def __init__(self, path: Path, *, keep: float, max_size: int) -> None:
+        """Open the database, or make it.
+
+        Args:
+            path: of the database.
+            keep: seconds after which an incident that is over goes.
+            max_size: bytes that the database may have.
+
+        Raises:
+            UnavailableError: the disk does not let us.
+            DamagedError: it is no history of this version.
+        """
+        self._keep, self._max_size = keep, max_size
+        self._connection = _open(path)
+        self._path = path
+        ((self._page,),) = self._connection.execute("PRAGMA page_size").fetchall()
+
+    def record(self, events: Sequence[Event], now: float) -> None:
+        """Note events, in one transaction, and let go of what is too old or too much; `now` is Unix seconds.
+
+        Raises:
+            UnavailableError: the disk does not take it.
+            DamagedError: the database is broken.
+        """
+        with told(self._path), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for event in events:
+                self._record(event)
+            self._prune(now)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def _record(self, event: Event) -> None:
+        facts = event.facts
+        data, edge, time = facts["data"], facts["type"].rpartition(".")[2], _seconds(facts["time"])
+        row = (event.id, data["incident"], time, edge, data["message"])
+        added = self._connection.execute("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", row).rowcount
+        if not added or edge == "changed":
+            return
+        self._connection.execute(
+            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                data["incident"],
+                event.detector,
+                event.sensor,
+                _seconds(data["started"]),
+                None if data["ended"] is None else _seconds(data["ended"]),
+                time,
+                data["severity"],
+                data["message"],
+                data["reason"],
+                orjson.dumps(data),
+            ),
+        )
+
+    def _prune(self, now: float) -> None:
+        self._forget("ended < ?", (now - self._keep,))
+        while self._size() > self._max_size:
+            oldest = "id IN (SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY started LIMIT 100)"
+            if not self._forget(oldest, ()):
+                return
+
+    def _forget(self, which: str, values: tuple[float, ...]) -> int:
+        gone = self._connection.execute(f"DELETE FROM incident WHERE {which} RETURNING id", values).fetchall()  # noqa: S608 - ours
+        self._connection.executemany("DELETE FROM edge WHERE incident = ?", gone)
+        return len(gone)
+
+    def _size(self) -> int:
+        """Bytes in use; what was deleted is used again."""
+        ((pages,),) = self._connection.execute("PRAGMA page_count").fetchall()
+        ((free,),) = self._connection.execute("PRAGMA freelist_count").fetchall()
+        return int((pages - free) * self._page)
+
+
+def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = False) -> list[Incident]:
+    """Read incidents that were open after `since` (Unix seconds), oldest first; also while a daemon writes.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    query = (
+        "SELECT * FROM incident WHERE (ended IS NULL OR ended >= ?) AND sensor GLOB ?"
+        " AND (ended IS NULL OR ?) ORDER BY started"
+    )
+    with told(path), closing(_connect(path, "ro")) as connection:
+        _verify(connection)
+        rows = connection.execute(query, (since, sensors, not only_open)).fetchall()
+    return [Incident._make((*facts, orjson.loads(data))) for *facts, data in rows]
+
+
+def edges(path: Path, incident: str) -> list[Edge]:
+    """Read what happened to an incident, in order.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    query = "SELECT time, edge, message FROM edge WHERE incident = ? ORDER BY time"
+    with told(path), closing(_connect(path, "ro")) as connection:
+        _verify(connection)
+        return [Edge(*row) for row in connection.execute(query, (incident,))]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    with told(path):
+        if not path.exists():
+            make_private(path)
+        connection = _connect(path, "rw")
+        try:
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            _verify(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    # As a URI, so that a reader neither makes the file nor changes it. With a rollback journal rather than
+    # WAL, somebody who may only read the file can.
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+
+
+def _verify(connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if (application, version) != (_APPLICATION, VERSION):
+        raise DamagedError(f"it must be a history of version {VERSION}, got {application:#x} {version}")
+
+
+def _seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
