@@ -20,6 +20,7 @@ FIELDS = (
     "sensor",
     "detector",
     "severity",
+    "state",
     "edge",
     "kind",
     "value",
@@ -29,7 +30,7 @@ FIELDS = (
     "incident",
     "labels",
 )
-"""Placeholders of a notification's templates."""
+"""Placeholders of a notification's templates; `state` is the severity, over, or new normal."""
 
 OWN_SINKS = ("mqtt", "history")
 """Names of the sinks that need no section of their own."""
@@ -202,7 +203,7 @@ class FileConfig(SinkConfig):
 class NotifyConfig(UrlConfig):
     """A service that tells people: a URL of Apprise, like tgram://token/chat or mailto://user:password@host."""
 
-    title: Annotated[str, AfterValidator(_template)] = "{severity}: {sensor}"
+    title: Annotated[str, AfterValidator(_template)] = "{state}: {sensor}"
     """The title of a notification about one incident."""
     body: Annotated[str, AfterValidator(_template)] = "{message}"
     """Its text, in a digest a line for each incident."""

@@ -6,6 +6,7 @@ next digest is due, stays in the outbox, so it is neither lost nor sent twice by
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from math import inf
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN = 1.0  # s; something urgent may have come behind what is held back
 _HOUR = 3600.0  # s
+_STATES = {"closed": "over", "changed": "new normal"}
 _LINES = 20  # of a digest
 
 
@@ -138,6 +140,7 @@ def service(name: str, url: str) -> Apprise:
         import apprise  # noqa: PLC0415 - an extra, and 40 MB of memory
     except ImportError as error:
         raise StreamdetectError("notify needs Apprise: pip install 'streamdetect[notify]'") from error
+    logging.getLogger("apprise").setLevel(logging.WARNING)  # it says twice that it has sent something
     made = apprise.Apprise()
     if not made.add(url):
         raise ConfigError([Problem(f"notify.{name}.url", "must be a URL that Apprise knows")])
@@ -168,6 +171,7 @@ def template_fields(note: Note) -> dict[str, object]:
         "sensor": data["sensor"],
         "detector": data["detector"],
         "severity": data["severity"],
+        "state": _STATES.get(note.edge, data["severity"]),
         "edge": note.edge,
         "kind": data.get("kind") or "",
         "value": data["value"],

@@ -26,7 +26,11 @@ def publish_denied(bench: Bench) -> Outcome:
     daemon.terminate()
     expected = Expected(daemon.config)
     expected.feed(workload.readings())
-    due, came, left = len(expected.events), plant.recorder.events.total(), len(saved(daemon.state).outbox)
+    due, came, left = (
+        len(expected.events),
+        plant.recorder.events.total(),
+        sum(one.sink == "mqtt" for one in saved(daemon.state).outbox),
+    )
     figure = (
         f"{refused:.0f} of {due} events counted as undeliverable, {published:.0f} as delivered, {came} came, "
         f"{left} still to be sent, {disconnects:.0f} disconnects"
