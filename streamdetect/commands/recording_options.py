@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamdetect.offline.recordings.reading import read
 from streamdetect.offline.recordings.recording import Layout
+from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -104,7 +105,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _time_format(text: str) -> str:
-    if text not in {"auto", "iso", "s", "ms", "us", "ns"} and "%" not in text:
+    if text not in {"auto", "iso", *PER_SECOND} and "%" not in text:
         raise ArgumentTypeError(f"must be auto, iso, s, ms, us, ns or a format with %, got {text!r}")
     return text
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.offline.recordings.recording import LARGEST_VALUE
+from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are taken as UTC
 _END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
 _PLAUSIBLE = 1e8  # 1973: a first column of smaller numbers is rather a row number
@@ -87,7 +87,7 @@ def times(cells: Sequence[str], time_format: str) -> NDArray[np.float64]:
     Raises:
         BadCell: A cell is no time in that format.
     """
-    if time_format in _UNITS:
+    if time_format in PER_SECOND:
         return _unix(cells, time_format)
 
     def seconds(cell: str) -> float:
@@ -107,7 +107,7 @@ def times(cells: Sequence[str], time_format: str) -> NDArray[np.float64]:
 
 
 def _unix(cells: Sequence[str], unit: str) -> NDArray[np.float64]:
-    seconds = np.fromiter(map(_number, cells), np.float64, len(cells)) / _UNITS[unit]
+    seconds = np.fromiter(map(_number, cells), np.float64, len(cells)) / PER_SECOND[unit]
     bad = np.flatnonzero(~(np.abs(seconds) < _END_OF_TIME))
     if bad.size:
         raise BadCell(int(bad[0]), f"is not a Unix time in {unit} (another --time-format?)")
