@@ -6,11 +6,10 @@ import logging
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 import orjson
-
-from streamdetect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,7 +142,9 @@ def _priority(record: logging.LogRecord) -> str:
 
 
 def _timestamp(record: logging.LogRecord) -> str:
-    return rfc3339(record.created, "milliseconds")
+    return (
+        datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

@@ -20,7 +20,8 @@ from streamdetect.offline.backtest.rebuilding import rebuild
 from streamdetect.offline.backtest.running import backtest
 from streamdetect.offline.backtest.summary import as_json, as_table, summarise
 from streamdetect.offline.backtest.tables import iso, write_incidents, write_verdicts
-from streamdetect.offline.recordings import cells
+from streamdetect.offline.recordings import cells, times
+from streamdetect.offline.recordings.joining import joined
 from streamdetect.service.assembly import make_detector
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run(args: Namespace) -> int:
     _check(args)
     config = detector_options.from_arguments(args)
     bundle = Bundle.load(config.bundle)
-    found = recording_options.from_arguments(args)
+    found = _recordings(args, config, bundle)
     detector = make_detector(config, bundle)
     results = _judge(detector, found)
     _check_windows(results, args.window)
@@ -93,6 +94,13 @@ def run(args: Namespace) -> int:
     if args.report is not None:
         _report(results, summaries, args, config, bundle)
     return 0
+
+
+def _recordings(args: Namespace, config: DetectorConfig, bundle: Bundle) -> list[Recording]:
+    """The recordings with the bundle's features, incomplete and joined as in the daemon."""
+    whose, partial = f"the bundle {config.bundle}", config.missing != "drop" or config.join is not None
+    found = recording_options.from_arguments(args, bundle.manifest.features, whose, partial=partial)
+    return found if config.join is None else [joined(one, config.join.tolerance) for one in found]
 
 
 def _check(args: Namespace) -> None:
@@ -109,7 +117,7 @@ def _check(args: Namespace) -> None:
 
 def _time(text: str) -> float:
     try:
-        return float(cells.times([text], cells.guess_time_format(text))[0])
+        return times.one_time(text)
     except cells.BadCell:
         raise ArgumentTypeError(f"must be ISO 8601 or Unix seconds, got {text!r}") from None
 

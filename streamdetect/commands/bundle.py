@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure the model on the normal recordings; prints what came of it."""
-    found = recording_options.from_arguments(args)
+    found = recording_options.normal_from_arguments(args)
     series = bundle_options.normal_series(found)
     settings = replace(
         bundle_options.DEFAULT, **{name: getattr(args, name) for name in bundle_options.WINDOWS}
@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
         args.out,
         time_steps=args.time_steps,
         latent_layer=args.latent_layer,
-        features=found[0].features,
+        features=bundle_options.features_of(found),
     )
     measured = f"measured   {report.windows:,} windows of {len(series)} series"
     drawn = bundle_options.draw(report, found, bundle_options.pictures(args))

@@ -69,6 +69,12 @@ def normal_series(found: Sequence[Recording]) -> list[Series]:
     return [Series(one.name, values=one.values, times=one.times) for one in found]
 
 
+def features_of(found: Sequence[Recording]) -> tuple[str, ...]:
+    """What the bundle's features are called: as in the data, unless the only one has several names there."""
+    first = found[0].features
+    return first if all(one.features == first for one in found) else ("value",)
+
+
 def pictures(args: Namespace) -> Path:
     """The folder for pictures, made if need be; the names in it begin with the bundle's."""
     folder: Path = args.plots or args.out.parent

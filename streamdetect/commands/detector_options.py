@@ -19,7 +19,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "threshold": config.ThresholdConfig,
     "incidents": config.IncidentsConfig,
 }
-_OPTIONS = ("bundle", "runtime", "threads", "stride", "max_gap")
+_OPTIONS = ("bundle", "runtime", "threads", "missing", "stride", "max_gap")
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -15,7 +15,6 @@ from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import READINGS_AT_ONCE, Detector
 from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
-from streamdetect.offline.backtest.running import check_features
 from streamdetect.offline.backtest.tables import iso
 from streamdetect.service.assembly import detector_settings
 
@@ -45,8 +44,8 @@ def run(args: Namespace) -> int:
     settings = detector_settings(DetectorConfig(), bundle.manifest)
     settings = replace(settings, stride=args.stride, max_gap=args.max_gap)
     detector = Detector(settings, lambda windows: windows)  # cuts the windows, and never judges one
-    found = recording_options.from_arguments(args)
-    check_features(detector, found)
+    whose = f"the bundle {args.bundle}"
+    found = recording_options.from_arguments(args, bundle.manifest.features, whose)
     with ExitStack() as files:
         try:
             file = files.enter_context(args.out.open("w", newline="")) if args.out else sys.stdout

@@ -1,19 +1,21 @@
-"""The column options shared by every command that reads recordings."""
+"""The options shared by every command that reads recordings."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentTypeError
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamdetect.offline.recordings.reading import read
-from streamdetect.offline.recordings.recording import Layout
-from streamdetect.times import PER_SECOND
+from streamdetect.offline.recordings import Layout, describe, read, times, with_features
+from streamdetect.offline.recordings.normal import normal
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from collections.abc import Sequence
 
-    from streamdetect.offline.recordings.recording import Recording
+    from streamdetect.offline.recordings import Recording
 
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _HEADERS = {"auto": None, "yes": True, "no": False}
@@ -27,43 +29,35 @@ def add_arguments(parser: ArgumentParser, option: str | None = None) -> None:
         metavar="DATA",
         nargs="+",
         type=Path,
-        help="CSV file (.gz too) or .npz archive; one or several",
+        help="files or folders of CSV, JSON, Parquet, XLSX or .npz, packed or not; - is the standard input",
         **named,
     )
     group = parser.add_argument_group(
         "columns of DATA",
-        "Found out where not given: the delimiter, whether there is a header, the time column by its name; "
-        "every other numeric column is a feature. Columns are given by name or by number, 1 = the first.",
+        "Found out where not given, and said. Columns are given by name or by number, 1 = the first.",
     )
+    _add_columns(group)
+    _add_times(group)
+    _add_text(parser.add_argument_group("format of DATA"))
+
+
+def _add_columns(group: _ArgumentGroup) -> None:
     group.add_argument(
-        "--columns", metavar="A,B", type=_names, help="value columns [every other numeric column]"
+        "--columns",
+        metavar="A,B",
+        type=_names,
+        help="value columns [every numeric one that is a measurement]",
     )
     group.add_argument("--per-column", action="store_true", help="each value column is a sensor of its own")
     group.add_argument(
-        "--sensor-column", metavar="NAME", help="long format: this column names each row's sensor"
-    )
-    group.add_argument(
-        "--time-column",
+        "--sensor-column",
         metavar="NAME",
-        help="`none`: no times, a reading every --step seconds [found by name]",
+        help="long format: this column, or several with commas between, names each row's sensor; `none`: it "
+        "is one sensor's",
     )
     group.add_argument(
-        "--time-format",
-        metavar="FORMAT",
-        default="auto",
-        type=_time_format,
-        help="auto (ISO 8601 or Unix seconds), iso, s, ms, us, ns, or as %%d.%%m.%%Y %%H:%%M; UTC if no zone",
+        "--sensor", metavar="ID", help="all files are of this one sensor [each file is of its own]"
     )
-    group.add_argument(
-        "--step", metavar="SECONDS", type=_positive, default=1.0, help="for --time-column none and .npz [1]"
-    )
-    group.add_argument(
-        "--delimiter", metavar="MARK", type=_delimiter, help="a character, or `tab` [found out]"
-    )
-    group.add_argument("--decimal", choices=(".", ","), default=".", help="decimal mark [.]")
-    group.add_argument("--header", choices=_HEADERS, default="auto", help="is the first row names? [auto]")
-    group.add_argument("--encoding", default="utf-8-sig", help="text encoding [UTF-8]")
-    group.add_argument("--arrays", metavar="PATTERN", default="*", help="arrays of an .npz, as `*__test` [*]")
     group.add_argument("--label-column", metavar="NAME", help="1 or true where an anomaly is known")
     group.add_argument(
         "--labels",
@@ -71,30 +65,113 @@ def add_arguments(parser: ArgumentParser, option: str | None = None) -> None:
         type=Path,
         help="JSON of known anomalies: {file or sensor: [[start, end], …]}, ends as times or as row numbers",
     )
+    group.add_argument(
+        "--allow-loss", action="store_true", help="go on although most rows are late, repeated or incomplete"
+    )
 
 
-def from_arguments(args: Namespace) -> list[Recording]:
-    """Read the recordings that the options describe.
+def _add_times(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--time-column",
+        metavar="NAME",
+        help="or a date's and a time of day's with a comma between; `none`: no times, a reading every --step "
+        "seconds [found by name]",
+    )
+    group.add_argument(
+        "--time-format",
+        metavar="FORMAT",
+        default="auto",
+        type=_time_format,
+        help=f"{', '.join(times.FORMATS)}, or as %%d.%%m.%%Y %%H:%%M [auto]",
+    )
+    group.add_argument("--time-zone", metavar="ZONE", help="of times that name none, as Europe/Berlin [UTC]")
+    group.add_argument(
+        "--step", metavar="SECONDS", type=_positive, default=1.0, help="for --time-column none and .npz [1]"
+    )
+    group.add_argument("--sort", action="store_true", help="put each sensor's rows in order of time")
+
+
+def _add_text(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--delimiter", metavar="MARK", type=_delimiter, help="a character, or `tab` [found out]"
+    )
+    group.add_argument("--decimal", choices=(".", ","), help="decimal mark [found out]")
+    group.add_argument("--thousands", metavar="MARK", help="between groups of three digits [none]")
+    group.add_argument(
+        "--na", metavar="A,B", type=_names, default=(), help="cells that mean no value, as -999,off"
+    )
+    group.add_argument(
+        "--map", metavar="A=1,B=0", type=_states, default={}, help="numbers for states, as ON=1,OFF=0"
+    )
+    group.add_argument("--skip", metavar="N", type=int, help="lines before the header [found out]")
+    group.add_argument("--header", choices=_HEADERS, default="auto", help="is the first row names? [auto]")
+    group.add_argument("--encoding", metavar="NAME", help="of text [UTF-8, or UTF-16 where it is]")
+    group.add_argument("--sheet", metavar="NAME", help="of a workbook [the first that is not empty]")
+    group.add_argument("--arrays", metavar="PATTERN", default="*", help="arrays of an .npz, as `*__test` [*]")
+
+
+def from_arguments(
+    args: Namespace, features: Sequence[str] = (), whose: str = "", *, partial: bool = False
+) -> list[Recording]:
+    """Read the recordings that the options describe, and say on the standard error what was made of them.
+
+    Args:
+        args: The options.
+        features: Names of those that every recording has to have; by default they may differ.
+        whose: Who wants these features.
+        partial: Keep readings in which some, but not all, values are missing.
 
     Raises:
-        DataError: See `read`.
+        DataError: See `read` and `with_features`.
     """
-    layout = Layout(
+    found = read(args.data, replace(layout_from(args), partial=partial))
+    if features:
+        found = with_features(found, features, whose)
+    sys.stderr.write("\n".join(describe(found)) + "\n")
+    return found
+
+
+def normal_from_arguments(args: Namespace) -> list[Recording]:
+    """Read recordings to train on: of the same features, and without what is known to be anomalous.
+
+    Raises:
+        DataError: See `read`; or their features differ.
+    """
+    found = read(args.data, layout_from(args))
+    found = with_features(found, found[0].features, found[0].name)
+    sys.stderr.write("\n".join(describe(found)) + "\n")
+    left_out = sum(int(one.labels.sum()) for one in found if one.labels is not None)
+    if left_out:
+        sys.stderr.write(f"  labels    {left_out:,} readings known to be anomalous are left out\n")
+    return normal(found)
+
+
+def layout_from(args: Namespace) -> Layout:
+    """What the options say of the files."""
+    return Layout(
         columns=args.columns,
+        sensor=args.sensor,
         sensor_column=args.sensor_column,
         per_column=args.per_column,
         time_column=args.time_column,
         time_format=args.time_format,
+        time_zone=args.time_zone,
         step=args.step,
         label_column=args.label_column,
         labels=args.labels,
         delimiter=args.delimiter,
         decimal=args.decimal,
+        thousands=args.thousands,
+        missing=args.na,
+        replace=args.map,
+        skip=args.skip,
         header=_HEADERS[args.header],
         encoding=args.encoding,
+        sheet=args.sheet,
         arrays=args.arrays,
+        sort=args.sort,
+        allow_loss=args.allow_loss,
     )
-    return read(args.data, layout)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -104,9 +181,17 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
+def _states(text: str) -> dict[str, float]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    try:
+        return {state.strip().lower(): float(number) for state, _, number in pairs}
+    except ValueError:
+        raise ArgumentTypeError(f"must be states and numbers as ON=1,OFF=0, got {text!r}") from None
+
+
 def _time_format(text: str) -> str:
-    if text not in {"auto", "iso", *PER_SECOND} and "%" not in text:
-        raise ArgumentTypeError(f"must be auto, iso, s, ms, us, ns or a format with %, got {text!r}")
+    if text not in times.FORMATS and "%" not in text:
+        raise ArgumentTypeError(f"must be {', '.join(times.FORMATS)} or a format with %, got {text!r}")
     return text
 
 

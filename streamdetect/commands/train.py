@@ -57,9 +57,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Train on recordings; prints what came of it."""
-    found = recording_options.from_arguments(args)
+    found = recording_options.normal_from_arguments(args)
     series, settings = bundle_options.normal_series(found), _settings(args)
-    report = train(series, settings, args.out, features=found[0].features, quiet=args.quiet)
+    report = train(series, settings, args.out, features=bundle_options.features_of(found), quiet=args.quiet)
     prefix = bundle_options.pictures(args)
     drawn = [_draw_loss(report, prefix), *bundle_options.draw(report, found, prefix)]
     sys.stdout.write(bundle_options.summary(report, _training(report, settings), drawn))

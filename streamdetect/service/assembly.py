@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.bundles.bundle import Bundle
+from streamdetect.bundles.features import are_numbered, config_name
 from streamdetect.codecs import codec
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.thresholds import TrainingError
@@ -87,7 +88,8 @@ def assemble(config: Config) -> list[Assembly]:
         raise ConfigError(problems)
     models: dict[tuple[str, str, int], Reconstruct] = {}
     assemblies = []
-    for one, bundle in zip(config.detectors, bundles, strict=True):
+    for given, bundle in zip(config.detectors, bundles, strict=True):
+        one = _by_name(given, bundle.manifest.features)
         key = (bundle.fingerprint, one.runtime, one.threads)
         if key in models:
             detector = Detector(detector_settings(one, bundle.manifest), models[key])
@@ -99,6 +101,35 @@ def assemble(config: Config) -> list[Assembly]:
         payload = codec(one.payload_settings(config.mqtt.max_payload))
         assemblies.append(Assembly(one, bundle, detector, payload, events, encode))
     return assemblies
+
+
+def _by_name(config: DetectorConfig, wanted: Sequence[str]) -> DetectorConfig:
+    """The configuration with a reading's values in the order of the bundle's features."""
+    values = config.payload.values
+    if values is None or not _names_features(config, wanted):
+        return config
+    ordered = {name: values[name] for name in map(config_name, wanted)}
+    return config.model_copy(update={"payload": config.payload.model_copy(update={"values": ordered})})
+
+
+def _names_features(config: DetectorConfig, wanted: Sequence[str]) -> bool:
+    """Whether several values of a payload are the bundle's features by name, not only by their order.
+
+    A bundle whose features are only numbered, as value_1, goes by the order.
+    """
+    together = config.payload.values is not None and config.payload.fields == "together"
+    return together and len(wanted) > 1 and not are_numbered(wanted)
+
+
+def _misnamed(config: DetectorConfig, bundle: Bundle, path: str) -> list[Problem]:
+    """Names of values that are not those of the bundle's features."""
+    wanted = bundle.manifest.features
+    given = list(config.payload.values or ())
+    names = list(map(config_name, wanted))
+    if not _names_features(config, wanted) or len(given) != len(names) or sorted(given) == sorted(names):
+        return []
+    rule = f"must name the features of the bundle {config.bundle} ({', '.join(names)})"
+    return [Problem(f"{path}.payload.values", rule, ", ".join(given))]
 
 
 def encoder(config: Config, detector: str, bundle: str, features: Sequence[str]) -> EventEncoder:
@@ -127,6 +158,7 @@ def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
             rule = f"must be false: the bundle {one.bundle} carries no encoder"
             problems.append(Problem(f"{path}.latent_in_events", rule, "true"))
         wanted = bundle.manifest.features
+        problems += _misnamed(one, bundle, path)
         given = one.payload_settings(config.mqtt.max_payload).features
         if len(given) != (1 if one.join else len(wanted)):
             rule = (

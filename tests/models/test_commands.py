@@ -126,6 +126,6 @@ class TestEncode:
         assert "must have 12 readings of one sensor" in capsys.readouterr().err
         (tmp_path / "wide.csv").write_text("time,a,b\n1,2,3\n2,3,4\n")
         assert main(["encode", str(tmp_path / "wide.csv"), "--bundle", str(bundle.path)]) == 1
-        assert "2 value columns (a, b), but the bundle takes 1" in capsys.readouterr().err
+        assert "got a, b: --per-column" in capsys.readouterr().err
         assert main(["encode", str(normal), "--bundle", str(bundle.path), "--stride", "0"]) == 1
         assert "--stride" in capsys.readouterr().err

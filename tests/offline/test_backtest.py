@@ -18,7 +18,7 @@ from streamdetect.errors import ConfigError, DataError
 from streamdetect.offline.backtest import backtest, summarise
 from streamdetect.offline.backtest.summary import as_json, as_table
 from streamdetect.offline.backtest.tables import write_incidents, write_verdicts
-from streamdetect.offline.recordings import read
+from streamdetect.offline.recordings import Layout, read
 
 COLUMNS = ("index", "errors", "feature_errors", "means", "sigmas", "thresholds", "anomalous", "outcomes")
 
@@ -110,7 +110,7 @@ def test_verdicts_csv(make_detector, spiked, tmp_path):
     edges = [(int(row["incident"]), row["edge"]) for row in rows if row["edge"] in ("opened", "closed")]
     assert edges == [(n, edge) for n in range(1, len(result.incidents) + 1) for edge in ("opened", "closed")]
     assert {row["incident"] for row in rows if row["anomalous"] == "1"} <= {"1", "2", "3"}
-    assert read([path])[0].features[0] == "f0"  # our own files are recordings too
+    assert read([path], Layout(columns=("f0",)))[0].features == ("f0",)  # our own files are recordings too
 
 
 def test_all_rows_has_a_row_a_reading(make_detector, spiked, tmp_path):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from streamdetect.commands.recording_options import add_arguments, from_arguments
 from streamdetect.offline.recordings import Layout, read
+from streamdetect.offline.recordings.times import newest_first
 
 T0 = datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()
 
@@ -191,7 +192,11 @@ def test_rows_without_a_time_or_sensor_are_dropped(csv):
 
 
 def test_time_going_back_is_kept_in_the_order_of_the_file(csv):
-    assert only(csv("time,v\n2024-05-02,1\n2024-05-01,2\n2024-05-01,3\n")).values.tolist() == [[1], [2], [3]]
+    path = csv("time,v\n2024-05-02,1\n2024-05-01,2\n2024-05-03,3\n")
+    recording = only(path)
+    assert recording.values.tolist() == [[1], [2], [3]]
+    assert (recording.late, recording.repeated) == (1, 0)
+    assert only(path, sort=True).values.tolist() == [[2], [1], [3]]
 
 
 def test_gzip(tmp_path):
@@ -298,11 +303,13 @@ def test_what_was_written_is_read(tmp_path_factory, rows, delimiter):
     lines = [delimiter.join(("time", "s", "x", "y")), *(delimiter.join(map(repr, row)) for row in rows)]
     path.write_text("\n".join(lines).replace("'", ""))
     found = {
-        recording.sensor: recording for recording in read([path], Layout(sensor_column="s", time_format="s"))
+        recording.sensor: recording
+        for recording in read([path], Layout(("x", "y"), sensor_column="s", time_format="s", allow_loss=True))
     }
     assert set(found) == {row[1] for row in rows}
     for sensor, recording in found.items():
         mine = [row for row in rows if row[1] == sensor]
+        mine = mine[::-1] if newest_first(np.array([row[0] for row in mine], float)) else mine
         assert recording.times.tolist() == [row[0] for row in mine]
         assert recording.values.tolist() == [[row[2], row[3]] for row in mine]
 
@@ -312,7 +319,8 @@ def test_any_text_is_a_number_or_dropped(tmp_path_factory, cells):
     path = tmp_path_factory.mktemp("csv") / "data.csv"
     quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
     path.write_text("time,v\n0,1\n" + "".join(f"{place + 1},{cell}\n" for place, cell in enumerate(quoted)))
-    recording = only(path, columns=("v",), time_format="s", delimiter=",")
+    layout = {"columns": ("v",), "time_format": "s", "delimiter": ",", "decimal": "."}
+    recording = only(path, **layout, allow_loss=True)
     assert len(recording) + recording.dropped == len(cells) + 1
     assert np.isfinite(recording.values).all()
     for time, value in zip(recording.times, recording.values[:, 0], strict=True):

@@ -34,7 +34,11 @@ CSV = {
     ),
     "bad time after blank lines": ("time,v\n\n2024-05-01,1\n\n\nx,2\n", {}, ["line 6"]),
     "bad time in a quoted, many-line row": ('time,v,note\n2024-05-01,1,"a\nb"\nx,2,c\n', {}, ["line 4"]),
-    "milliseconds taken for seconds": ("time,v\n1714564800000,1\n", {}, ["line 2", "--time-format"]),
+    "milliseconds taken for seconds": (
+        "time,v\n1714564800000,1\n",
+        {"time_format": "s"},
+        ["line 2", "--time-format"],
+    ),
     "neither seconds nor ISO": ("time,v\n1st of May,1\n", {}, ["'time'", "'1st of May'", "--time-format"]),
     "not the format": ("time,v\n2024-05-01,1\n", {"time_format": "%d.%m.%Y"}, ["line 2", "'%d.%m.%Y'"]),
     "no time at all": ("time,v\nnan,1\n", {"time_format": "s"}, ["line 2", "'nan'"]),
@@ -74,7 +78,7 @@ def test_csv(tmp_path, name):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.csv: No such file"):
         read([tmp_path / "nowhere.csv"])
-    with pytest.raises(DataError, match="directory"):
+    with pytest.raises(DataError, match="this folder has no recording"):
         read([tmp_path])
 
 
@@ -108,7 +112,7 @@ LABELS = {
     "mixed ends": ('{"data.csv": [[0, 1], [1, "2024-05-01"]]}', ["'data.csv'[1]"]),
     "bool": ('{"data.csv": [[false, true]]}', ["[false, true]"]),
     "backwards": ('{"data.csv": [[2, 1]]}', ["ends before it starts"]),
-    "bad time": ('{"data.csv": [["2024-05-01", "soon"]]}', ["'soon'", "ISO 8601"]),
+    "bad time": ('{"data.csv": [["2024-05-01", "soon"]]}', ["soon", "ISO 8601"]),
     "of other files": ('{"other.csv": []}', ["names none of the recordings", "other.csv"]),
 }
 

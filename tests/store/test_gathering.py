@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.codecs import Route
 from streamdetect.codecs.joining import Joiner
 from streamdetect.config import validate
-from streamdetect.errors import RejectedPayload
+from streamdetect.errors import ConfigError, RejectedPayload
 from streamdetect.mqtt.inbox import Message
 from streamdetect.service.assembly import assemble
 from streamdetect.service.gathering import Gathered, Gathering, Join
@@ -90,3 +92,41 @@ def test_the_short_way_takes_what_the_long_one_takes():
         assert mine.sensors
         for name in Gathered.__slots__:
             assert getattr(mine, name) == getattr(theirs, name), name
+
+
+@pytest.fixture
+def two_features(monkeypatch):
+    """A bundle of two features that the general one stands in for."""
+
+    def named(*features):
+        general = Bundle.load("general")
+        manifest = general.manifest.model_copy(update={"features": features})
+        fake = SimpleNamespace(
+            manifest=manifest,
+            fingerprint="0123456789abcdef",
+            reconstructor=lambda *_: lambda windows: windows,
+        )
+        monkeypatch.setattr(Bundle, "load", lambda _: fake)
+
+    return named
+
+
+def gathered(values):
+    detectors = [{"topics": ["a"], "payload": {"values": values}}]
+    gathering = Gathering(assemble(validate({"detectors": detectors})), [{}])
+    (one, *_), _, _ = gathering.gather([Message("a", b'{"t":20.5,"f":3}', 0, 0, 1, 1.7e9, retain=False)])
+    return one.readings().values.tolist()
+
+
+def test_values_are_the_features_of_the_bundle_by_name(two_features):
+    two_features("temp °C", "flow")
+    assert gathered({"flow": "f", "temp__C": "t"}) == [[20.5, 3]]
+    with pytest.raises(
+        ConfigError, match=r"values: must name the features .*\(temp__C, flow\), got temp, flow"
+    ):
+        gathered({"temp": "t", "flow": "f"})
+
+
+def test_values_of_a_bundle_whose_features_are_numbered_go_by_their_order(two_features):
+    two_features("value_1", "value_2")
+    assert gathered({"flow": "f", "temp": "t"}) == [[3, 20.5]]

@@ -1,8 +1,13 @@
-"""Recorded data in: CSV files (wide or long) and numpy archives become `Recording`s."""
+"""Recorded data in: files of many kinds become `Recording`s, and what was made of them is said.
+
+`read` reads them, `describe` says what was made of them.
+"""
 
 from __future__ import annotations
 
+from streamdetect.offline.recordings.account import describe
+from streamdetect.offline.recordings.matching import with_features
 from streamdetect.offline.recordings.reading import read
 from streamdetect.offline.recordings.recording import Layout, Recording
 
-__all__ = ["Layout", "Recording", "read"]
+__all__ = ["Layout", "Recording", "describe", "read", "with_features"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -33,14 +33,14 @@ class Series(NamedTuple):
     """(N,) from the array `<name>_label`."""
 
 
-def read_archive(path: Path, layout: Layout) -> list[Series]:
+def read_archive(path: Path, file: IO[bytes], layout: Layout) -> list[Series]:
     """Read the arrays whose names match `layout.arrays`; columns of a 2-D array are features 1, 2, ….
 
     Raises:
         DataError: No array matches, or one is not a series of numbers.
     """
     try:
-        with path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
+        with NpzFile(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

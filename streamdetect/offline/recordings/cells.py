@@ -1,25 +1,45 @@
-"""Columns of text cells become columns of numbers, times and flags."""
+"""Columns of text cells become columns of numbers and flags."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamdetect.offline.recordings.recording import LARGEST_VALUE
-from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are taken as UTC
-_END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
-_PLAUSIBLE = 1e8  # 1973: a first column of smaller numbers is rather a row number
-_FLAGS = {"0": False, "1": True, "false": False, "true": True, "0.0": False, "1.0": True}
+    from streamdetect.offline.recordings.recording import Layout
+
+#: Cells in which a writer says that there is no value.
+MISSING = frozenset(
+    (
+        "",
+        "nan",
+        "na",
+        "n/a",
+        "#n/a",
+        "null",
+        "nil",
+        "none",
+        "-",
+        "--",
+        "?",
+        "unavailable",
+        "unknown",
+        "missing",
+    )
+)
+_FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True, "0.0": False, "1.0": True}
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,(?:\d{1,2}|\d{4,})(?:[eE][-+]?\d+)?")  # not a group of three digits
+_WITH_UNIT = re.compile(r"([-+]?(?:\d[\d.,']*|\.\d+)(?:[eE][-+]?\d+)?)(\s*[^\d\s.,][^\d]*)")
 
 
 class BadCell(ValueError):  # noqa: N818 - carries a place; the reader of the file turns it into a DataError
@@ -30,92 +50,102 @@ class BadCell(ValueError):  # noqa: N818 - carries a place; the reader of the fi
         super().__init__(rule)
 
 
-def numbers(cells: Sequence[str], decimal: str = ".") -> NDArray[np.float64]:
-    """Turn cells into (N,) float64, NaN where a cell is no finite number or beyond float32."""
-    if decimal != ".":
-        cells = [cell.replace(decimal, ".") for cell in cells]
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How the numbers of a file are written."""
+
+    decimal: str = "."
+    thousands: str = ""
+    missing: frozenset[float] = frozenset()  # numbers that stand for a missing value
+    words: frozenset[str] = MISSING  # cells that do, in lower case
+    states: Mapping[str, float] = field(default_factory=dict)  # numbers that states stand for, by lower case
+
+    @classmethod
+    def of(cls, layout: Layout) -> NumberFormat:
+        """Give the one that a layout asks for."""
+        sentinels = [number(cell) for cell in layout.missing]
+        return cls(
+            decimal=layout.decimal or ".",
+            thousands=layout.thousands or "",
+            missing=frozenset(filter(math.isfinite, sentinels)),
+            words=MISSING | {cell.strip().lower() for cell in layout.missing},
+            states=layout.replace,
+        )
+
+    def with_decimal(self, mark: str) -> NumberFormat:
+        """The same with another decimal mark."""
+        return replace(self, decimal=mark)
+
+    def with_thousands(self, mark: str) -> NumberFormat:
+        """The same with a mark between groups of three digits."""
+        return replace(self, thousands=mark)
+
+    def is_missing(self, cell: str) -> bool:
+        """Whether a cell says that there is no value."""
+        return cell.strip().lower() in self.words or number(cell) in self.missing
+
+    def read(self, cell: str) -> float:
+        """One cell; NaN if it is no number."""
+        text = cell.strip()
+        state = self.states.get(text.lower())
+        if state is not None:
+            return state
+        if self.thousands and self.thousands in text:
+            whole, mark, rest = text.partition(self.decimal)
+            if not re.fullmatch(rf"[-+]?\d{{1,3}}(?:{re.escape(self.thousands)}\d{{3}})+", whole):
+                return math.nan
+            text = whole.replace(self.thousands, "") + mark + rest
+        value = number(text.replace(self.decimal, "."))
+        return math.nan if value in self.missing else value
+
+
+def numbers(cells: Sequence[str], form: NumberFormat | None = None, unit: str = "") -> NDArray[np.float64]:
+    """Turn cells into (N,) float64, NaN where a cell is no finite number or beyond float32.
+
+    Args:
+        cells: N of them.
+        form: How numbers are written.
+        unit: What stands behind each number.
+    """
+    form = form or NumberFormat()
+    if unit:
+        cells = [cell.strip().removesuffix(unit) for cell in cells]
+    if form.decimal != "." and not form.thousands:
+        cells = [cell.replace(form.decimal, ".") for cell in cells]
+        form = form.with_decimal(".")
     try:
+        if form.thousands or form.states:
+            raise ValueError  # noqa: TRY301 - cell by cell
         values = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
-        values = np.fromiter(map(_number, cells), np.float64, len(cells))
+        values = np.fromiter(map(form.read, cells), np.float64, len(cells))
     values[~(np.abs(values) <= LARGEST_VALUE)] = np.nan
+    for sentinel in form.missing:
+        values[values == sentinel] = np.nan
     return values
 
 
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Tell whether one cell is a finite number."""
-    return math.isfinite(_number(cell.replace(decimal, ".")))
-
-
-def _number(cell: str) -> float:
+def number(cell: str) -> float:
+    """One plain number; NaN if it is none."""
     try:
         return float(cell)
     except ValueError:
         return math.nan
 
 
-def guess_time_format(cell: str) -> str:
-    """Tell "s" or "iso" from one cell.
-
-    Raises:
-        BadCell: It is neither.
-    """
-    if math.isfinite(_number(cell)):
-        return "s"
-    try:
-        datetime.fromisoformat(cell.strip())
-    except ValueError:
-        raise BadCell(0, "is neither ISO 8601 nor Unix seconds; say what it is by --time-format") from None
-    return "iso"
+def common_unit(cells: Sequence[str]) -> str:
+    """What stands behind every number of these cells, as " °C"; empty if they differ."""
+    units = {match[2] if (match := _WITH_UNIT.fullmatch(cell.strip())) else "" for cell in cells}
+    return units.pop() if len(units) == 1 else ""
 
 
-def looks_like_time(cell: str) -> bool:
-    """Tell whether an unnamed column that starts with `cell` is the time: ISO 8601, or seconds since 1973."""
-    number = _number(cell)
-    if math.isfinite(number):
-        return _PLAUSIBLE <= number < _END_OF_TIME
-    try:
-        datetime.fromisoformat(cell.strip())
-    except ValueError:
-        return False
-    return True
-
-
-def times(cells: Sequence[str], time_format: str) -> NDArray[np.float64]:
-    """Turn cells into (N,) Unix seconds; a time without a zone is UTC.
-
-    Raises:
-        BadCell: A cell is no time in that format.
-    """
-    if time_format in PER_SECOND:
-        return _unix(cells, time_format)
-
-    def seconds(cell: str) -> float:
-        moment = (
-            datetime.fromisoformat(cell) if time_format == "iso" else datetime.strptime(cell, time_format)  # noqa: DTZ007 - no zone in the format means UTC
-        )
-        return (moment - _EPOCH).total_seconds() if moment.tzinfo is None else moment.timestamp()
-
-    found = np.empty(len(cells))
-    for index, cell in enumerate(cells):
-        try:
-            found[index] = seconds(cell.strip())
-        except ValueError:
-            kind = "an ISO 8601 time" if time_format == "iso" else f"a time like {time_format!r}"
-            raise BadCell(index, f"is not {kind}") from None
-    return found
-
-
-def _unix(cells: Sequence[str], unit: str) -> NDArray[np.float64]:
-    seconds = np.fromiter(map(_number, cells), np.float64, len(cells)) / PER_SECOND[unit]
-    bad = np.flatnonzero(~(np.abs(seconds) < _END_OF_TIME))
-    if bad.size:
-        raise BadCell(int(bad[0]), f"is not a Unix time in {unit} (another --time-format?)")
-    return seconds
+def has_decimal_comma(cells: Sequence[str]) -> bool:
+    """Whether cells can only be numbers if their comma is the decimal mark."""
+    return any(_DECIMAL_COMMA.fullmatch(cell.strip()) for cell in cells)
 
 
 def flags(cells: Sequence[str]) -> NDArray[np.bool_]:
-    """Turn label cells (0, 1, true, false) into (N,) bool.
+    """Turn label cells (0, 1, true, false; empty is 0) into (N,) bool.
 
     Raises:
         BadCell: A cell is something else.

@@ -1,22 +1,37 @@
-"""Which column of a CSV file is the time, the sensor, the label, and which are values."""
+"""Which column of a table is the time, the sensor, the label, and which are values."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from streamdetect.errors import DataError
-from streamdetect.offline.recordings import cells
+from streamdetect.offline.recordings import cells, times
+from streamdetect.offline.recordings.mixture import tells_sensors
+from streamdetect.offline.recordings.reasons import ROW_NUMBERS, is_counter, share, why_no_feature
+from streamdetect.offline.recordings.recording import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from streamdetect.offline.recordings.recording import Layout
 
-_TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts")
-_SAMPLE = 100  # rows looked at to tell a numeric column from text
+    Rows = Sequence[Sequence[str]]
+
+_TIME_NAMES = (
+    *("timestamp", "time", "datetime", "date", "ts", "_time", "date_time", "date time", "date/time"),
+    *("last_changed", "created_at", "zeit", "zeitstempel", "datum"),
+)
+_DATE_NAMES = frozenset(("date", "datum", "day"))
+_CLOCK_NAMES = frozenset(("time", "uhrzeit", "zeit", "hour", "clock"))
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp][Mm])?")
+_SAMPLE = 2000  # rows looked at to tell a numeric column from text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,127 +40,229 @@ class Choice:
 
     names: tuple[str, ...]
     header: bool
-    time: int | None
+    units: bool  # whether the first row after the header names units
+    time: tuple[int, ...]  # none, one, or a date and a time of day
     time_format: str
-    sensor: int | None
+    sensor: tuple[int, ...]
     label: int | None
     values: tuple[int, ...]
     features: tuple[str, ...]
+    suffixes: tuple[str, ...]  # what stands behind each number of a feature, as " °C"
+    number: cells.NumberFormat
+    left_out: tuple[LeftOut, ...]
 
     @property
     def required(self) -> tuple[int, ...]:
         """Columns without whose cell a row is dropped whole."""
-        return tuple(place for place in (self.time, self.sensor, self.label) if place is not None)
+        return *self.time, *self.sensor
 
     @property
     def last(self) -> int:
         """The rightmost chosen column: a shorter row is torn."""
-        return max((*self.required, *self.values))
+        label = () if self.label is None else (self.label,)
+        return max(*self.required, *self.values, *label, 0)
+
+    @property
+    def before_data(self) -> int:
+        """Rows that are no data."""
+        return int(self.header) + int(self.units)
 
 
-def choose(path: Path, rows: Sequence[Sequence[str]], layout: Layout) -> Choice:
-    """Choose the columns from the file's first rows.
+class Chooser:
+    """Looks at the first rows of a table."""
 
-    Raises:
-        DataError: A named column is missing, or what was not named cannot be found out.
-    """
-    header = _has_header(rows[0], layout) if layout.header is None else layout.header
-    sample = rows[1 if header else 0 :][:_SAMPLE]
-    names = tuple(cell.strip() for cell in rows[0]) if header else _numbered(len(rows[0]))
-    sensor, label = (
-        None if wanted is None else _place(path, names, wanted)
-        for wanted in (layout.sensor_column, layout.label_column)
-    )
-    time = _time_place(path, names, sample, layout)
-    taken = {place for place in (time, sensor, label) if place is not None}
-    if layout.columns is None:
-        values = _numeric(path, names, taken, sample, layout)
-    else:
-        values = tuple(_place(path, names, wanted) for wanted in layout.columns)
-    features = tuple(names[place] for place in values)
-    return Choice(
-        names=names,
-        header=header,
-        time=time,
-        time_format=_time_format(path, names, time, sample, layout),
-        sensor=sensor,
-        label=label,
-        values=values,
-        features=("value",) if len(values) == 1 and not header else features,
-    )
+    def __init__(self, path: Path, rows: Rows, layout: Layout) -> None:
+        self.path, self.layout = path, layout
+        self.number = cells.NumberFormat.of(layout)
+        self.header = _has_header(rows[0], self.number) if layout.header is None else layout.header
+        first = [cell.strip() for cell in rows[0]]
+        self.names = tuple(first) if self.header else tuple(f"column{at + 1}" for at in range(len(first)))
+        self.units = self.header and self._has_units(rows[1:])
+        self.rows = rows[self.header + self.units :]
+        self.sample = self.rows[:_SAMPLE]
+
+    def choose(self) -> Choice:
+        """Choose the columns.
+
+        Raises:
+            DataError: A named column is missing, or what was not named cannot be found out.
+        """
+        layout = self.layout
+        wanted = [] if layout.sensor_column in (None, "none") else _split(layout.sensor_column or "")
+        sensor = tuple(self._place(name) for name in wanted)
+        label = None if layout.label_column is None else self._place(layout.label_column)
+        time = self._time()
+        time_format = self._time_format(time)
+        taken = {*time, *sensor, *(() if label is None else (label,))}
+        self._find_decimal_mark(taken)
+        reasons = {at: self._reason(at, time) for at in range(len(self.names)) if at not in taken}
+        if layout.columns is None:
+            values = tuple(at for at, why in reasons.items() if not why) or self._ramp(reasons)
+        else:
+            values = tuple(self._place(name) for name in layout.columns)
+        left_out = {at: why or "not among --columns" for at, why in reasons.items() if at not in values}
+        self._check_sensors(time, time_format, sensor, left_out)
+        self._check_values(values, left_out)
+        return Choice(
+            names=self.names,
+            header=self.header,
+            units=self.units,
+            time=time,
+            time_format=time_format,
+            sensor=sensor,
+            label=label,
+            values=values,
+            features=("value",)
+            if len(values) == 1 and not self.header
+            else tuple(self.names[at] for at in values),
+            suffixes=tuple(cells.common_unit(self._filled(at)) for at in values),
+            number=self.number,
+            left_out=tuple(
+                LeftOut(self.names[at] or f"column {at + 1}", why) for at, why in left_out.items()
+            ),
+        )
+
+    # The parts of a table
+
+    def _has_units(self, rows: Rows) -> bool:
+        """Whether the first row has no number where the following have some."""
+        first, second = rows[:1], rows[1:2]
+        return any(map(str.strip, chain(*first))) and [
+            any(map(self._is_data, chain(*part))) for part in (first, second)
+        ] == [False, True]
+
+    def _is_data(self, cell: str) -> bool:
+        return np.isfinite(self.number.read(cell)) or times.looks_like_time(cell)
+
+    def _place(self, wanted: str) -> int:
+        if wanted in self.names:
+            return self.names.index(wanted)
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(self.names):
+            return int(wanted) - 1
+        nearest = difflib.get_close_matches(wanted, self.names, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise DataError(f"{self.path}: no column {wanted!r} among {_listed(self.names)}{hint}")
+
+    def _column(self, at: int) -> list[str]:
+        return [row[at].strip() for row in self.sample if len(row) > at]
+
+    def _filled(self, at: int) -> list[str]:
+        """The cells of a column that have something in them."""
+        return [cell for cell in self._column(at) if not self.number.is_missing(cell)]
+
+    # The time
+
+    def _time(self) -> tuple[int, ...]:
+        wanted = self.layout.time_column
+        if wanted == "none":
+            return ()
+        if wanted is not None:
+            return (self._place(wanted),) if wanted in self.names else tuple(map(self._place, _split(wanted)))
+        lower = [name.lower() for name in self.names]
+        dates, clocks = (
+            [at for at, name in enumerate(lower) if name in known] for known in (_DATE_NAMES, _CLOCK_NAMES)
+        )
+        if dates and clocks and all(map(_CLOCK.fullmatch, self._filled(clocks[0]) or [""])):
+            return dates[0], clocks[0]
+        named = [lower.index(name) for name in _TIME_NAMES if name in lower]
+        likely = named or [at for at in range(len(lower)) if all(map(times.looks_like_time, self._some(at)))]
+        if likely:
+            return (likely[0],)
+        raise DataError(
+            f"{self.path}: which column is the time? Name it by --time-column, or say --time-column none for "
+            f"a reading every --step seconds (columns: {_listed(self.names)})"
+        )
+
+    def _some(self, at: int) -> list[str]:
+        return self._filled(at)[:3] or [""]
+
+    def _time_format(self, time: tuple[int, ...]) -> str:
+        if self.layout.time_format != "auto" or not time:
+            return self.layout.time_format
+        column = [joined(row, time) for row in self.sample if len(row) > max(time)]
+        column = [cell for cell in column if not self.number.is_missing(cell)]
+        if not column:
+            return "iso"
+        try:
+            return times.guess_format(column)
+        except cells.BadCell as bad:
+            name = " and ".join(repr(self.names[at]) for at in time)
+            raise DataError(f"{self.path}: column {name}: {column[bad.index]!r} {bad}") from None
+
+    # The values
+
+    def _find_decimal_mark(self, taken: set[int]) -> None:
+        """Take the comma for the decimal mark where numbers can only be read so."""
+        if self.layout.decimal is not None or self.layout.thousands is not None:
+            return
+        columns = [self._filled(at) for at in range(len(self.names)) if at not in taken]
+        comma = cells.NumberFormat.of(self.layout).with_decimal(",")
+        if any(
+            cells.has_decimal_comma(column)
+            and not any("." in cell for cell in column)
+            and share(column, comma) == 1
+            for column in columns
+        ):
+            self.number = comma
+
+    def _reason(self, at: int, time: tuple[int, ...]) -> str:
+        return why_no_feature(self.names[at], self._filled(at), self.number, timed=bool(time))
+
+    def _ramp(self, reasons: dict[int, str]) -> tuple[int, ...]:
+        """A column that goes up by 1, where nothing else can be the feature and it is not called a number."""
+        ramps = [at for at, why in reasons.items() if why == ROW_NUMBERS and not is_counter(self.names[at])]
+        return tuple(ramps[:1])
+
+    def _check_values(self, values: tuple[int, ...], left_out: dict[int, str]) -> None:
+        if values:
+            return
+        reasons = ", ".join(f"{self.names[at]!r} ({why})" for at, why in left_out.items())
+        raise DataError(
+            f"{self.path}: no numeric column is left to be a feature{': ' if reasons else ''}{reasons}"
+        )
+
+    # Sensors that nobody named
+
+    def _check_sensors(
+        self, time: tuple[int, ...], time_format: str, sensor: tuple[int, ...], left_out: dict[int, str]
+    ) -> None:
+        """Refuse rows of several sensors taken for those of one."""
+        if sensor or not time or self.layout.sensor_column == "none":
+            return
+        try:
+            column = [joined(row, time) if len(row) > max(time) else "" for row in self.rows]
+            moments = times.parse(column, time_format)[0].tolist()
+        except cells.BadCell:
+            return  # said with its line when the rows are read
+        for at, why in left_out.items():
+            if not why.startswith("text") and why != "an id":
+                continue
+            column = [row[at].strip() if len(row) > at else "" for row in self.rows]
+            sensors = tells_sensors(self.names[at], column, moments)
+            if sensors:
+                name, some = self.names[at], ", ".join(sensors[:3])
+                raise DataError(
+                    f"{self.path}: the rows are of several sensors: column {name!r} has {len(sensors)} "
+                    f"values ({some}, …); name it by --sensor-column {name}, or say --sensor-column none"
+                )
 
 
-def _has_header(row: Sequence[str], layout: Layout) -> bool:
+def joined(row: Sequence[str], places: Sequence[int]) -> str:
+    """The cells of a date and a time of day, or of a time alone."""
+    return " ".join([row[at].strip() for at in places])
+
+
+def _has_header(row: Sequence[str], number: cells.NumberFormat) -> bool:
     def is_data(cell: str) -> bool:
-        return not cell.strip() or cells.is_number(cell, layout.decimal) or cells.looks_like_time(cell)
+        known = not cell.strip() or np.isfinite(number.read(cell)) or times.looks_like_time(cell)
+        return known or cells.has_decimal_comma([cell])
 
     return not all(map(is_data, row))
 
 
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"column{number}" for number in range(1, count + 1))
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",")]
 
 
-def _place(path: Path, names: tuple[str, ...], wanted: str) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
-        return int(wanted) - 1
-    nearest = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise DataError(f"{path}: no column {wanted!r} among {', '.join(map(repr, names))}{hint}")
-
-
-def _time_place(
-    path: Path, names: tuple[str, ...], sample: Sequence[Sequence[str]], layout: Layout
-) -> int | None:
-    wanted = layout.time_column
-    if wanted == "none":
-        return None
-    if wanted is not None:
-        return _place(path, names, wanted)
-    lower = [name.lower() for name in names]
-    for name in _TIME_NAMES:
-        if name in lower:
-            return lower.index(name)
-    if sample and cells.looks_like_time(sample[0][0]):
-        return 0
-    raise DataError(
-        f"{path}: which column is the time? Name it by --time-column, or say --time-column none for a "
-        f"reading every --step seconds (columns: {', '.join(map(repr, names))})"
-    )
-
-
-def _time_format(
-    path: Path, names: tuple[str, ...], time: int | None, sample: Sequence[Sequence[str]], layout: Layout
-) -> str:
-    if layout.time_format != "auto" or time is None:
-        return layout.time_format
-    cell = next((row[time] for row in sample if len(row) > time and row[time].strip()), None)
-    if cell is None:
-        return "iso"
-    try:
-        return cells.guess_time_format(cell)
-    except cells.BadCell as bad:
-        raise DataError(f"{path}: column {names[time]!r}: {cell!r} {bad}") from None
-
-
-def _numeric(
-    path: Path, names: tuple[str, ...], taken: set[int], sample: Sequence[Sequence[str]], layout: Layout
-) -> tuple[int, ...]:
-    """Columns with a number somewhere in the sample and no text: what is missing may be empty or NaN."""
-
-    def is_numeric(place: int) -> bool:
-        column = [row[place].strip() for row in sample if len(row) > place]
-        found = [cells.is_number(cell, layout.decimal) for cell in column]
-        return any(found) and all(
-            number or cell.lower() in {"", "nan", "na", "null", "none", "-"}
-            for number, cell in zip(found, column, strict=True)
-        )
-
-    values = tuple(place for place in range(len(names)) if place not in taken and is_numeric(place))
-    if not values:
-        raise DataError(
-            f"{path}: no numeric column besides {', '.join(repr(names[p]) for p in sorted(taken))}"
-        )
-    return values
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streamdetect.errors import DataError
-from streamdetect.offline.recordings import cells
+from streamdetect.offline.recordings import cells, times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ class Range(NamedTuple):
 def load(path: Path) -> dict[str, list[Range]]:
     """Read `{"name": [[start, end], ...]}` (or `{"name": {"anomalies": [...]}}`).
 
-    Ends are times (strings, ISO 8601; without a zone UTC) or row numbers (integers). A name is a file's path
-    or its last parts, a sensor, or the name of an array.
+    Ends are times (strings, ISO 8601, without a zone UTC; or Unix times of 1990 to 2100 as numbers) or row
+    numbers (smaller integers). A name is a file's path or its last parts, a sensor, or the name of an array.
 
     Raises:
         DataError: The file is something else; names the entry and the value.
@@ -54,13 +54,13 @@ def _ranges(path: Path, name: str, entry: object) -> list[Range]:
 
 def _range(where: str, pair: object) -> Range:
     match pair:
-        case [int() as start, int() as end] if not isinstance(start, bool) and not isinstance(end, bool):
-            found = Range(float(start), float(end), by_row=True)
+        case [int() | float() as start, int() | float() as end] if not {type(start), type(end)} & {bool}:
+            found = _numbers(where, start, end)
         case [str() as start, str() as end]:
             try:
-                first, last = cells.times([start, end], "iso").tolist()
+                first, last = map(times.one_time, (start, end))
             except cells.BadCell as bad:
-                raise DataError(f"{where}: {[start, end][bad.index]!r} {bad}") from None
+                raise DataError(f"{where}: {json.dumps(pair)}: an end {bad}") from None
             found = Range(first, last, by_row=False)
         case _:
             raise DataError(
@@ -69,6 +69,17 @@ def _range(where: str, pair: object) -> Range:
     if found.end < found.start:
         raise DataError(f"{where}: ends before it starts: {json.dumps(pair)}")
     return found
+
+
+def _numbers(where: str, start: float, end: float) -> Range:
+    """Two numbers are Unix times if both are of 1990 to 2100, and row numbers if both are small integers."""
+    texts = [repr(start), repr(end)]
+    if all(map(times.looks_like_time, texts)):
+        first, last = times.parse(texts, times.guess_format(texts))[0].tolist()
+        return Range(first, last, by_row=False)
+    if any(map(times.looks_like_time, texts)) or start != int(start) or end != int(end):
+        raise DataError(f"{where}: must be two Unix times or two row numbers, got [{start}, {end}]")
+    return Range(float(start), float(end), by_row=True)
 
 
 def matching(known: Mapping[str, Sequence[Range]], path: Path, names: Sequence[str]) -> list[Range] | None:
@@ -81,10 +92,10 @@ def matching(known: Mapping[str, Sequence[Range]], path: Path, names: Sequence[s
     return [found for key in keys for found in known[key]] if keys else None
 
 
-def mark(ranges: Sequence[Range], rows: NDArray[np.int64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+def mark(ranges: Sequence[Range], rows: NDArray[np.int64], moments: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark the readings that lie in a range: (N,) rows and Unix seconds → (N,) bool."""
     labels = np.zeros(len(rows), dtype=np.bool_)
     for found in ranges:
-        places = rows if found.by_row else times
+        places = rows if found.by_row else moments
         labels |= (places >= found.start) & (places <= found.end)
     return labels

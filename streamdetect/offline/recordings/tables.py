@@ -1,173 +1,245 @@
-"""One CSV file, wide or long, becomes columns of times, sensors, values and labels."""
+"""One file of rows, wide or long, becomes columns of times, sensors, values and labels."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import zlib
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from lzma import LZMAError
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamdetect.errors import DataError
-from streamdetect.offline.recordings import cells
-from streamdetect.offline.recordings.columns import Choice, choose
+from streamdetect.offline.recordings import cells, delimited, documents, times
+from streamdetect.offline.recordings.binary import read_arrow, read_workbook
+from streamdetect.offline.recordings.columns import Choice, Chooser, joined
+from streamdetect.offline.recordings.recording import Account
+from streamdetect.offline.recordings.sources import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from typing import TextIO
 
     from numpy.typing import NDArray
 
     from streamdetect.offline.recordings.recording import Layout
+    from streamdetect.offline.recordings.sheet import Row, Sheet
+    from streamdetect.offline.recordings.sources import Source
 
 _CHUNK = 65_536  # rows held as text at a time: tens of MB at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """One file's chosen columns; N rows have a time, a sensor and a label where those were asked for."""
+    """One file's chosen columns; N rows have a time and a sensor where those were asked for."""
 
     features: tuple[str, ...]  # F
+    named: bool  # whether they have names of their own
+    long: bool  # whether the format or a column names the sensors
     rows: NDArray[np.int64]  # (N,) 0 is the file's first row of data
     times: NDArray[np.float64] | None  # (N,) Unix seconds; None: the file has none
+    local: NDArray[np.bool_] | None  # (N,) times that name no zone, taken as UTC so far
     sensors: list[str] | None  # N; None: the file is one sensor
     values: NDArray[np.float64]  # (N, F) NaN where a cell is no finite number
     labels: NDArray[np.bool_] | None  # (N,)
     dropped: int  # rows that are not among the N
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
-    lines: list[int]
-    rows: list[list[str]]
+class _Odd:
+    """Cells of a feature that are text."""
+
+    count: int
+    example: str
+    line: int
 
 
-def read_table(path: Path, layout: Layout) -> Table:
-    """Read one CSV file, gzipped or not.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The columns of some rows."""
+
+    rows: NDArray[np.int64]
+    times: NDArray[np.float64] | None
+    local: NDArray[np.bool_] | None
+    sensors: list[str] | None
+    values: NDArray[np.float64]
+    labels: NDArray[np.bool_] | None
+    dropped: int
+    odd: tuple[_Odd | None, ...]  # by feature
+
+
+def read_table(path: Path, source: Source, layout: Layout) -> Table:
+    """Read one file.
 
     Raises:
         DataError: It cannot be read as asked; names the file and, where there is one, the line, the column
             and the value.
+        StreamdetectError: A library for its format is not installed.
     """
     try:
-        with _open(path, layout.encoding) as file:
-            return _read(path, file, layout)
+        with ExitStack() as opened:
+            return _read(path, _sheet(path, source, layout, opened))
     except UnicodeDecodeError as error:
+        bad = error.object[error.start : error.start + 1]
         raise DataError(
-            f"{path}: not {layout.encoding} text ({error.reason}); try --encoding latin-1"
+            f"{path}: not {layout.encoding or 'UTF-8'} text (byte {bad.hex()}: {error.reason}); try "
+            "--encoding latin-1, cp1252 or utf-16"
         ) from error
-    except (OSError, EOFError, zlib.error, csv.Error, LookupError) as error:
+    except (OSError, EOFError, zlib.error, LZMAError, csv.Error, LookupError) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _open(path: Path, encoding: str) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding=encoding, newline="")
-    return path.open(encoding=encoding, newline="")
+def _sheet(path: Path, source: Source, layout: Layout, opened: ExitStack) -> Sheet:
+    if source.kind in {"Parquet", "Feather"}:
+        return read_arrow(path, source.kind, source.file, layout)
+    if source.kind == "Excel":
+        return read_workbook(path, source.file, layout)
+    text = opened.enter_context(decoded(source.file, layout.encoding))
+    first = text.read(64).lstrip()[:1]
+    text.seek(0)
+    return documents.read(path, text, layout) if first in {"{", "["} else delimited.read(text, layout)
 
 
-def _read(path: Path, file: TextIO, layout: Layout) -> Table:
-    delimiter = layout.delimiter or _guess_delimiter(file)
-    chunks = _chunks(file, delimiter)
-    first = next(chunks, None)
-    if first is None:
+def _read(path: Path, sheet: Sheet) -> Table:
+    rows = sheet.rows
+    first = list(islice(rows, _CHUNK))
+    if not first:
         raise DataError(f"{path}: empty")
-    choice = choose(path, first.rows, layout)
-    if choice.header:
-        first = _Chunk(first.lines[1:], first.rows[1:])
-    start, parts = 0, []
-    for chunk in (first, *chunks):
-        parts.append(_convert(path, chunk, start, choice, layout))
-        start += len(chunk.rows)
-    return _join(parts)
+    layout = sheet.layout
+    choice = Chooser(path, [row.cells for row in first], layout).choose()
+    start = 0
+    parts: list[_Part] = []
+    chunk = first[choice.before_data :]
+    while chunk or not parts:
+        parts.append(_convert(path, chunk, start, choice))
+        start += len(chunk)
+        chunk = list(islice(rows, _CHUNK))
+    return _join(parts, choice, _account(path, sheet, choice, parts))
 
 
-def _guess_delimiter(file: TextIO) -> str:
-    line = file.readline()
-    file.seek(0)
-    return next((mark for mark in "\t;," if mark in line), ",")
-
-
-def _chunks(file: TextIO, delimiter: str) -> Iterator[_Chunk]:
-    reader = csv.reader(file, delimiter=delimiter)
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for row in reader:
-        if row:
-            lines.append(reader.line_num)
-            rows.append(row)
-        if len(rows) == _CHUNK:
-            yield _Chunk(lines, rows)
-            lines, rows = [], []
-    if rows:
-        yield _Chunk(lines, rows)
-
-
-def _convert(path: Path, chunk: _Chunk, start: int, choice: Choice, layout: Layout) -> Table:
+def _convert(path: Path, chunk: Sequence[Row], start: int, choice: Choice) -> _Part:
     _check_width(path, chunk, len(choice.names))
-    kept = _complete(chunk.rows, choice)
-    lines = [chunk.lines[index] for index in kept]
-    kept_rows = [chunk.rows[index] for index in kept]
+    kept = _complete(chunk, choice)
+    rows = [chunk[index] for index in kept]
 
     def column(index: int) -> list[str]:
-        return [row[index] for row in kept_rows]
+        return [row.cells[index] for row in rows]
 
-    try:
-        place = choice.time
-        times = None if place is None else cells.times(column(place), choice.time_format)
-        place = choice.label
-        labels = None if place is None else cells.flags(column(place))
-    except cells.BadCell as bad:
-        assert place is not None  # noqa: S101 - for the type checker: a column was being read
-        value = kept_rows[bad.index][place]
-        where = f"{path}: line {lines[bad.index]}, column {choice.names[place]!r}"
-        raise DataError(f"{where}: {value!r} {bad}") from None
-    values = [cells.numbers(column(index), layout.decimal) for index in choice.values]
-    return Table(
-        features=choice.features,
+    def fail(bad: cells.BadCell, places: Sequence[int]) -> DataError:
+        name, value = (joined(line, places) for line in (choice.names, rows[bad.index].cells))
+        return DataError(f"{path}: line {rows[bad.index].line}, column {name!r}: {value!r} {bad}")
+
+    moments, local = None, None
+    if choice.time:
+        try:
+            moments, local = times.parse([joined(row.cells, choice.time) for row in rows], choice.time_format)
+        except cells.BadCell as bad:
+            raise fail(bad, choice.time) from None
+    labels = None
+    if choice.label is not None:
+        try:
+            labels = cells.flags(column(choice.label))
+        except cells.BadCell as bad:
+            raise fail(bad, [choice.label]) from None
+    values = [
+        cells.numbers(column(index), choice.number, unit)
+        for index, unit in zip(choice.values, choice.suffixes, strict=True)
+    ]
+    return _Part(
         rows=np.asarray(kept, dtype=np.int64) + start,
-        times=times,
-        sensors=None if choice.sensor is None else [cell.strip() for cell in column(choice.sensor)],
+        times=moments,
+        local=local,
+        sensors=_sensors(rows, choice),
         values=np.stack(values, axis=1),
         labels=labels,
-        dropped=len(chunk.rows) - len(kept),
+        dropped=len(chunk) - len(kept),
+        odd=tuple(
+            _odd(rows, index, numbers, choice) for index, numbers in zip(choice.values, values, strict=True)
+        ),
     )
 
 
-def _complete(rows: list[list[str]], choice: Choice) -> list[int]:
+def _sensors(rows: Sequence[Row], choice: Choice) -> list[str] | None:
+    if not choice.sensor:
+        return None
+    return ["/".join([row.cells[at].strip() for at in choice.sensor]) for row in rows]
+
+
+def _odd(rows: Sequence[Row], place: int, values: NDArray[np.float64], choice: Choice) -> _Odd | None:
+    """Count the cells that are no numbers and do not say that they are missing."""
+    empty = np.flatnonzero(np.isnan(values)).tolist()
+    text = [at for at in empty if not choice.number.is_missing(rows[at].cells[place])]
+    return _Odd(len(text), rows[text[0]].cells[place].strip(), rows[text[0]].line) if text else None
+
+
+def _complete(rows: Sequence[Row], choice: Choice) -> list[int]:
     """Find the rows that are not torn and have every cell that a row cannot do without."""
     last = choice.last
-    kept = [index for index, row in enumerate(rows) if len(row) > last]
+    kept = [index for index, row in enumerate(rows) if len(row.cells) > last]
     for column in choice.required:
-        if not all(rows[index][column].strip() for index in kept):
-            kept = [index for index in kept if rows[index][column].strip()]
+        if not all(rows[index].cells[column].strip() for index in kept):
+            kept = [index for index in kept if rows[index].cells[column].strip()]
     return kept
 
 
-def _check_width(path: Path, chunk: _Chunk, width: int) -> None:
-    if max(map(len, chunk.rows), default=0) <= width:
-        return
-    for line, row in zip(chunk.lines, chunk.rows, strict=True):
+def _check_width(path: Path, rows: Sequence[Row], width: int) -> None:
+    for line, row in rows:
         if len(row) > width and any(cell.strip() for cell in row[width:]):
             raise DataError(f"{path}: line {line}: {len(row)} cells, but the first row has {width}")
 
 
-def _join(parts: Sequence[Table]) -> Table:
-    first = parts[0]
+def _join(parts: Sequence[_Part], choice: Choice, account: Account) -> Table:
+    def joined_column(name: str) -> NDArray[np.float64] | None:
+        columns = [getattr(part, name) for part in parts]
+        return None if columns[0] is None else np.concatenate(columns)
 
+    labels, local = joined_column("labels"), joined_column("local")
     return Table(
-        features=first.features,
+        features=choice.features,
+        named=choice.header,
+        long=bool(choice.sensor),
         rows=np.concatenate([part.rows for part in parts]),
-        times=None
-        if first.times is None
-        else np.concatenate([p.times for p in parts if p.times is not None]),
-        sensors=None if first.sensors is None else [s for part in parts for s in part.sensors or ()],
+        times=joined_column("times"),
+        local=None if local is None else local.astype(np.bool_),
+        sensors=None if not choice.sensor else [s for part in parts for s in part.sensors or ()],
         values=np.concatenate([part.values for part in parts]),
-        labels=None
-        if first.labels is None
-        else np.concatenate([p.labels for p in parts if p.labels is not None]),
+        labels=None if labels is None else labels.astype(np.bool_),
         dropped=sum(part.dropped for part in parts),
+        account=account,
     )
+
+
+def _account(path: Path, sheet: Sheet, choice: Choice, parts: Sequence[_Part]) -> Account:
+    account = Account(
+        str(path), sheet.kind, _time(choice, sheet.layout, parts), choice.features, choice.left_out
+    )
+    return replace(account, notes=(*sheet.notes, *_notes(choice, parts)))
+
+
+def _time(choice: Choice, layout: Layout, parts: Sequence[_Part]) -> str:
+    if not choice.time:
+        return f"no time: a reading every {layout.step:g} s"
+    name = " and ".join(repr(choice.names[at]) for at in choice.time)
+    local = any(part.local is not None and part.local.any() for part in parts)
+    zone = f"; no zone, taken as {layout.time_zone or 'UTC'}" if local else ""
+    return f"time {name} ({times.describe_format(choice.time_format)}{zone})"
+
+
+def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
+    if choice.units:
+        yield "the row after the header names units, and is left out"
+    if choice.number.decimal == ",":
+        yield "the comma is the decimal mark"
+    for name, suffix in zip(choice.features, choice.suffixes, strict=True):
+        if suffix:
+            yield f"{name} is read without its unit, {suffix.strip()}"
+    for name, *found in zip(choice.features, *(part.odd for part in parts), strict=True):
+        odd = [one for one in found if one]
+        if odd:
+            count = sum(one.count for one in odd)
+            first = f"as {odd[0].example!r:.32} in line {odd[0].line}"
+            yield f"{name} is missing where it is text ({count:,} rows, {first})"

@@ -1,0 +1,162 @@
+"""JSON documents to rows: Prometheus, InfluxDB, Home Assistant, mosquitto_sub, and lists of records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
+
+from streamdetect.errors import DataError
+from streamdetect.offline.recordings.sheet import Row, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from streamdetect.offline.recordings.recording import Layout
+
+    Record = Mapping[str, Any]
+
+_SERIES = ["series", "time", "value"]
+
+
+def read(path: Path, file: IO[str], layout: Layout) -> Sheet:
+    """Give the rows of a JSON document, or of one a line.
+
+    Raises:
+        DataError: It is no JSON, or none that is known here.
+    """
+    documents = _load(path, file.read())
+    first = documents[0] if documents else None
+    if isinstance(first, dict) and {"topic", "payload"} <= first.keys():
+        return _mosquitto(documents, layout)
+    if isinstance(first, dict) and isinstance(first.get("data"), dict) and "result" in first["data"]:
+        return _long("Prometheus JSON", _prometheus(first["data"]["result"]), layout)
+    if isinstance(first, dict) and isinstance(first.get("results"), list):
+        return _long("InfluxDB JSON", _influx(first["results"]), layout)
+    if isinstance(first, list) and first and isinstance(first[0], list):
+        return _long("Home Assistant JSON", _home_assistant(first), layout)
+    records = first if len(documents) == 1 and isinstance(first, list) else documents
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise DataError(
+            f"{path}: must be a list of objects, an object a line, or what Prometheus or InfluxDB answers"
+        )
+    return Sheet("JSON", _table([flat(record) for record in records]), replace(layout, header=True))
+
+
+def flat(record: Record, before: str = "") -> dict[str, str]:
+    """The values of nested objects by their paths, as text."""
+    found: dict[str, str] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = _text(value)
+    return found
+
+
+def _load(path: Path, text: str) -> list[Any]:
+    """One document, or one a line."""
+    try:
+        return [json.loads(text)]
+    except ValueError as error:
+        whole = str(error)
+    documents = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            documents += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            if number == 1:
+                raise DataError(f"{path}: is not JSON: {whole}") from None
+            if documents and number == text.count("\n") + 1:
+                break  # the last line is torn
+            raise DataError(f"{path}: line {number}: is not JSON: {error}") from None
+    return documents
+
+
+def _text(value: object) -> str:
+    """A value as a cell."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _table(records: Sequence[Mapping[str, str]]) -> Iterator[Row]:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    yield Row(0, names)
+    for line, record in enumerate(records, 1):
+        yield Row(line, [record.get(name, "") for name in names])
+
+
+def _long(kind: str, series: Iterable[tuple[str, Iterable[tuple[object, object]]]], layout: Layout) -> Sheet:
+    """A row a value, of series that have a name and pairs of time and value."""
+
+    def rows() -> Iterator[Row]:
+        yield Row(0, _SERIES)
+        line = 0
+        for name, pairs in series:
+            for time, value in pairs:
+                line += 1
+                yield Row(line, [name, _text(time), _text(value)])
+
+    known = replace(layout, sensor_column="series", time_column="time", columns=("value",), header=True)
+    return Sheet(kind, rows(), known)
+
+
+def _prometheus(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
+    """A series a name, made of the metric's name and the labels that not all of them share."""
+    metrics = [dict(result.get("metric", {})) for result in results]
+    shared = {
+        label for label in (metrics[0] if metrics else ()) if len({one.get(label) for one in metrics}) == 1
+    }
+    for metric, result in zip(metrics, results, strict=True):
+        own = [str(metric[label]) for label in sorted(metric.keys() - shared - {"__name__"})]
+        name = "/".join([str(metric.get("__name__", "value")), *own])
+        pairs = result.get("values") or ([result["value"]] if "value" in result else [])
+        yield name, [(time, value) for time, value in pairs]
+
+
+def _influx(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
+    """A series a field of each series of InfluxDB 1."""
+    for series in (one for result in results for one in result.get("series", [])):
+        columns, rows = series["columns"], series["values"]
+        where = [series.get("name", ""), *map(str, series.get("tags", {}).values())]
+        time = columns.index("time")
+        for place, column in enumerate(columns):
+            if place != time:
+                yield "/".join([*where, column]), [(row[time], row[place]) for row in rows]
+
+
+def _home_assistant(lists: Sequence[Sequence[Record]]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
+    """A list an entity, of which only the first state may name it."""
+    for states in lists:
+        if states:
+            pairs = [(one.get("last_changed", one.get("last_updated")), one.get("state")) for one in states]
+            yield str(states[0].get("entity_id", "entity")), pairs
+
+
+def _mosquitto(messages: Sequence[Record], layout: Layout) -> Sheet:
+    """What `mosquitto_sub -F %J` or `%j` prints: a topic a sensor; retained messages tell no time."""
+    fresh = [message for message in messages if not message.get("retain")]
+    records = [
+        {"topic": str(one["topic"]), "tst": str(one["tst"]), **_payload(one["payload"])} for one in fresh
+    ]
+    retained = len(messages) - len(fresh)
+    known = replace(
+        layout,
+        sensor_column=layout.sensor_column or "topic",
+        time_column=layout.time_column or "tst",
+        header=True,
+    )
+    notes = (f"{retained:,} retained messages left out: they tell no time",) if retained else ()
+    return Sheet("mosquitto_sub JSON", _table(records), known, notes)
+
+
+def _payload(payload: object) -> dict[str, str]:
+    """A payload, which `%j` writes as text."""
+    if isinstance(payload, str):
+        try:
+            payload = json.loads(payload)
+        except ValueError:
+            return {"value": str(payload)}
+    return flat(payload) if isinstance(payload, dict) else {"value": _text(payload)}

@@ -1,0 +1,29 @@
+"""What a file of any kind is turned into first: rows of text cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamdetect.offline.recordings.recording import Layout
+
+
+class Row(NamedTuple):
+    """One row."""
+
+    line: int
+    """Where it stands in the file; 1 = the first line."""
+    cells: list[str]
+
+
+class Sheet(NamedTuple):
+    """The rows of one file, with its header if it has one."""
+
+    kind: str
+    """As people call the format."""
+    rows: Iterator[Row]
+    layout: Layout
+    """What is known of the columns, now that the format is."""
+    notes: tuple[str, ...] = ()
