@@ -8,8 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from streamdetect import __version__
 from streamdetect.errors import ConfigError, StreamdetectError
-from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

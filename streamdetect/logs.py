@@ -6,10 +6,11 @@ import logging
 import os
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 import orjson
+
+from streamdetect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,9 +143,7 @@ def _priority(record: logging.LogRecord) -> str:
 
 
 def _timestamp(record: logging.LogRecord) -> str:
-    return (
-        datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return rfc3339(record.created, "milliseconds")
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

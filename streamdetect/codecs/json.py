@@ -16,8 +16,9 @@ import orjson
 
 from streamdetect.codecs.numbers import FLOAT32_MAX, from_json, from_json_or_text
 from streamdetect.codecs.paths import compile_path
-from streamdetect.codecs.timestamps import EARLIEST, LATEST, PER_SECOND, not_ahead, time_parser
+from streamdetect.codecs.timestamps import EARLIEST, LATEST, not_ahead, time_parser
 from streamdetect.errors import RejectedPayload
+from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from streamdetect.codecs.numbers import from_text
 from streamdetect.errors import RejectedPayload
+from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 TimeFormat = Literal["s", "ms", "us", "ns", "rfc3339", "auto"]
 TIME_FORMATS: Final[tuple[str, ...]] = get_args(TimeFormat)
 
-PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
 EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()  # what an event can write back as a date
 LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect.config import load
+from streamdetect.config.tls import client_context
 from streamdetect.monitoring.access import access
-from streamdetect.mqtt.broker import tls_context
 from streamdetect.service.assembly import assemble
 from streamdetect.sinks import workers
 
@@ -54,7 +54,7 @@ def _read_secrets(config: Config) -> None:
     """
     config.mqtt.password_value()
     if config.mqtt.tls.enabled:
-        tls_context(config.mqtt.tls)
+        client_context(config.mqtt.tls, "mqtt.tls")
     if config.metrics.enabled:
         access(config.metrics)
     workers(config)

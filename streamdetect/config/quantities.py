@@ -7,7 +7,9 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-_SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+from streamdetect.times import DAY, HOUR, MINUTE
+
+_SECONDS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": MINUTE, "h": HOUR, "d": DAY}
 _BYTES: Final = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2}
 _QUANTITY: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)")
 

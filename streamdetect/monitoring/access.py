@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hmac
-import ssl
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamdetect.config import secrets
-from streamdetect.errors import ConfigError, Problem
+from streamdetect.config.tls import server_context
 
 if TYPE_CHECKING:
-    from streamdetect.config import MetricsConfig, ServerTlsConfig
+    import ssl
+
+    from streamdetect.config import MetricsConfig
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,24 +45,6 @@ def access(settings: MetricsConfig) -> Access:
     if settings.username is not None:
         user = f"{settings.username}:{settings.password_value()}"
         authorization = b"Basic " + b64encode(user.encode())
-    return Access(_context(settings.tls) if settings.tls.enabled else None, authorization)
-
-
-def _context(tls: ServerTlsConfig) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise _unusable("metrics.tls.client_ca_file", tls.client_ca_file, error) from error
-    if tls.client_ca_file is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    secrets.check_closed("metrics.tls.key_file", str(tls.key_file))
-    try:
-        context.load_cert_chain(str(tls.cert_file), tls.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise _unusable("metrics.tls.cert_file", tls.cert_file, error) from error
-    return context
-
-
-def _unusable(option: str, path: str | None, error: OSError) -> ConfigError:
-    why = f"must be a readable PEM file ({error.strerror or error})"
-    return ConfigError([Problem(option, why, repr(path))])
+    return Access(
+        server_context(settings.tls, "metrics.tls") if settings.tls.enabled else None, authorization
+    )

@@ -22,12 +22,12 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from streamdetect import __version__
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
 from streamdetect.metrics import PREFIX
 from streamdetect.monitoring.reports import MESSAGE_OUTCOMES
 from streamdetect.monitoring.sensor_series import sensor_series
-from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,7 +6,6 @@ Nothing here holds state or talks to a socket; `streamdetect.mqtt.edge` runs wha
 from __future__ import annotations
 
 import re
-import ssl
 from typing import TYPE_CHECKING
 
 from paho.mqtt.client import MQTTv5, MQTTv311
@@ -15,8 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from streamdetect.config import secrets
-from streamdetect.errors import ConfigError, Problem
+from streamdetect.config.tls import client_context
 from streamdetect.mqtt.client import PacedClient
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import Client
 
-    from streamdetect.config import MqttConfig, TlsConfig
+    from streamdetect.config import MqttConfig
 
 ONLINE, OFFLINE = b"online", b"offline"
 
@@ -73,7 +71,7 @@ def give_access(client: Client, settings: MqttConfig) -> None:
     if settings.transport == "websockets":
         client.ws_set_options(path=settings.websocket_path)
     if settings.tls.enabled:
-        client.tls_set_context(tls_context(settings.tls))
+        client.tls_set_context(client_context(settings.tls, "mqtt.tls"))
 
 
 def _address(client: PacedClient, settings: MqttConfig) -> None:
@@ -92,30 +90,6 @@ def _address(client: PacedClient, settings: MqttConfig) -> None:
     # Clean start every time or never: paho's default wipes the session once at each process start.
     clean = not settings.persistent_session
     client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)
-
-
-def tls_context(tls: TlsConfig) -> ssl.SSLContext:
-    """Return a context that verifies the broker's certificate and its host name.
-
-    Raises:
-        ConfigError: a file cannot be read or does not fit, or the private key is open to other users.
-    """
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError([Problem("mqtt.tls.ca_file", _why(error), repr(str(tls.ca_file)))]) from error
-    if tls.cert_file is not None:
-        secrets.check_closed("mqtt.tls.key_file", str(tls.key_file))
-        try:
-            context.load_cert_chain(tls.cert_file, tls.key_file, tls.key_password_value())
-        except (OSError, ssl.SSLError) as error:
-            problem = Problem("mqtt.tls.cert_file", _why(error), repr(str(tls.cert_file)))
-            raise ConfigError([problem]) from error
-    return context
-
-
-def _why(error: OSError) -> str:
-    return f"must be a readable PEM file ({error.strerror or error})"
 
 
 def subscription_options(settings: MqttConfig) -> SubscribeOptions | int:

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from streamdetect import __version__
 from streamdetect.failpoints import VARIABLE, failpoint
 from streamdetect.monitoring.access import access
 from streamdetect.monitoring.http import HttpServer, Pages
@@ -27,7 +28,6 @@ from streamdetect.sinks.history import HistorySink
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
 from streamdetect.store import Store
-from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ happened, so an event that is made or sent twice, even by two processes, is reco
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from streamdetect.sinks.message import Facts, sentence
 from streamdetect.store.event import Event
+from streamdetect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,6 @@ _TYPES = {
     "closed": "io.streamdetect.anomaly.closed",
     "regime_changed": "io.streamdetect.regime.changed",
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EventEncoder:
@@ -201,9 +200,3 @@ def example(source: str, now: float) -> Event:
         "data": data,
     }
     return Event(identity, "test", facts.sensor, orjson.dumps(cloud_event))
-
-
-def rfc3339(time: float) -> str:
-    """Return Unix seconds as UTC with microseconds: `2024-05-01T12:00:00.250000Z`."""
-    moment = _EPOCH + timedelta(seconds=time)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

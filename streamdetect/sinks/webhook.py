@@ -17,9 +17,9 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError, TimeoutError  # noqa: A004 - theirs
 
+from streamdetect import __version__
 from streamdetect.sinks.choosing import ChoosingWorker
 from streamdetect.sinks.sink import FailedError, RefusedError, UnavailableError
-from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from streamdetect.config import WebhookConfig

@@ -5,8 +5,8 @@ The errors whose statistics go into the bundle are made by the compiled graph th
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib.metadata
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING
 from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.errors import DataError
+from streamdetect.times import rfc3339
 from streamdetect.training.encoder import export_encoder
 from streamdetect.training.export import describe_files, difference, export, publish, staging
 
@@ -98,7 +99,7 @@ def write_bundle(
         errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
         manifest = Manifest(
             format=1,
-            created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            created=rfc3339(time.time(), "seconds"),
             time_steps=windows.shape[1],
             min_steps=min_steps,
             features=names,

@@ -1,4 +1,4 @@
-"""The recipes of the README's cookbook, run as they stand there.
+"""The recipes of the cookbook, run as they stand there.
 
 Recipe 2 takes minutes: its training is cut down to one epoch unless pytest is given `--full`.
 """
@@ -19,17 +19,17 @@ from statistics import mean
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).with_name("README.md")
 SPIKES = (100, 300, 700, 900)  # rows of the sine, half a second apart
 STEPS = 20
 SHELL = ("bash", "-euo", "pipefail", "-c")
 
 
-def block(number: int) -> str:
-    """The shell commands of a recipe."""
-    recipe = re.search(rf"^### {number}\. .*?(?=^##)", README.read_text(), re.DOTALL | re.MULTILINE)
-    assert recipe, f"the README has no recipe {number}"
-    (found,) = re.findall(r"^```sh\n(.*?)^```", recipe[0], re.DOTALL | re.MULTILINE)
+def block(number: int, language: str = "sh") -> str:
+    """The commands of a recipe."""
+    recipe = re.search(rf"^## {number}\. .*?(?=^## |\Z)", README.read_text(), re.DOTALL | re.MULTILINE)
+    assert recipe, f"the cookbook has no recipe {number}"
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", recipe[0], re.DOTALL | re.MULTILINE)
     return found
 
 
@@ -205,3 +205,15 @@ def test_a_model_of_ones_own(kitchen, cook):
         rows = list(csv.DictReader(lines))
     assert len(rows) == 1000 - 19
     assert {*rows[0]} == {"sensor", "time", *(f"latent_{at}" for at in range(8))}
+
+
+def test_a_data_frame(kitchen, cook):
+    pytest.importorskip("pandas")
+    if not (kitchen / "sine").exists():
+        cook(block(1))
+    recipe = block(8, "python")
+    assert len(list(filter(None, recipe.splitlines()))) <= 12
+    said = cook(f"python3 - <<'END'\n{recipe}END\n")
+    found = [line.split() for line in said.splitlines() if line.startswith("sine ")]
+    assert len(found) >= 3
+    assert all(float(score) > 1 for *_, score in found)

@@ -20,8 +20,9 @@ from streamdetect.core.incidents import IncidentSettings, Reason, Transition
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.thresholds import ThresholdSettings, TrainingError
-from streamdetect.sinks.events import EventEncoder, example, rfc3339
+from streamdetect.sinks.events import EventEncoder, example
 from streamdetect.sinks.mqtt import topic_levels
+from streamdetect.times import rfc3339
 
 SCHEMA = json.loads(files("streamdetect.sinks").joinpath("event.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.core.readings import Outcome
+from streamdetect.times import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamdetect.offline.backtest.results import SensorResult
-
-_DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def evaluate(result: SensorResult) -> Evaluation | None:
 
 def days(times: NDArray[np.float64]) -> float:
     """From the first reading to the last, in days."""
-    return float(np.ptp(times)) / _DAY if len(times) else 0.0
+    return float(np.ptp(times)) / DAY if len(times) else 0.0
 
 
 def points(anomalous: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Counts:

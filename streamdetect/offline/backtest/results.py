@@ -24,6 +24,21 @@ class Incident(NamedTuple):
     """Unix seconds of its last anomalous window; of the recording's last one if it is still open."""
 
     @property
+    def sensor(self) -> str:
+        """Whose."""
+        return self.opened.sensor
+
+    @property
+    def severity(self) -> str:
+        """Its worst."""
+        return self.latest.severity
+
+    @property
+    def score(self) -> float:
+        """Error / threshold where its error was highest."""
+        return self.latest.peak_score
+
+    @property
     def started(self) -> float:
         """Unix seconds of its first anomalous window."""
         return self.opened.started

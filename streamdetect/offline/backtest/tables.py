@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamdetect.core.incidents import LEAST_THRESHOLD
+from streamdetect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,8 +59,8 @@ def write_incidents(results: Sequence[SensorResult], path: Path) -> None:
 
 
 def iso(time: float) -> str:
-    """Unix seconds as RFC 3339 in UTC, to the microsecond."""
-    return datetime.fromtimestamp(time, UTC).isoformat().replace("+00:00", "Z")
+    """Unix seconds as RFC 3339 in UTC, to the microsecond where there are any."""
+    return rfc3339(time, "auto")
 
 
 def _verdict_rows(

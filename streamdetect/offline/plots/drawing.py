@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.errors import StreamdetectError
+from streamdetect.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,7 @@ LINE, LIMIT, MARK, SHADE, KNOWN = "#333333", "#0072B2", "#D55E00", "#E69F00", "#
 _POINTS = 6000  # drawn a line: some four a pixel column, and a million readings draw as fast as six thousand
 _LOG_FROM = 30.0  # the top of the scale over the usual error: past it, a linear axis shows only the peak
 _REAL_TIME = 1e8  # Unix seconds; a recording that starts earlier has no clock, only steps
-_ELAPSED = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
+_ELAPSED = ((2 * DAY, DAY, "days"), (2 * HOUR, HOUR, "h"), (2 * MINUTE, MINUTE, "min"), (0.0, 1.0, "s"))
 
 
 class Clock:
@@ -38,7 +39,7 @@ class Clock:
     def __call__(self, times: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Turn Unix seconds into the axis's unit."""
         seconds = np.asarray(times, dtype=np.float64)
-        return seconds / 86400 if self.real else seconds / self.unit  # matplotlib's dates are days
+        return seconds / DAY if self.real else seconds / self.unit  # matplotlib's dates are days
 
     def label(self, axis: Axes) -> None:
         """Name the time axis, and give it dates if they are real."""

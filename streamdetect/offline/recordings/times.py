@@ -13,6 +13,7 @@ import numpy as np
 
 from streamdetect.errors import DataError
 from streamdetect.offline.recordings.cells import BadCell, number
+from streamdetect.times import DAY, PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,14 +22,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-FORMATS = ("auto", "iso", *UNITS, "excel")
+FORMATS = ("auto", "iso", *PER_SECOND, "excel")
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone
 _END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
 _PLAUSIBLE = 1e8  # 1973: smaller numbers are seconds since some start
 _LIKELY = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100: other numbers alone are rather no times
-_DAY = 86_400.0
 _EXCEL_EPOCH = 25_569.0  # days from 1899-12-30 to 1970-01-01
 _EXCEL_DAYS = (20_000.0, 80_000.0)  # 1954 to 2119
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
@@ -69,7 +68,7 @@ def looks_like_time(cell: str) -> bool:
     """Tell whether one cell alone is a time for certain: a date as text, or Unix time of 1990 to 2100."""
     value = number(cell)
     if math.isfinite(value):
-        return any(_LIKELY[0] <= value / unit < _LIKELY[1] for unit in UNITS.values())
+        return any(_LIKELY[0] <= value / unit < _LIKELY[1] for unit in PER_SECOND.values())
     if not _LIKE_A_DATE.search(cell):  # hundreds of times as fast as to try every format
         return False
     try:
@@ -82,7 +81,7 @@ def looks_like_time(cell: str) -> bool:
 def describe_format(time_format: str) -> str:
     """A format as people name it."""
     names = {"iso": "ISO 8601", "excel": "days as in Excel", "s": "Unix seconds"}
-    unit = f"Unix time in {time_format}" if time_format in UNITS else f"as {time_format}"
+    unit = f"Unix time in {time_format}" if time_format in PER_SECOND else f"as {time_format}"
     return names.get(time_format, unit)
 
 
@@ -92,7 +91,7 @@ def parse(cells: Sequence[str], time_format: str) -> tuple[Floats, NDArray[np.bo
     Raises:
         BadCell: A cell is no time in that format.
     """
-    if time_format in UNITS or time_format == "excel":
+    if time_format in PER_SECOND or time_format == "excel":
         seconds = _numeric(cells, time_format)
         return seconds, np.full(len(cells), time_format == "excel")
     read = _iso if time_format == "iso" else _reader(time_format)
@@ -157,7 +156,7 @@ def _again(times: Floats, twice: NDArray[np.bool_]) -> NDArray[np.bool_]:
     peak, second = -math.inf, False
     for at in np.flatnonzero(twice).tolist():
         time = times[at]
-        if time > peak + _DAY:
+        if time > peak + DAY:
             peak, second = time, False
         second = second or time < peak - 300
         peak = max(peak, time)
@@ -191,7 +190,7 @@ def _guess_numbers(cells: Sequence[str], numbers: Sequence[float]) -> str:
 
 def _refuse_excel(first: float) -> None:
     if _EXCEL_DAYS[0] <= first <= _EXCEL_DAYS[1]:
-        day = datetime.fromtimestamp((first - _EXCEL_EPOCH) * _DAY, UTC)
+        day = datetime.fromtimestamp((first - _EXCEL_EPOCH) * DAY, UTC)
         raise BadCell(
             0,
             f"can be days as in Excel ({day:%Y-%m-%d %H:%M}) or seconds since a start; "
@@ -242,7 +241,7 @@ def _reader(time_format: str) -> Callable[[str], datetime]:
 def _numeric(cells: Sequence[str], unit: str) -> Floats:
     found = np.fromiter(map(number, cells), np.float64, len(cells))
     # Excel's days are good to 10 µs in float64; whole minutes shall stay whole.
-    seconds = np.round((found - _EXCEL_EPOCH) * _DAY, 3) if unit == "excel" else found / UNITS[unit]
+    seconds = np.round((found - _EXCEL_EPOCH) * DAY, 3) if unit == "excel" else found / PER_SECOND[unit]
     bad = np.flatnonzero(~(np.abs(seconds) < _END_OF_TIME))
     if bad.size:
         raise BadCell(int(bad[0]), f"is not {describe_format(unit)} (another --time-format?)")

@@ -11,12 +11,12 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
+from streamdetect import __version__
 from streamdetect.errors import StreamdetectError
 from streamdetect.offline.report import tables
 from streamdetect.offline.report.histogram import histogram
 from streamdetect.offline.report.points import SPANS
 from streamdetect.offline.report.series import series
-from streamdetect.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,23 @@
+"""Units of time, and how a time is written: RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Units in which devices count Unix time, and how many of each are a second."""
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0  # seconds
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(time: float, digits: str = "microseconds") -> str:
+    """Unix seconds as UTC: `2024-05-01T12:00:00.250000Z`.
+
+    Args:
+        time: of the years 1 to 9999.
+        digits: `timespec` of `datetime.isoformat`; "auto" leaves out microseconds that are 0.
+    """
+    moment = _EPOCH + timedelta(seconds=time)
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")
