@@ -32,6 +32,7 @@ COMMANDS = {
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
     "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
+    "answer": Command("streamdetect.commands.answer", "mute sensors, and say whether an incident was one"),
     "notify": Command("streamdetect.commands.notify", "send a test event to webhooks, files and services"),
     "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
     "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),

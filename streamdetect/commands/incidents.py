@@ -16,12 +16,12 @@ from streamdetect.config.quantities import seconds
 from streamdetect.errors import StateError
 from streamdetect.logs import printable
 from streamdetect.sinks.message import duration
-from streamdetect.store.history import HISTORY, read
+from streamdetect.store.history import HISTORY, answers, read
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from streamdetect.store.history import Incident
+    from streamdetect.store.history import Answer, Incident
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors like this")
     parser.add_argument("--open", action="store_true", help="only incidents that go on")
+    parser.add_argument("--answers", action="store_true", help="what people answered, instead of incidents")
     parser.add_argument("--json", action="store_true", help="one JSON document an incident and line")
 
 
@@ -45,6 +46,10 @@ def run(args: Namespace) -> int:
     path = _directory(args) / HISTORY
     if not path.exists():
         raise StateError(f"{path} is not there: no daemon with this state directory has had an incident")
+    if args.answers:
+        for answer in answers(path, since=time.time() - args.since):
+            sys.stdout.write(_answer(answer, as_json=args.json))
+        return 0
     found = read(path, since=time.time() - args.since, sensors=args.sensor, only_open=args.open)
     for incident in found:
         sys.stdout.write(_json(incident) if args.json else _line(incident))
@@ -72,7 +77,16 @@ def _span(text: str) -> float:
 def _line(incident: Incident) -> str:
     started = datetime.fromtimestamp(incident.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     lasted = "open" if incident.open else duration((incident.ended or 0.0) - incident.started)
-    return printable(f"{started}  {lasted:>10}  {incident.severity:<8}  {incident.message}") + "\n"
+    label = f"  ({incident.label})" if incident.label else ""
+    return printable(f"{started}  {lasted:>10}  {incident.severity:<8}  {incident.message}{label}") + "\n"
+
+
+def _answer(answer: Answer, *, as_json: bool) -> str:
+    if as_json:
+        return orjson.dumps({"time": answer.time} | answer.data).decode() + "\n"
+    data, at = answer.data, datetime.fromtimestamp(answer.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    about = data["error"] or data.get("incident") or data["sensor"]
+    return printable(f"{at}  {data['do']:<8}  {data['by'] or '-':<12}  {about}") + "\n"
 
 
 def _json(incident: Incident) -> str:

@@ -8,6 +8,7 @@ from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.loading import load, parse, schema, validate
 from streamdetect.config.root import Config
 from streamdetect.config.service import (
+    AnswersConfig,
     BatchConfig,
     EventsConfig,
     HistoryConfig,
@@ -17,9 +18,17 @@ from streamdetect.config.service import (
     ShutdownConfig,
     StateConfig,
 )
-from streamdetect.config.sinks import FileConfig, NotifyConfig, PeriodConfig, SinkConfig, WebhookConfig
+from streamdetect.config.sinks import (
+    FileConfig,
+    MaintenanceConfig,
+    NotifyConfig,
+    PeriodConfig,
+    SinkConfig,
+    WebhookConfig,
+)
 
 __all__ = [
+    "AnswersConfig",
     "BatchConfig",
     "Config",
     "DetectorConfig",
@@ -29,6 +38,7 @@ __all__ = [
     "IncidentsConfig",
     "JoinConfig",
     "LoggingConfig",
+    "MaintenanceConfig",
     "MetricsConfig",
     "MqttConfig",
     "NotifyConfig",

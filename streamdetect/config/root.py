@@ -12,6 +12,7 @@ from streamdetect.config.broker import MqttConfig
 from streamdetect.config.detectors import DetectorConfig
 from streamdetect.config.section import Broken, Section
 from streamdetect.config.service import (
+    AnswersConfig,
     BatchConfig,
     EventsConfig,
     HistoryConfig,
@@ -20,7 +21,7 @@ from streamdetect.config.service import (
     ShutdownConfig,
     StateConfig,
 )
-from streamdetect.config.sinks import OWN_SINKS, FileConfig, NotifyConfig, WebhookConfig
+from streamdetect.config.sinks import OWN_SINKS, FileConfig, MaintenanceConfig, NotifyConfig, WebhookConfig
 from streamdetect.config.yaml_subset import write_yaml
 
 
@@ -39,6 +40,10 @@ class Config(Section):
     """Services that tell people, by Apprise."""
     history: HistoryConfig = HistoryConfig()
     """Incidents of the past, in the state directory."""
+    answers: AnswersConfig = AnswersConfig()
+    """Commands of people."""
+    maintenance: Annotated[tuple[MaintenanceConfig, ...], Field(strict=False)] = ()
+    """When nobody is to be told about some sensors."""
     metrics: MetricsConfig = MetricsConfig()
     """The HTTP port for Prometheus and health checks."""
     logging: LoggingConfig = LoggingConfig()

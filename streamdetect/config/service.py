@@ -59,6 +59,16 @@ class EventsConfig(Section):
         """Where online and offline go."""
         return f"{self.prefix}/status"
 
+    @property
+    def command_topic(self) -> str:
+        """Where people's commands come from."""
+        return f"{self.prefix}/command"
+
+    @property
+    def answers_topic(self) -> str:
+        """Where it is said what became of a command."""
+        return f"{self.prefix}/answers"
+
     def topic_for(self, detector: str, sensor: str) -> str:
         """Give the topic for events of one sensor."""
         parts = {"{prefix}": self.prefix, "{detector}": detector, "{sensor}": sensor}
@@ -66,7 +76,8 @@ class EventsConfig(Section):
 
     def own_filters(self, detectors: list[str]) -> list[str]:
         """Give MQTT filters for everything that we publish ourselves."""
-        return [self.status_topic, *(self.topic_for(detector, "+/#") for detector in detectors)]
+        topics = self.status_topic, self.command_topic, self.answers_topic
+        return [*topics, *(self.topic_for(detector, "+/#") for detector in detectors)]
 
     def broken(self) -> Iterator[Broken]:
         """Find event topics that would land on the status topic."""
@@ -182,6 +193,13 @@ class HistoryConfig(Section):
     """An incident that has been over for so long goes."""
     max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
     """Before the database takes more than this the oldest incidents go."""
+
+
+class AnswersConfig(Section):
+    """Commands of people: mute, unmute, false, true; see the operations guide."""
+
+    enabled: bool = False
+    """Take commands from <prefix>/command; whoever may publish there may give them."""
 
 
 class ShutdownConfig(Section):

@@ -5,6 +5,7 @@
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -96,6 +97,21 @@ class PeriodConfig(Section):
         # Searched backwards from the next second: one that begins now holds.
         began = next(CronSim(self.cron, moment + timedelta(seconds=1), reverse=True), None)
         return began is not None and now - began.timestamp() < self.lasts
+
+
+class MaintenanceConfig(PeriodConfig):
+    """A time in which nobody is told about some sensors, and their events carry `muted`."""
+
+    detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """Of these detectors; patterns with * and ?."""
+    sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """These sensors."""
+
+    def covers(self, detector: str, sensor: str) -> bool:
+        """Whether it is about this sensor."""
+        return any(fnmatchcase(detector, glob) for glob in self.detectors) and any(
+            fnmatchcase(sensor, glob) for glob in self.sensors
+        )
 
 
 class SinkConfig(Section):

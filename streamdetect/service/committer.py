@@ -12,13 +12,13 @@ from streamdetect.sinks.log import IncidentLog
 from streamdetect.store import Change, DamagedError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.inbox import Message
     from streamdetect.sinks.outbox import Outbox
-    from streamdetect.store import DetectorState, Entry, Event, Queued, Store
+    from streamdetect.store import DetectorState, Entry, Event, Mute, Queued, Store
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Committer:
     Attributes:
         failure: why the last attempt failed; empty while all is well. Until it is, take nothing more.
         failures: attempts that failed.
+        mutes: what is muted, as saved, or to be saved with the next commit.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Committer:
         self._entries: list[Entry] = []
         self._events: list[Event] = []
         self._since: float | None = None  # when the oldest of these came
+        self.mutes: list[Mute] = []
+        self._mutes_are_news = False
         self._anew = False  # whether all detectors have to be saved as they are
         self._complete = False  # whether the outbox has to be saved as it is
         self._retry_at = 0.0
@@ -100,6 +103,11 @@ class Committer:
         self._events += events
         if self._since is None:
             self._since = self._clock()
+
+    def note_mutes(self, mutes: Iterable[Mute]) -> None:
+        """Save these mutes with the next commit, in place of those before."""
+        self.mutes, self._mutes_are_news = list(mutes), True
+        self.take((), (), ())
 
     def save_anew(self, events: Sequence[Event] = ()) -> None:
         """Save all detectors as they are with the next commit, at once: they are not those of before."""
@@ -136,7 +144,8 @@ class Committer:
         news = outbox.queued(self._events)
         events = [*outbox.undelivered(), *news] if self._complete else news
         delivered, dead = outbox.delivered[:], outbox.dead[:]
-        change = Change(self._entries, events, delivered, dead)
+        mutes = self.mutes if self._mutes_are_news or self._complete else None
+        change = Change(self._entries, events, delivered, dead, mutes)
         if change or self._anew or self._store.snapshot_underway:
             try:
                 self._store.commit(change, self._states() if self._anew and self._store.durable else ())
@@ -147,7 +156,7 @@ class Committer:
                 return self.commit()
             except UnavailableError as error:
                 return self._failed(str(error))
-        self._anew = self._complete = False
+        self._anew = self._complete = self._mutes_are_news = False
         outbox.forget(len(delivered), len(dead))
         self._take_effect(news)
         return True
@@ -164,7 +173,7 @@ class Committer:
     def _is_due(self, *, lull: bool) -> bool:
         if self.failure:
             return self._clock() >= self._retry_at
-        if self._anew or self._events or self._store.snapshot_underway:
+        if self._anew or self._events or self._mutes_are_news or self._store.snapshot_underway:
             return True
         waiting = len(self._messages)
         if waiting >= self._most or (lull and waiting >= LULL_MESSAGES):

@@ -15,6 +15,7 @@ from streamdetect.monitoring.http import HttpServer, Pages
 from streamdetect.monitoring.metrics import Metrics
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox
+from streamdetect.service.answers import Answers
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.assembly import assemble
 from streamdetect.service.committer import Committer
@@ -93,6 +94,8 @@ class Daemon:
             self._committer = Committer(
                 self._store, self.outbox, self.edge, self.lineup.states, window=window
             )
+            self._answers = Answers(config, saved.mutes, clock)
+            self._committer.mutes = saved.mutes
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
             self._vitals = Vitals(self.edge, self.inbox, self._committer, self.lineup)
@@ -189,9 +192,14 @@ class Daemon:
             messages = self.inbox.take(
                 batch.max_batch, committer.patience(batch.max_wait), committer.patience(idle_wait)
             )
-        processed = self.pipeline.process(messages) if messages else None
-        if processed:
-            committer.take(messages, processed.entries, processed.events)
+        commands, readings = self._answers.part(messages)
+        answered = self._answers.carry_out(commands)
+        processed = self.pipeline.process(readings) if readings else None
+        if messages:
+            entries, events = (processed.entries, processed.events) if processed else ((), ())
+            committer.take(messages, entries, [*answered, *self._answers.mark(events)])
+        if commands:
+            committer.note_mutes(self._answers.mutes.values())
         committer.turn(lull=not messages)
         return processed
 
@@ -212,8 +220,10 @@ class Daemon:
         now = self._vitals.turn
         if self._is_due("evict", now, EVICT_EVERY):
             entries, events, kinds = self.pipeline.evict()
-            self._committer.take((), entries, events)
+            self._committer.take((), entries, self._answers.mark(events))
             self.metrics.count_transitions(kinds)
+        if self._answers.expire():
+            self._committer.note_mutes(self._answers.mutes.values())
         if self._is_due("memory", now, GIVE_BACK_EVERY):
             give_back()
         if self._is_due("status", now, STATUS_EVERY):

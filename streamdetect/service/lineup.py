@@ -34,6 +34,8 @@ _FIXED = (
     "files",
     "notify",
     "history",
+    "answers",
+    "maintenance",
     "metrics",
     "batch",
     "logging",
@@ -99,8 +101,9 @@ class Lineup:
 
     @property
     def filters(self) -> list[str]:
-        """Topic filters of all detectors."""
-        return [topic for detector in self.config.detectors for topic in detector.topics]
+        """Topic filters of all detectors, and the command topic."""
+        commands = [self.config.events.command_topic] if self.config.answers.enabled else []
+        return [*commands, *(topic for detector in self.config.detectors for topic in detector.topics)]
 
     @property
     def newest_arrival(self) -> float:

@@ -33,6 +33,8 @@ _TYPES = {
     "closed": "io.streamdetect.anomaly.closed",
     "regime_changed": "io.streamdetect.regime.changed",
 }
+ANSWERED = "io.streamdetect.answered"
+"""The type of an event about what somebody answered, see `service/answers.py`."""
 
 
 class EventEncoder:
@@ -76,19 +78,15 @@ class EventEncoder:
             latent: (L,) of the window that it is about, to be put into the event.
         """
         identity = self._identity(transition.kind, transition, transition.time)
-        cloud_event = {
-            "specversion": "1.0",
-            "id": identity,
-            "source": self._source,
-            "type": _TYPES[transition.kind],
-            "subject": transition.sensor,
-            "time": rfc3339(transition.time),
-            "datacontenttype": "application/json",
-            "data": self._data(transition, labels) | ({} if latent is None else {"latent": latent}),
-        }
-        written = orjson.dumps(cloud_event, option=orjson.OPT_SERIALIZE_NUMPY)
-        # A copy: what orjson gives keeps its buffer of 8 KiB and more, and thousands may have to wait.
-        return Event(identity, self._detector, transition.sensor, bytes(memoryview(written)))
+        data = self._data(transition, labels) | ({} if latent is None else {"latent": latent})
+        return cloud_event(
+            identity,
+            self._source,
+            _TYPES[transition.kind],
+            transition.sensor,
+            transition.time,
+            {"detector": self._detector, "sensor": transition.sensor} | data,
+        )
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended
@@ -97,8 +95,6 @@ class EventEncoder:
         units = labels.get("unit") or self._units
         return {
             "message": sentence(_facts(transition, values, end, units)),
-            "detector": self._detector,
-            "sensor": transition.sensor,
             "incident": self._identity("incident", transition, transition.started),
             "labels": labels,
             "value": transition.value[0] if len(values) == 1 else values,
@@ -128,6 +124,34 @@ class EventEncoder:
         """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
         facts = [self._detector, transition.sensor, kind, transition.started.hex(), time.hex(), self._bundle]
         return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
+
+
+def cloud_event(
+    identity: str, source: str, kind: str, subject: str, time: float, data: Mapping[str, Any]
+) -> Event:
+    """An event of any kind.
+
+    Args:
+        identity: 32 hex digits.
+        source: CloudEvents `source`.
+        kind: CloudEvents `type`.
+        subject: CloudEvents `subject`, as a rule the sensor.
+        time: when it happened, Unix seconds.
+        data: `detector` and `sensor` where it is about one, and more.
+    """
+    facts = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": source,
+        "type": kind,
+        "subject": subject,
+        "time": rfc3339(time),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    written = orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY)
+    # A copy: what orjson gives keeps its buffer of 8 KiB and more, and thousands may have to wait.
+    return Event(identity, data.get("detector", ""), data.get("sensor", ""), bytes(memoryview(written)))
 
 
 def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[Window, NDArray[np.float32]]:
@@ -161,7 +185,7 @@ def _facts(
 
 def example(source: str, now: float) -> Event:
     """An event that says that it is a test; `now` is Unix seconds."""
-    values, time = {"value": -9.1}, rfc3339(now)
+    values = {"value": -9.1}
     facts = Facts(
         "opened",
         "test sensor",
@@ -189,14 +213,4 @@ def example(source: str, now: float) -> Event:
         "ended": None,
         "reason": "",
     }
-    cloud_event = {
-        "specversion": "1.0",
-        "id": identity,
-        "source": source,
-        "type": _TYPES["opened"],
-        "subject": facts.sensor,
-        "time": time,
-        "datacontenttype": "application/json",
-        "data": data,
-    }
-    return Event(identity, "test", facts.sensor, orjson.dumps(cloud_event))
+    return cloud_event(identity, source, _TYPES["opened"], facts.sensor, now, data)

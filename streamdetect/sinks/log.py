@@ -34,6 +34,8 @@ class IncidentLog:
     def _say(self, event: Event, held_back: int) -> None:
         facts = event.facts
         data, edge = facts["data"], facts["type"].rpartition(".")[2]
+        if edge == "answered":
+            return  # who carries it out says it
         if held_back:
             log.warning("%d edges of incidents were not logged", held_back)
         level = _LEVELS[data["severity"]] if edge in {"opened", "updated"} else logging.INFO

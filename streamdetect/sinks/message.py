@@ -5,7 +5,7 @@ freezer −9.1 °C, usually −19.3 to −16.8, rising for 2 h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,28 @@ class Facts:
 
 
 def sentence(facts: Facts) -> str:
-    """Say it."""
+    """Say it; what is not finite is not known."""
+    facts = _known(facts)
     if facts.edge == "regime_changed":
         return f"{_name(facts)} {_value(facts)} is the new normal".replace("  ", " ")
     if facts.edge == "closed":
         return _ENDS.get(facts.reason, _recovered)(facts)
     return _BEGINNINGS.get(facts.kind or "", _unusual)(facts)
+
+
+def _known(facts: Facts) -> Facts:
+    return replace(
+        facts,
+        values={name: value for name, value in facts.values.items() if isfinite(value)},
+        worst=_finite(facts.worst),
+        expected=_finite(facts.expected),
+        lower=_finite(facts.lower),
+        upper=_finite(facts.upper),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
 
 
 def duration(seconds: float) -> str:
@@ -94,7 +110,7 @@ def _name(facts: Facts) -> str:
 
 def _value(facts: Facts, value: float | None = None) -> str:
     value = facts.value if value is None else value
-    if value is None or not isfinite(value):
+    if value is None:
         return ""
     return f"{number(value, decimals_of(facts))} {facts.unit}".rstrip()
 

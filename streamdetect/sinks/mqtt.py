@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
+from streamdetect.sinks.events import ANSWERED
 from streamdetect.sinks.sink import Delivery, Sink
 
 if TYPE_CHECKING:
     from streamdetect.config import EventsConfig
     from streamdetect.mqtt.edge import MqttEdge
-    from streamdetect.store import Queued
+    from streamdetect.store import Event, Queued
 
 NAME = "mqtt"
 
@@ -32,8 +33,13 @@ class MqttSink(Sink):
     def send(self, queued: Queued) -> bool:
         """Hand an event to the network thread; False while there is no connection or place."""
         event = queued.event
-        topic = self._settings.topic_for(event.detector, topic_levels(event.sensor))
+        topic = self._topic(event)
         return self._edge.publish(queued.number, topic, event.payload, qos=self._settings.qos)
+
+    def _topic(self, event: Event) -> str:
+        if event.facts["type"] == ANSWERED:
+            return self._settings.answers_topic
+        return self._settings.topic_for(event.detector, topic_levels(event.sensor))
 
     def settled(self) -> list[Delivery]:
         """Return what the broker has answered."""

@@ -89,7 +89,8 @@ class Notify(ChoosingWorker):
         notes = self._notes = {
             at: self._notes.get(at) or Note(at, one.event.facts) for at, one in given.items()
         }
-        due = self._due(list(notes.values()))
+        now = self._clock()
+        due = self._due(list(notes.values()), now)
         if not due:
             return [], _LOOK_AGAIN
         try:
@@ -97,7 +98,7 @@ class Notify(ChoosingWorker):
             failpoint("sink.notify.delivered")
         except UnavailableError as error:
             return self._failed(given[due[0].number], str(error))
-        self._sent.append(self._clock())
+        self._sent.append(now)
         self._succeeded()
         return [Delivery(note.number, ok=True) for note in due], 0.0
 
@@ -118,9 +119,8 @@ class Notify(ChoosingWorker):
         if not result:
             raise UnavailableError(" ".join(said[-1:]) or "the service does not take it")
 
-    def _due(self, notes: Sequence[Note]) -> list[Note]:
+    def _due(self, notes: Sequence[Note], now: float) -> list[Note]:
         """What may go out now."""
-        now = self._clock()
         if len(self._sent) == self._sent.maxlen and now - self._sent[0] < _HOUR:
             return []
         gathering = now - (self._sent[-1] if self._sent else -inf) < self._settings.digest

@@ -7,7 +7,7 @@ from streamdetect.store.event import Event
 from streamdetect.store.journal import Entry, Eviction, Intake, Waiting
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
-from streamdetect.store.tables import Change, DeadLetter, Place, Queued
+from streamdetect.store.tables import Change, DeadLetter, Mute, Place, Queued
 
 __all__ = [
     "Change",
@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Eviction",
     "Intake",
+    "Mute",
     "Place",
     "Queued",
     "Saved",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from streamdetect.errors import StateError
 from streamdetect.store.database import DamagedError, make_private, told
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE incident (
     id TEXT PRIMARY KEY, detector TEXT NOT NULL, sensor TEXT NOT NULL, started REAL NOT NULL, ended REAL,
     newest REAL NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL, reason TEXT NOT NULL,
-    data BLOB NOT NULL
+    label TEXT NOT NULL DEFAULT '', data BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX incident_started ON incident (started);
 -- One row an event.
@@ -42,6 +43,8 @@ CREATE TABLE edge (
     message TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX edge_incident ON edge (incident);
+-- One row a command that somebody gave.
+CREATE TABLE answer (event TEXT PRIMARY KEY, time REAL NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -65,12 +68,20 @@ class Incident(NamedTuple):
     severity: str
     message: str
     reason: str
+    label: str  # what somebody said of it: true, false or nothing
     data: dict[str, Any]  # of the last event
 
     @property
     def open(self) -> bool:
         """Whether it goes on."""
         return self.ended is None
+
+
+class Answer(NamedTuple):
+    """A command that somebody gave."""
+
+    time: float  # Unix seconds
+    data: dict[str, Any]
 
 
 class History:
@@ -113,12 +124,17 @@ class History:
     def _record(self, event: Event) -> None:
         facts = event.facts
         data, edge, time = facts["data"], facts["type"].rpartition(".")[2], _seconds(facts["time"])
+        if edge == "answered":
+            self._record_answer(event.id, time, data)
+            return
         row = (event.id, data["incident"], time, edge, data["message"])
         added = self._connection.execute("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", row).rowcount
         if not added or edge == "changed":
             return
         self._connection.execute(
-            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (id) DO UPDATE SET"
+            " ended = excluded.ended, newest = excluded.newest, severity = excluded.severity,"
+            " message = excluded.message, reason = excluded.reason, data = excluded.data",
             (
                 data["incident"],
                 event.detector,
@@ -133,8 +149,17 @@ class History:
             ),
         )
 
+    def _record_answer(self, event: str, time: float, data: dict[str, Any]) -> None:
+        row = (event, time, orjson.dumps(data))
+        self._connection.execute("INSERT OR IGNORE INTO answer VALUES (?, ?, ?)", row)
+        if data["do"] in {"true", "false"} and not data["error"]:
+            self._connection.execute(
+                "UPDATE incident SET label = ? WHERE id = ?", (data["do"], data["incident"])
+            )
+
     def _prune(self, now: float) -> None:
         self._forget("ended < ?", (now - self._keep,))
+        self._connection.execute("DELETE FROM answer WHERE time < ?", (now - self._keep,))
         while self._size() > self._max_size:
             oldest = "id IN (SELECT id FROM incident WHERE ended IS NOT NULL ORDER BY started LIMIT 100)"
             if not self._forget(oldest, ()):
@@ -166,7 +191,35 @@ def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = Fals
     with told(path), closing(_connect(path, "ro")) as connection:
         _verify(connection)
         rows = connection.execute(query, (since, sensors, not only_open)).fetchall()
-    return [Incident._make((*facts, orjson.loads(data))) for *facts, data in rows]
+    return [_incident(row) for row in rows]
+
+
+def find(path: Path, incident: str) -> Incident | None:
+    """Read one incident; None if the history does not have it, or cannot be read.
+
+    The daemon asks for incidents that it has not seen in this life.
+    """
+    try:
+        with told(path), closing(_connect(path, "ro")) as connection:
+            _verify(connection)
+            row = connection.execute("SELECT * FROM incident WHERE id = ?", (incident,)).fetchone()
+    except StateError:
+        return None
+    return None if row is None else _incident(row)
+
+
+def answers(path: Path, *, since: float) -> list[Answer]:
+    """Read the commands that were given since (Unix seconds), oldest first.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    query = "SELECT time, data FROM answer WHERE time >= ? ORDER BY time"
+    with told(path), closing(_connect(path, "ro")) as connection:
+        _verify(connection)
+        rows = connection.execute(query, (since,)).fetchall()
+    return [Answer(time, orjson.loads(data)) for time, data in rows]
 
 
 def edges(path: Path, incident: str) -> list[Edge]:
@@ -213,3 +266,8 @@ def _verify(connection: sqlite3.Connection) -> None:
 
 def _seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    *facts, data = row
+    return Incident._make((*facts, orjson.loads(data)))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
     from streamdetect.store.journal import Entry
     from streamdetect.store.state import DetectorState
-    from streamdetect.store.tables import Change, Queued
+    from streamdetect.store.tables import Change, Mute, Queued
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Saved:
 
     states: list[DetectorState] = field(default_factory=list)
     outbox: list[Queued] = field(default_factory=list)
+    mutes: list[Mute] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -173,6 +174,8 @@ class Store:
                     tables.write_record(connection, self._seq + 1, record)
                     failpoint("commit.journal")
                 tables.write_outbox(connection, change, self._clock())
+                if change.mutes is not None:
+                    tables.write_mutes(connection, change.mutes)
                 if made:
                     self._write_snapshot(connection, made, parts)
         except DamagedError as error:
@@ -305,7 +308,7 @@ class Store:
         if self._mark is not None and (noted := self._mark.read()) > self._seq:
             raise DamagedError(f"it ends with commit {self._seq}, but there were {noted}")
         self.snapshot_at = self._clock()
-        return Saved(states, tables.read_outbox(connection))
+        return Saved(states, tables.read_outbox(connection), tables.read_mutes(connection))
 
     def _entries(self, connection: sqlite3.Connection) -> Iterator[Entry]:
         """Read the journal, and count it."""

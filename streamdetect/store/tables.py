@@ -50,8 +50,12 @@ OUTBOX = (
 SCHEMA = "".join([_DETECTORS, *(f"{statement};" for statement in OUTBOX)])
 DEAD_LETTERS_KEPT = 1000
 
-# Topic filters that the broker may hold for us. Made when it is first needed: databases that were begun
-# without it are of the same version, and a version that does not know it may go back to them.
+# What is muted, and topic filters that the broker may hold for us. Made when they are first needed: databases
+# that were begun without them are of the same version.
+_MUTES = (
+    "CREATE TABLE IF NOT EXISTS mute"
+    " (sensor TEXT PRIMARY KEY, until REAL NOT NULL, by TEXT NOT NULL, since REAL NOT NULL)"
+)
 _FILTERS = "CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY)"
 
 
@@ -76,6 +80,15 @@ class Queued(NamedTuple):
         return Place(self.sink, self.number)
 
 
+class Mute(NamedTuple):
+    """Nobody is told about these sensors."""
+
+    sensor: str  # or a pattern
+    until: float  # Unix seconds; infinite until it is unmuted
+    by: str
+    since: float  # Unix seconds
+
+
 class DeadLetter(NamedTuple):
     """An event that its sink will never take."""
 
@@ -91,9 +104,10 @@ class Change:
     events: Sequence[Queued] = ()  # to be delivered
     delivered: Sequence[Place] = ()
     dead: Sequence[DeadLetter] = ()
+    mutes: Sequence[Mute] | None = None  # all that there are, where that is news
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.events or self.delivered or self.dead)
+        return bool(self.entries or self.events or self.delivered or self.dead) or self.mutes is not None
 
 
 class Current(NamedTuple):
@@ -209,6 +223,21 @@ def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
             raise DamagedError(f"event {number} for {sink} in the outbox is not what was written")
         outbox.append(queued)
     return outbox
+
+
+def write_mutes(connection: sqlite3.Connection, mutes: Sequence[Mute]) -> None:
+    """Note these mutes, and no other."""
+    connection.execute(_MUTES)
+    connection.execute("DELETE FROM mute")
+    connection.executemany("INSERT INTO mute VALUES (?, ?, ?, ?)", mutes)
+
+
+def read_mutes(connection: sqlite3.Connection) -> list[Mute]:
+    """Read the mutes that were noted."""
+    connection.execute(_MUTES)
+    return [
+        Mute(*row) for row in connection.execute("SELECT sensor, until, by, since FROM mute ORDER BY since")
+    ]
 
 
 def write_filters(connection: sqlite3.Connection, filters: set[str]) -> None:

@@ -13,6 +13,7 @@ from streamdetect.config import (
     Config,
     DetectorConfig,
     FileConfig,
+    MaintenanceConfig,
     NotifyConfig,
     WebhookConfig,
     load,
@@ -38,6 +39,7 @@ KEYS = st.one_of(
     st.text(max_size=5),
 )
 LISTS = {"detectors": DetectorConfig, "webhooks": WebhookConfig, "files": FileConfig, "notify": NotifyConfig}
+LISTS["maintenance"] = MaintenanceConfig
 DATA = st.recursive(
     SCALAR,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)),

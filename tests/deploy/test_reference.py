@@ -63,6 +63,7 @@ def test_every_option_is_documented(reference):
 
     options = set(leaves(json.loads(config.Config.defaults().model_dump_json()), ""))
     lists = {"webhooks": config.WebhookConfig, "files": config.FileConfig, "notify": config.NotifyConfig}
+    lists["maintenance"] = config.MaintenanceConfig
     for name, section in lists.items():  # empty by default
         options = options - {name} | {f"{name}[].{option}" for option in section.model_fields}
     options |= {f"notify[].quiet_hours[].{name}" for name in config.PeriodConfig.model_fields}

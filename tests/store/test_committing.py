@@ -14,7 +14,7 @@ from streamdetect.service.committer import COMMIT_EVERY, LULL, LULL_MESSAGES, RE
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
 from streamdetect.sinks.sink import Delivery
-from streamdetect.store import Store
+from streamdetect.store import Mute, Store
 
 EVENT = an_event(1)
 IDLE = 5.0
@@ -243,3 +243,23 @@ def test_the_last_commit_leaves_nothing_to_replay(bench, directory):
     one.committer.conclude()
     assert one.store.commits == commits
     assert same(one.saved(directory).states[0].detector, one.live.detector)
+
+
+def test_mutes_are_saved_with_the_next_commit_and_are_in_a_new_database(bench, directory):
+    one = bench()
+    mutes = [Mute("a*", float("inf"), "anna", 1e9), Mute("b", 2e9, "", 1e9 + 1)]
+    one.committer.note_mutes(mutes)
+    assert one.saved(directory).mutes == []
+    one.committer.turn(lull=False)
+    assert one.saved(directory).mutes == mutes
+    one.store._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = (one.path / "state.db").stat().st_size
+    (one.path / "state.db").write_bytes(b"\xff" * size)
+    one.store._open().execute("PRAGMA shrink_memory")
+    one.take(50, events=[EVENT])
+    one.committer.turn(lull=True)
+    assert one.store.set_aside == 1
+    assert one.saved(directory).mutes == mutes
+    one.committer.note_mutes([])
+    one.committer.turn(lull=False)
+    assert one.saved(directory).mutes == []

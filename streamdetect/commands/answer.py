@@ -1,0 +1,85 @@
+"""`streamdetect answer`."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from streamdetect.config import load
+from streamdetect.config.quantities import seconds
+from streamdetect.errors import StreamdetectError
+from streamdetect.logs import printable
+from streamdetect.mqtt.asker import Asker
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+_PATIENCE = 10.0  # s
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect answer`."""
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, required=True, help="the daemon's: broker and topics"
+    )
+    parser.add_argument("--by", default="", help="who you are, for the record")
+    commands = parser.add_subparsers(dest="do", metavar="COMMAND", required=True)
+    mute = commands.add_parser("mute", help="tell nobody about a sensor")
+    mute.add_argument("sensor", help="or a pattern with * and ?")
+    mute.add_argument("--for", dest="lasts", metavar="TIME", type=_span, help="2h, 7d; else until unmuted")
+    unmute = commands.add_parser("unmute", help="tell people again")
+    unmute.add_argument("sensor", help="as it was muted")
+    for word, text in (("false", "say that an incident was none"), ("true", "say that an incident was one")):
+        judge = commands.add_parser(word, help=text)
+        judge.add_argument("incident", help="its id, as in events and `streamdetect incidents --json`")
+
+
+def run(args: Namespace) -> int:
+    """Send a command to the daemon, and say what became of it."""
+    config = load(args.config)
+    if not config.answers.enabled:
+        raise StreamdetectError(f"{args.config}: the daemon takes no commands without answers.enabled: true")
+    request = secrets.token_hex(8)
+    with Asker(config.mqtt, _PATIENCE) as asker:
+        answer = asker.ask(
+            config.events.command_topic,
+            orjson.dumps(_command(args) | {"request": request}),
+            config.events.answers_topic,
+            lambda heard: _data(heard).get("request") == request,
+        )
+    return _say(_data(answer))
+
+
+def _command(args: Namespace) -> dict[str, Any]:
+    given = {"sensor": "sensor", "incident": "incident", "lasts": "for"}
+    options = {key: getattr(args, name, None) for name, key in given.items()}
+    options |= {"do": args.do, "by": args.by}
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _say(data: dict[str, Any]) -> int:
+    if data["error"]:
+        raise StreamdetectError(str(data["error"]))
+    sys.stdout.write(printable(f"{data['do']}: {data['sensor']}") + "\n")
+    return 0
+
+
+def _data(payload: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(payload)["data"]
+    except (LookupError, TypeError, orjson.JSONDecodeError):
+        return {}  # of another publisher
+    return found if isinstance(found, dict) else {}
+
+
+def _span(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,171 @@
+"""What people answer: mute, unmute, false and true, sent to the command topic.
+
+It takes effect with the commit that makes it durable, and an event says what became of it, on
+`<prefix>/answers` and in the history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from fnmatch import fnmatchcase
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from streamdetect.config.commands import MuteCommand, UnmuteCommand, command
+from streamdetect.errors import ConfigError
+from streamdetect.logs import Sparingly
+from streamdetect.sinks.events import ANSWERED, cloud_event
+from streamdetect.store import Mute
+from streamdetect.store.history import HISTORY, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from streamdetect.config import Config, MaintenanceConfig
+    from streamdetect.config.commands import Command, JudgeCommand
+    from streamdetect.mqtt.inbox import Message
+    from streamdetect.store import Event
+
+log = logging.getLogger(__name__)
+
+_RECENT = 1000  # incidents whose sensor is known without the history
+
+
+class Known(NamedTuple):
+    """Whose incident it is."""
+
+    detector: str
+    sensor: str
+
+
+class Answers:
+    """Carries out commands, and marks events that nobody is to be told of.
+
+    Attributes:
+        mutes: that hold, or have held until a moment ago.
+    """
+
+    def __init__(self, config: Config, mutes: Iterable[Mute], clock: Callable[[], float] = time.time) -> None:
+        """Begin with the mutes of an earlier run.
+
+        Args:
+            config: the command topic, maintenance, and where the history is.
+            mutes: of an earlier run.
+            clock: Unix time in seconds.
+        """
+        self.mutes = {mute.sensor: mute for mute in mutes}
+        self._topic = config.events.command_topic if config.answers.enabled else None
+        self._source = config.event_source
+        self._maintenance: Sequence[MaintenanceConfig] = config.maintenance
+        self._history: Path | None = config.state.path and config.state.path / HISTORY
+        self._clock = clock
+        self._recent: OrderedDict[str, Known] = OrderedDict()  # by incident
+        self._sparingly = Sparingly()
+
+    def part(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+        """Part commands from readings.
+
+        Returns:
+            The commands, without those that the broker repeats, and the readings.
+        """
+        if self._topic is None:
+            return [], list(messages)
+        commands = [one for one in messages if one.topic == self._topic and not one.retain]
+        return commands, [one for one in messages if one.topic != self._topic]
+
+    def carry_out(self, commands: Iterable[Message]) -> list[Event]:
+        """Carry out commands; one that is none is logged.
+
+        Returns:
+            What became of each.
+        """
+        return [event for message in commands if (event := self._carry_out(message))]
+
+    def mark(self, events: Sequence[Event]) -> list[Event]:
+        """Give the events, those of which nobody is to be told with `muted` in their data."""
+        for event in events:
+            self._remember(event)
+        if not self.mutes and not self._maintenance:
+            return list(events)
+        now = self._clock()
+        return [_muted(event, why) if (why := self._why_muted(event, now)) else event for event in events]
+
+    def expire(self) -> bool:
+        """Drop mutes that are over; True if there were any."""
+        now = self._clock()
+        over = [sensor for sensor, mute in self.mutes.items() if mute.until <= now]
+        for sensor in over:
+            del self.mutes[sensor]
+            log.info("%s is no longer muted", sensor)
+        return bool(over)
+
+    def _carry_out(self, message: Message) -> Event | None:
+        try:
+            given = command(message.payload)
+        except ConfigError as error:
+            allowed, held_back = self._sparingly.allows("refused")
+            if allowed:
+                more = f" ({held_back} more were not logged)" if held_back else ""
+                log.warning("refused a command: %s%s", error, more)
+            return None
+        result = self._effect(given)
+        said = result.get("error") or ", ".join(f"{name} {value}" for name, value in result.items())
+        log.info("%s by %s: %s", given.do, given.by or "somebody", said)
+        data = {"do": given.do, "by": given.by, "request": given.request, "error": ""} | result
+        return _event(self._source, data, self._clock(), message.payload)
+
+    def _effect(self, command: Command) -> dict[str, Any]:
+        if isinstance(command, MuteCommand):
+            return self._mute(command)
+        if isinstance(command, UnmuteCommand):
+            known = self.mutes.pop(command.sensor, None)
+            return {"sensor": command.sensor} | ({} if known else {"error": f"{command.sensor} is not muted"})
+        return self._judge(command)
+
+    def _mute(self, command: MuteCommand) -> dict[str, Any]:
+        now = self._clock()
+        until = inf if command.lasts is None else now + command.lasts
+        self.mutes[command.sensor] = Mute(command.sensor, until, command.by, now)
+        return {"sensor": command.sensor, "until": None if command.lasts is None else until}
+
+    def _judge(self, command: JudgeCommand) -> dict[str, Any]:
+        known = self._recent.get(command.incident) or self._look_up(command.incident)
+        if known is None:
+            return {"incident": command.incident, "error": f"there is no incident {command.incident}"}
+        return {"incident": command.incident, "detector": known.detector, "sensor": known.sensor}
+
+    def _look_up(self, incident: str) -> Known | None:
+        found = find(self._history, incident) if self._history else None
+        return Known(found.detector, found.sensor) if found else None
+
+    def _remember(self, event: Event) -> None:
+        self._recent[event.facts["data"]["incident"]] = Known(event.detector, event.sensor)
+        while len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+
+    def _why_muted(self, event: Event, now: float) -> str:
+        for mute in self.mutes.values():
+            if now < mute.until and fnmatchcase(event.sensor, mute.sensor):
+                return f"muted by {mute.by or 'somebody'}"
+        for period in self._maintenance:
+            if period.covers(event.detector, event.sensor) and period.holds(now):
+                return "maintenance"
+        return ""
+
+
+def _muted(event: Event, why: str) -> Event:
+    facts = event.facts
+    facts["data"]["muted"] = why
+    return event._replace(payload=orjson.dumps(facts))
+
+
+def _event(source: str, data: dict[str, Any], now: float, payload: bytes) -> Event:
+    """The event of a command; the same command at the same time is the same one."""
+    identity = hashlib.sha256(b"%r %s" % (now, payload)).hexdigest()[:32]
+    return cloud_event(identity, source, ANSWERED, data.get("sensor") or "none", now, data)

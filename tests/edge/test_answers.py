@@ -1,0 +1,153 @@
+"""What people answer is carried out, remembered, and ends when it is to end."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdetect.config import parse
+from streamdetect.config.commands import command
+from streamdetect.errors import ConfigError
+from streamdetect.mqtt.inbox import Message
+from streamdetect.service.answers import Answers
+from streamdetect.sinks.events import cloud_event
+from streamdetect.store import Mute
+
+INCIDENT = "0123456789abcdef" * 2
+MAINTAINED = """
+answers: {enabled: true}
+maintenance:
+  - {cron: "0 2 * * SUN", lasts: 2h, timezone: Europe/Berlin, detectors: ["pump*"], sensors: ["*/a"]}
+"""
+SUNDAY = 1796004000.0  # 2026-11-29T03:00 in Berlin is 02:00 UTC
+
+
+class Clock:
+    def __init__(self, now=1e9) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def answers(clock):
+    return lambda text="answers: {enabled: true}", mutes=(): Answers(parse(text), mutes, clock)
+
+
+def message(payload, topic="streamdetect/command", *, retain=False) -> Message:
+    payload = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Message(topic, payload, 1, 1, 1, 0.0, retain=retain)
+
+
+def event(sensor="hall/a", detector="pumps"):
+    data = {"detector": detector, "sensor": sensor, "incident": INCIDENT}
+    return cloud_event("id", "/x", "io.streamdetect.anomaly.opened", sensor, 0.0, data)
+
+
+def muted(one, *events) -> list[str]:
+    return [each.facts["data"].get("muted", "") for each in one.mark(events)]
+
+
+def did(one, **given) -> dict:
+    (done,) = one.carry_out([message(given)])
+    assert done.facts["type"] == "io.streamdetect.answered"
+    return done.facts["data"]
+
+
+def test_commands_are_parted_from_readings_and_repeated_ones_dropped(answers):
+    batch = [message({}), message({}, "sensors/a"), message({}, retain=True)]
+    assert answers().part(batch) == (batch[:1], batch[1:2])
+    assert answers("{}").part(batch) == ([], batch)
+
+
+def test_a_mute_holds_until_its_time_is_up(answers, clock):
+    one = answers()
+    data = did(one, do="mute", sensor="hall/*", by="anna", request="r", **{"for": "2h"})
+    assert data == {
+        "do": "mute",
+        "by": "anna",
+        "request": "r",
+        "error": "",
+        "sensor": "hall/*",
+        "until": clock.now + 7200,
+    }
+    assert muted(one, event(), event("cellar/a")) == ["muted by anna", ""]
+    clock.now += 7199
+    assert not one.expire()
+    assert muted(one, event()) == ["muted by anna"]
+    clock.now += 1
+    assert muted(one, event()) == [""]
+    assert one.expire()
+    assert one.mutes == {}
+
+
+def test_a_mute_without_an_end_holds_until_it_is_taken_back(answers, clock):
+    one = answers()
+    assert did(one, do="mute", sensor="hall/a")["until"] is None
+    clock.now += 1e9
+    assert not one.expire()
+    assert muted(one, event()) == ["muted by somebody"]
+    assert did(one, do="unmute", sensor="hall/a")["error"] == ""
+    assert muted(one, event()) == [""]
+    assert did(one, do="unmute", sensor="hall/a")["error"] == "hall/a is not muted"
+
+
+def test_mutes_of_an_earlier_run_hold(answers):
+    assert muted(answers(mutes=[Mute("hall/a", 2e9, "anna", 0.0)]), event()) == ["muted by anna"]
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_an_incident_is_judged_by_its_id(answers, word):
+    one = answers()
+    assert did(one, do=word, incident=INCIDENT)["error"] == f"there is no incident {INCIDENT}"
+    one.mark([event()])
+    data = did(one, do=word, incident=INCIDENT)
+    assert (data["error"], data["detector"], data["sensor"]) == ("", "pumps", "hall/a")
+
+
+def test_maintenance_mutes_its_sensors_while_it_lasts(answers, clock):
+    one = answers(MAINTAINED)
+    events = event("hall/a", "pumps"), event("hall/b", "pumps"), event("hall/a", "others")
+    clock.now = SUNDAY - 3601.0 - 86_400.0
+    assert muted(one, *events) == ["", "", ""]
+    clock.now += 1.0
+    assert muted(one, *events) == ["maintenance", "", ""]
+    clock.now += 7199.0
+    assert muted(one, *events) == ["maintenance", "", ""]
+    clock.now += 1.0
+    assert muted(one, *events) == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (b"mute it", "command: Invalid JSON"),
+        (b"[]", "command: "),
+        ({"do": "explode"}, "command: Input tag 'explode'"),
+        ({"do": "mute"}, "command.mute.sensor: Field required"),
+        ({"do": "mute", "sensor": "a", "for": "soon"}, "command.mute.for: Value error, must be seconds or"),
+        ({"do": "false", "incident": "../x"}, "command.false.incident: String should match"),
+        ({"do": "unmute", "sensor": "a", "more": 1}, "command.unmute.more: Extra inputs"),
+    ],
+)
+def test_what_is_no_command_is_logged_and_has_no_effect(answers, caplog, payload, problem):
+    one = answers()
+    assert one.carry_out([message(payload)]) == []
+    assert f"refused a command: {problem}" in caplog.text
+    assert one.mutes == {}
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_any_bytes_are_a_command_or_refused(payload):
+    with suppress(ConfigError):
+        assert command(payload).do
