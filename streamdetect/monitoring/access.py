@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 import hmac
-from base64 import b64encode
-from dataclasses import dataclass
+import threading
+import time
+import unicodedata
+from base64 import b64decode
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from streamdetect.config.tls import server_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from streamdetect.config import MetricsConfig
+
+
+MOST_FAILURES = 10
+"""Wrong passwords of an address, after which it is not heard for a while."""
+FORGIVEN_AFTER = 60.0
+"""Seconds until it is heard again."""
+_ADDRESSES = 1024  # remembered at a time
+_NETWORK = 64  # bits of an IPv6 address that one client cannot choose
+
+
+class Failures:
+    """Counts the wrong passwords of each address."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counted: dict[str, tuple[float, int]] = {}  # when the first of them was, how many; oldest first
+
+    def too_many(self, address: str) -> bool:
+        """Whether the address has had its share; then it must not even be told whether it is right."""
+        with self._lock:
+            first, count = self._counted.get(_client(address), (0.0, 0))
+            return count >= MOST_FAILURES and self._clock() - first < FORGIVEN_AFTER
+
+    def count(self, address: str) -> None:
+        """Note a wrong password."""
+        client, now = _client(address), self._clock()
+        with self._lock:
+            first, count = self._counted.pop(client, (now, 0))
+            if now - first >= FORGIVEN_AFTER:
+                first, count = now, 0
+            if len(self._counted) >= _ADDRESSES:
+                del self._counted[next(iter(self._counted))]
+            self._counted[client] = first, count + 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,18 +61,34 @@ class Access:
 
     Attributes:
         tls: the context to speak TLS in; None without.
-        authorization: the header's value for the one user there is; empty without a password.
+        login: name and password of the one user there is, joined with a colon; empty without a password.
+        failures: of all addresses.
     """
 
     tls: ssl.SSLContext | None = None
-    authorization: bytes = b""
+    login: str = ""
+    failures: Failures = field(default_factory=Failures)
 
-    def grants(self, authorization: str | None) -> bool:
-        """Whether a request with this header may be answered; takes as long for any wrong one."""
-        if not self.authorization:
-            return True
-        given = (authorization or "").encode("latin-1", "replace")
-        return hmac.compare_digest(given, self.authorization)
+    def refusal(self, authorization: str | None, address: str) -> HTTPStatus | None:
+        """Say why a request with this header from this address is not answered; None if it is."""
+        if not self.login:
+            return None
+        if self.failures.too_many(address):
+            return HTTPStatus.TOO_MANY_REQUESTS
+        if self._fits(authorization or ""):
+            return None
+        if authorization is not None:
+            self.failures.count(address)
+        return HTTPStatus.UNAUTHORIZED
+
+    def _fits(self, authorization: str) -> bool:
+        """Hold the header against the password by RFC 7617; takes as long for any wrong one."""
+        scheme, _, encoded = authorization.strip().partition(" ")
+        try:
+            given = b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else b""
+        except ValueError:
+            given = b""
+        return hmac.compare_digest(_normal(_text(given)), _normal(self.login))
 
 
 def access(settings: MetricsConfig) -> Access:
@@ -41,10 +97,27 @@ def access(settings: MetricsConfig) -> Access:
     Raises:
         ConfigError: a file or the password cannot be read or does not fit.
     """
-    authorization = b""
-    if settings.username is not None:
-        user = f"{settings.username}:{settings.password_value()}"
-        authorization = b"Basic " + b64encode(user.encode())
-    return Access(
-        server_context(settings.tls, "metrics.tls") if settings.tls.enabled else None, authorization
-    )
+    login = "" if settings.username is None else f"{settings.username}:{settings.password_value()}"
+    tls = server_context(settings.tls, "metrics.tls") if settings.tls.enabled else None
+    return Access(tls, login)
+
+
+def _client(address: str) -> str:
+    """Give what stands for a client: its address, of IPv6 the network."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ip_network((parsed, _NETWORK), strict=False)) if parsed.version == 6 else address  # noqa: PLR2004
+
+
+def _text(given: bytes) -> str:
+    """Read name and password, in UTF-8 as we ask for it, or as older clients send it."""
+    try:
+        return given.decode()
+    except UnicodeDecodeError:
+        return given.decode("latin-1")
+
+
+def _normal(text: str) -> bytes:
+    return unicodedata.normalize("NFC", text).encode(errors="replace")

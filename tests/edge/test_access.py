@@ -15,7 +15,7 @@ from real_authority import certify
 from streamdetect.config import MetricsConfig, ServerTlsConfig, validate
 from streamdetect.errors import ConfigError
 from streamdetect.monitoring import http as module
-from streamdetect.monitoring.access import access
+from streamdetect.monitoring.access import FORGIVEN_AFTER, MOST_FAILURES, Failures, access
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,53 @@ def test_who_does_not_know_the_password_is_told_to_bring_it(serve, password, giv
 def test_who_knows_it_gets_the_page(serve, password):
     server = serve(username="prometheus", password_file=password)
     assert get(server, Authorization=basic("prometheus:open sesame"))[:2] == (200, b"x 1\n")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "basic " + basic("prometheus:öffne dich")[6:],
+        "BASIC   " + basic("prometheus:öffne dich")[6:],
+        basic("prometheus:o\u0308ffne dich"),  # the same text, decomposed
+        "Basic " + base64.b64encode("prometheus:öffne dich".encode("latin-1")).decode(),
+    ],
+)
+def test_the_header_is_read_as_rfc_7617_has_it(serve, tmp_path, header):
+    password = tmp_path / "password"
+    password.write_text("öffne dich\n")
+    password.chmod(0o600)
+    server = serve(username="prometheus", password_file=str(password))
+    assert get(server, Authorization=header)[0] == 200
+
+
+def test_who_guesses_is_not_heard_for_a_while(password):
+    now = [0.0]
+    made = access(MetricsConfig(username="prometheus", password_file=password))
+    object.__setattr__(made, "failures", Failures(lambda: now[0]))
+    right = basic("prometheus:open sesame")
+    for number in range(MOST_FAILURES):
+        assert made.refusal(basic(f"prometheus:{number}"), "2001:db8::1") == 401
+    assert made.refusal(right, "2001:db8::1") == 429
+    assert made.refusal(right, "2001:db8::ffff:1") == 429, "an address in the same network is the same client"
+    assert made.refusal(right, "192.0.2.1") is None
+    assert made.refusal(None, "192.0.2.2") == 401
+    now[0] = FORGIVEN_AFTER
+    assert made.refusal(right, "2001:db8::1") is None
+
+
+def test_who_is_not_heard_is_told_when_to_come_again(serve, password):
+    server = serve(username="prometheus", password_file=password)
+    for _ in range(MOST_FAILURES):
+        assert get(server, Authorization=basic("prometheus:x"))[0] == 401
+    status, _, headers = get(server, Authorization=basic("prometheus:open sesame"))
+    assert (status, headers["Retry-After"]) == (429, "60")
+
+
+def test_the_failures_of_many_addresses_take_no_more_memory(password):
+    made = access(MetricsConfig(username="prometheus", password_file=password))
+    for number in range(5000):
+        made.refusal("Basic x", f"10.0.{number >> 8}.{number & 255}")
+    assert len(made.failures._counted) == 1024
 
 
 def test_tls(serve, authority):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
 from streamdetect.errors import StreamdetectError
 from streamdetect.monitoring import http as module
-from streamdetect.monitoring.http import HttpServer, Pages
+from streamdetect.monitoring.http import HttpServer, Pages, Shared
 
 
 def address(server) -> tuple[str, int]:
@@ -145,32 +147,73 @@ def test_a_request_that_trickles_in_is_cut_off(serve, monkeypatch):
             thread.join()
 
 
-def test_one_request_too_many_is_turned_away_and_places_come_back(serve):
-    entered, go_on = threading.Semaphore(0), threading.Event()
+def test_health_is_answered_whatever_else_hangs(serve):
+    go_on = threading.Event()
+    server = serve(metrics=lambda: bytes(go_on.wait(30)))
+    with ExitStack() as stack:
+        open_ = [
+            stack.enter_context(socket.create_connection(address(server), timeout=30))
+            for _ in range(2 * (module._SILENT + module._AT_WORK))
+        ]
+        for connection in open_[: 2 * module._AT_WORK]:
+            connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        for path in ("/healthz", "/readyz"):
+            assert request(server, path)[0].status == 200
+        go_on.set()
+
+
+def test_the_connection_that_was_silent_longest_makes_room(serve):
+    server = serve()
+    with ExitStack() as stack:
+        first, *others = (
+            stack.enter_context(socket.create_connection(address(server), timeout=30))
+            for _ in range(module._SILENT + 1)
+        )
+        assert first.recv(1) == b""
+        for connection in others:
+            connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert connection.recv(1000).startswith(b"HTTP/1.0 200 ")
+
+
+def test_those_who_ask_at_the_same_time_share_one_exposition(serve):
+    made, begun, go_on = [], threading.Event(), threading.Event()
 
     def slow() -> bytes:
-        entered.release()
+        made.append(1)
+        begun.set()
         go_on.wait(30)
         return b"done\n"
 
     server = serve(metrics=slow)
     answers: list[bytes] = []
-    get = b"GET /metrics HTTP/1.0\r\n\r\n"
-    threads = [
-        threading.Thread(target=lambda: answers.append(raw(server, get))) for _ in range(module._AT_ONCE)
-    ]
+    threads = [threading.Thread(target=lambda: answers.append(request(server)[1])) for _ in range(10)]
     for thread in threads:
         thread.start()
-    for _ in threads:
-        assert entered.acquire(timeout=30)
-    with socket.create_connection(address(server), timeout=30) as connection:
-        assert connection.recv(1000).startswith(b"HTTP/1.0 503 ")
+    assert begun.wait(30)
+    until_all_wait = time.monotonic() + 30
+    while len(server._server.at_work._taken) < len(threads) and time.monotonic() < until_all_wait:
+        time.sleep(0.01)
     go_on.set()
     for thread in threads:
         thread.join(30)
-    assert all(answer.endswith(b"done\n") for answer in answers)
-    assert len(answers) == module._AT_ONCE
-    assert request(server)[0].status == 200
+    assert answers == [b"done\n"] * 10
+    assert len(made) == 1
+
+
+def test_a_page_is_good_for_nine_times_as_long_as_it_took():
+    now, made = [0.0], []
+
+    def make() -> bytes:
+        now[0] += 1.0
+        made.append(now[0])
+        return b"%d" % len(made)
+
+    page = Shared(make, lambda: now[0])
+    assert page() == b"1"
+    now[0] = 9.9
+    assert page() == b"1"
+    now[0] = 10.0
+    assert page() == b"2"
 
 
 def test_a_port_in_use_is_said_clearly(serve):
