@@ -182,7 +182,7 @@ class Metrics:
                 totals.inference.observe(part.inference_seconds)
         totals.batch_size.observe(sum(report.messages.values()))
         totals.latency.observe_all(report.latencies)
-        self._last_arrival = report.last_arrival
+        self._last_arrival = max(report.last_arrival, 0.0) or self._last_arrival
 
     def count_transitions(self, kinds: Mapping[str, Sequence[str]]) -> None:
         """Add what became of incidents outside of any batch: their kinds, by detector."""

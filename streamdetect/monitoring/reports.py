@@ -37,5 +37,5 @@ class BatchReport:
     messages: Mapping[str, int]  # by outcome, see MESSAGE_OUTCOMES
     rejected: Mapping[str, int]  # by reason, see codecs.REASONS
     latencies: NDArray[np.float64]  # (M,) seconds from arrival to verdict, one for each window
-    last_arrival: float  # Unix seconds
+    last_arrival: float  # Unix seconds; -inf without any
     detectors: Sequence[DetectorReport]

@@ -54,6 +54,7 @@ def make_client(
     )
     # The edge bounds what is in flight, by its own limit and the broker's; paho must never queue.
     client.max_inflight_messages_set(0)
+    client.largest = settings.max_payload + _PACKET_HEADROOM
     client.will_set(status_topic, OFFLINE, qos=1, retain=True)
     give_access(client, settings)
     _address(client, settings)
@@ -86,7 +87,7 @@ def _address(client: PacedClient, settings: MqttConfig) -> None:
     # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements. It is one less than
     # we take, so that only a broker that does not keep to it ever makes us stop reading.
     properties.ReceiveMaximum = max(1, settings.max_undelivered_messages - 1)
-    properties.MaximumPacketSize = settings.max_payload + _PACKET_HEADROOM
+    properties.MaximumPacketSize = client.largest
     # Clean start every time or never: paho's default wipes the session once at each process start.
     clean = not settings.persistent_session
     client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)

@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.metrics import counter
+from streamdetect.mqtt.client import CONNECT_WITHIN
 from streamdetect.mqtt.keepalive import Keepalive
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICK = 1.0  # s; longest sleep, so also the grain of keepalive and of `last_sign`
-_CONNACK_WAIT = 10.0  # s; a frozen broker's kernel still accepts connections
 _READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
 _FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
 _BLOCKED = 1.0  # s that answers which are needed may stand behind messages for which there is no place
@@ -58,7 +58,7 @@ class Connection:
         self.filters = filters
         self.stale: tuple[str, ...] = ()  # filters of earlier runs, which the session may still have
         self.stop_by: float | None = None  # monotonic seconds
-        self.acks: deque[list[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
+        self.acks: deque[Sequence[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
         self.needs_answers = False  # to publications, before anything more is acknowledged
         self.handed_over = threading.Event()  # set after each attempt to send what was left for this thread
         self.connect_failures = 0
@@ -69,6 +69,7 @@ class Connection:
         self._publications = publications
         self._longest_delay = longest_delay
         self._random = random.SystemRandom()
+        client.stopped = self._stops_while_connecting
         self._keepalive: Keepalive
         self._blocked_since: float  # monotonic seconds; while not blocked, the present
         self._ear: socket.socket  # reads what `_bell` sends, and so ends a sleep
@@ -122,10 +123,10 @@ class Connection:
 
     def _attempt(self) -> bool:
         """Connect and serve the connection until it ends; False if the broker never accepted it."""
-        generation = self._session.generation
+        generation, began = self._session.generation, time.monotonic()
         try:
             self._client.reconnect()
-            self._serve()
+            self._serve(began)
         except OSError as error:
             self._session.last_error = str(error) or type(error).__name__
         except Exception as error:
@@ -139,10 +140,16 @@ class Connection:
             self._session.lost("connection closed")
         return self._session.generation != generation
 
-    def _serve(self) -> None:
-        poll, began = self._poll(), time.monotonic()
-        self._keepalive = Keepalive(self._client, began)
-        self._blocked_since = began
+    def _stops_while_connecting(self) -> bool:
+        """Whether to end an attempt; asked several times a second while one is underway."""
+        self.last_sign = time.monotonic()
+        return self.stop_by is not None
+
+    def _serve(self, began: float) -> None:
+        """Serve the connection that was begun to be opened at that time, in monotonic seconds."""
+        poll = self._poll()
+        self._blocked_since = time.monotonic()
+        self._keepalive = Keepalive(self._client, self._blocked_since)
         while self._client.socket() is not None and self.stop_by is None:
             self._cycle(poll, _TICK)
             if problem := self._problem(began):
@@ -152,9 +159,10 @@ class Connection:
             self._say_goodbye(poll, self.stop_by)
 
     def _problem(self, began: float) -> str:
-        """Say why this connection, which was opened at `began`, is of no use any more; empty if it is."""
+        """Say why this connection, begun at `began`, is of no use any more; empty if it is."""
         now = time.monotonic()
-        if not self._session.connected and now - began > _CONNACK_WAIT:
+        # A frozen broker's kernel still accepts connections.
+        if not self._session.connected and now - began > CONNECT_WITHIN:
             return "the broker does not answer"
         if self._keepalive.lost(now):
             return "the broker has fallen silent"
@@ -209,8 +217,10 @@ class Connection:
         while self.acks:
             self._session.acknowledge(self.acks.popleft())
         if self._session.connected:
-            if self._session.filters != self.filters:
-                self._session.subscribe(self.filters, self.stale)
+            subscription = self._session.subscription
+            if subscription.filters != self.filters:
+                subscription.ask(self.filters, self.stale)
+            subscription.turn()
             self._publications.send(self._client)
         self.handed_over.set()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streamdetect.config import MqttConfig
     from streamdetect.metrics import Measured, Metric
-    from streamdetect.mqtt.inbox import Inbox, Message
+    from streamdetect.mqtt.inbox import Inbox
     from streamdetect.mqtt.publications import Delivery
 
 _GIVE_WAY = 0.001  # s
@@ -105,13 +105,12 @@ class MqttEdge:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def ack(self, messages: Iterable[Message]) -> None:
-        """Acknowledge messages whose effect is safe; pass them in receive order.
+    def ack(self, acks: Sequence[tuple[int, int]]) -> None:
+        """Acknowledge messages above QoS 0 whose effect is safe, given as (generation, packet id).
 
-        Those of an earlier connection are counted in `stale_acks` and left to the broker, which sends them
-        again. QoS 0 messages are ignored.
+        The broker hears of them in the order in which they came (MQTT 5, 4.6), however they are given. Those
+        of an earlier connection are counted in `stale_acks` and left to the broker, which sends them again.
         """
-        acks = [(message.generation, message.mid) for message in messages if message.qos]
         if acks:
             self._connection.acks.append(acks)
             self._connection.wake()
@@ -150,7 +149,7 @@ class MqttEdge:
         self._connection.needs_answers = needed
 
     def take_no_more(self) -> None:
-        """Leave further QoS 1 messages to the broker, which sends them again when we are back.
+        """Leave further messages above QoS 0 to the broker, which sends them again when we are back.
 
         What else it says is read, however many messages are unacknowledged.
         """
@@ -196,17 +195,22 @@ class MqttEdge:
     @property
     def subscribed(self) -> bool:
         """Whether every subscription is granted on this connection; without it we are deaf."""
-        return self._session.subscribed and self._session.filters == self._connection.filters
+        return self._session.subscribed and self._session.subscription.filters == self._connection.filters
 
     @property
     def silence(self) -> float:
-        """Seconds since the network thread's last sign of life; up to 15 while it connects."""
+        """Seconds since the network thread's last sign of life."""
         return time.monotonic() - self._connection.last_sign
+
+    @property
+    def starved(self) -> float:
+        """Seconds that no message could be read because none was acknowledged; 0 while messages are read."""
+        return self._session.starved
 
     @property
     def last_error(self) -> str:
         """Why there is no connection or no subscription; empty while all is well."""
-        return self._session.last_error
+        return self._session.last_error or self._session.subscription.problem
 
     @property
     def unfinished(self) -> int:
@@ -215,7 +219,7 @@ class MqttEdge:
 
     @property
     def unacknowledged(self) -> int:
-        """QoS 1 messages that are here and were not answered, of whatever connection."""
+        """Messages above QoS 0 that are here and were not answered, of whatever connection."""
         return self._session.held
 
     @property

@@ -1,7 +1,11 @@
 """The bounded inbox between the MQTT network thread and the main thread.
 
-The network thread only appends; the main thread takes batches. The inbox holds the one lock of our code:
-a deque alone cannot drop its oldest QoS 0 message without racing the thread that takes it.
+The network thread only appends; the main thread takes what fits into a turn. The inbox holds the one lock of
+our code: a deque alone cannot drop its oldest QoS 0 message without racing the thread that takes it.
+
+A turn is bounded, and nobody waits for a large payload but who has to. Payloads that may hold more readings
+than their share stand in a queue of their own, and so do later messages of the same topic, which must not
+overtake them. The main thread takes them in piece by piece, beside what comes meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamdetect.metrics import Metric
+
+LARGE = 4096
+"""Bytes of a payload from which it is taken in piece by piece; 100 to 400 readings."""
+MOST_BYTES = 64 << 20
+"""That may wait: with them, RSS stays below 300 MB."""
+_TURN = 128 << 10  # bytes of a turn, besides large payloads: 3,000 to 12,000 readings
 
 
 class Message(NamedTuple):
@@ -33,24 +43,38 @@ class Message(NamedTuple):
     generation: int
     arrival: float
     retain: bool
+    dup: bool = False  # the broker has sent it before
+    let_by: int = 0  # bytes, if it was too large to be read; then `payload` is empty
 
 
 class Inbox:
-    """Messages that wait for the main thread, at most `limit` of them at QoS 0.
+    """Messages that wait for the main thread, at most `limit` of them at QoS 0, in at most `most_bytes`.
 
     At QoS 0 the oldest message makes room for the newest and is counted in `dropped`. A QoS 1 message is
-    never dropped: the edge reads no more of them than may be unacknowledged.
+    never dropped: the edge reads no more of them than may be unacknowledged, and none while the inbox is
+    full.
+
+    Attributes:
+        limit: messages at QoS 0 that may be here.
+        dropped: those that were too many.
+        size: bytes of all payloads here.
+        in_order: whether a message may overtake none, not even a large one of another topic.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, most_bytes: int = MOST_BYTES) -> None:
         self.limit = limit
-        self.dropped = 0
+        self.dropped = self.size = 0
+        self.in_order = False
+        self._most_bytes = most_bytes
         self._queue: deque[Message] = deque()
+        self._large: deque[Message] = deque()  # and what must not overtake them
+        self._behind: dict[str, int] = {}  # topics of those, and of those that are being taken in: how many
         self._lock = threading.Lock()
         self._filled = threading.Event()
         self._wake_at = 0  # depth that the main thread waits for; 0 while it does not wait
 
     metrics: ClassVar[Sequence[Metric[Inbox]]] = (
+        gauge("inbox_bytes", "Bytes of the messages that wait.", lambda inbox: inbox.size),
         gauge("inbox_depth", "Messages that wait for the main thread.", lambda inbox: inbox.depth),
         counter(
             "inbox_dropped", "QoS 0 messages dropped because the inbox was full.", lambda inbox: inbox.dropped
@@ -60,50 +84,109 @@ class Inbox:
     @property
     def depth(self) -> int:
         """Messages waiting now."""
-        return len(self._queue)
+        return len(self._queue) + len(self._large)
+
+    @property
+    def large(self) -> bool:
+        """Whether `take_large` has something to give."""
+        return bool(self._large)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another message at QoS 0."""
+        return self.depth >= self.limit or self.crowded
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is no room for another message, whatever its QoS."""
+        return self.size >= self._most_bytes
 
     def put(self, message: Message) -> None:
         """Append a message; called by the network thread, never blocks on the main thread's work."""
-        queue = self._queue
+        queue, size = self._queue, len(message.payload)
         with self._lock:
-            if message.qos == 0 and len(queue) >= self.limit:
+            if message.qos == 0 and self.full and not self._make_room():
                 self.dropped += 1
-                if queue[0].qos:
-                    return
-                queue.popleft()
+                return
+            if size > LARGE or (self._behind and (self.in_order or message.topic in self._behind)):
+                queue = self._large
+                self._behind[message.topic] = self._behind.get(message.topic, 0) + 1
             queue.append(message)
-            if 0 < self._wake_at <= len(queue):
+            self.size += size
+            if self._wake_at and (self._wake_at <= len(queue) or queue is self._large):
                 self._wake_at = 0
                 self._filled.set()
 
+    def drop(self, count: int) -> None:
+        """Count messages at QoS 0 that were let by because the inbox is full; for the network thread."""
+        self.dropped += count
+
     def forget_acknowledgeable(self) -> int:
-        """Drop the messages that the broker sends again, those of QoS 1; returns how many.
+        """Drop the messages that the broker sends again, those above QoS 0; returns how many.
 
         For the network thread, when a new connection continues the session of the old one.
         """
         with self._lock:
-            kept = [message for message in self._queue if not message.qos]
-            forgotten = len(self._queue) - len(kept)
-            self._queue.clear()
-            self._queue.extend(kept)
-        return forgotten
+            before = self.depth
+            for message in self._large:
+                if message.qos:
+                    self._let_go(message.topic)
+            for queue in (self._queue, self._large):
+                kept = [message for message in queue if not message.qos]
+                self.size -= sum(len(message.payload) for message in queue if message.qos)
+                queue.clear()
+                queue.extend(kept)
+            return before - self.depth
 
     def take(self, max_batch: int, max_wait: float, idle_wait: float) -> list[Message]:
-        """Return up to `max_batch` messages, oldest first; an empty list if none came.
+        """Return up to `max_batch` messages that are not large, oldest first; an empty list if none came.
 
         A backlog is returned at once. An empty inbox is waited on for up to `idle_wait` seconds, and once
         the first message is there the batch gets up to `max_wait` seconds more to fill.
         """
-        if not self._queue and self._wait(1, idle_wait) and max_batch > 1:
+        if not self._queue and not self._large and self._wait(1, idle_wait) and max_batch > 1:
             self._wait(max_batch, max_wait)
         with self._lock:
-            count = min(max_batch, len(self._queue))
-            return [self._queue.popleft() for _ in range(count)]
+            queue = self._queue
+            taken = [queue.popleft() for _ in range(min(max_batch, len(queue)))]
+            size = sum([len(message.payload) for message in taken])
+            while size > _TURN and len(taken) > 1:
+                queue.appendleft(taken.pop())
+                size -= len(queue[0].payload)
+            self.size -= size
+        return taken
+
+    def take_large(self) -> Message | None:
+        """Return the oldest message of those that are taken in piece by piece; `finished` says when it is."""
+        with self._lock:
+            if not self._large:
+                return None
+            message = self._large.popleft()
+            self.size -= len(message.payload)
+            return message
+
+    def finished(self, message: Message) -> None:
+        """Note that a message of `take_large` is taken in: others of its topic may be."""
+        with self._lock:
+            self._let_go(message.topic)
+
+    def _let_go(self, topic: str) -> None:
+        self._behind[topic] -= 1
+        if not self._behind[topic]:
+            del self._behind[topic]
+
+    def _make_room(self) -> bool:
+        """Drop the oldest messages until there is room, as far as they are at QoS 0 and not large."""
+        queue = self._queue
+        while self.full and queue and not queue[0].qos:
+            self.size -= len(queue.popleft().payload)
+            self.dropped += 1
+        return not self.full
 
     def _wait(self, depth: int, timeout: float) -> bool:
-        """Wait until `depth` messages are there; False after `timeout` seconds without."""
+        """Wait until `depth` messages are there, or a large one; False after `timeout` seconds without."""
         with self._lock:
-            if len(self._queue) >= depth:
+            if len(self._queue) >= depth or self._large:
                 return True
             self._filled.clear()
             self._wake_at = depth

@@ -13,6 +13,7 @@ from paho.mqtt.enums import MQTTErrorCode
 
 from streamdetect.metrics import counter
 from streamdetect.mqtt.broker import topic_problem
+from streamdetect.mqtt.client import LARGEST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from streamdetect.metrics import Metric
 
-LARGEST_PACKET = 268_435_455  # bytes (MQTT 5, 2.1.4)
 _PACKET_OVERHEAD = 16  # fixed header, packet id, topic length and property length, rounded up
 
 # Refusals that may be over when the same publication is sent again: implementation specific error, packet

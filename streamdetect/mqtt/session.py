@@ -6,29 +6,32 @@ Everything here runs on the network thread, inside paho's callbacks or between t
 from __future__ import annotations
 
 import logging
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from streamdetect.metrics import counter
-from streamdetect.mqtt.broker import OFFLINE, ONLINE, subscription_options
+from streamdetect.mqtt.broker import OFFLINE, ONLINE
+from streamdetect.mqtt.client import LARGEST_PACKET
 from streamdetect.mqtt.inbox import Message
-from streamdetect.mqtt.publications import LARGEST_PACKET
+from streamdetect.mqtt.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from streamdetect.config import MqttConfig
     from streamdetect.metrics import Metric
+    from streamdetect.mqtt.client import PacedClient, Publication
     from streamdetect.mqtt.inbox import Inbox
     from streamdetect.mqtt.publications import Publications
 
 log = logging.getLogger(__name__)
 
 _UNSPECIFIED, _TAKEN_OVER = 0x80, 0x8E  # reason codes of DISCONNECT
-_FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take more
 
 
 class Session:
@@ -40,7 +43,7 @@ class Session:
     def __init__(
         self,
         settings: MqttConfig,
-        client: Client,
+        client: PacedClient,
         inbox: Inbox,
         publications: Publications,
         status_topic: str,
@@ -48,7 +51,7 @@ class Session:
     ) -> None:
         self.connected = False
         self.closing = False  # we disconnect on purpose
-        self.leaving = False  # no QoS 1 message is taken any more; set by the main thread
+        self.leaving = False  # no message above QoS 0 is taken any more; set by the main thread
         self.discarding = False  # nor on this connection: once one was left out, none may overtake it
         self.generation = 0  # number of the latest connection
         self.last_error = ""  # why there is no connection or no subscription; empty while all is well
@@ -57,7 +60,7 @@ class Session:
         self.disconnects = 0
         self.session_losses = 0
         self.stale_acks = 0
-        self.filters: tuple[str, ...] = ()  # asked for on this connection
+        self.subscription = Subscription(settings, client)
         self.farewell: int | None = None  # packet id of the last status message, until it is answered
         self._settings = settings
         self._client = client
@@ -65,17 +68,16 @@ class Session:
         self._publications = publications
         self._status_topic = status_topic
         self._stamp = stamp
-        self.held = 0  # QoS 1 messages, of any connection, that the main thread has yet to answer
-        self._unanswered: dict[int, list[str]] = {}  # filters that await their SUBACK, by packet id
-        self._refused = False
-        for name in (
-            "on_connect",
-            "on_disconnect",
-            "on_subscribe",
-            "on_message",
-            "on_publication",
-            "on_publish",
-        ):
+        self.held = 0  # messages above QoS 0, of any connection, that the main thread has yet to answer
+        self.answered_at = time.monotonic()  # when it last did, or there was nothing to answer
+        self._owed: deque[tuple[int, int]] = (
+            deque()
+        )  # packet id and QoS of those of this connection, as they came
+        self._here: set[int] = set()  # the packet ids among them
+        self._answers: set[int] = set()  # those that may be answered once all that came before them are
+        client.overrun = lambda: inbox.full
+        client.on_overrun = inbox.drop
+        for name in ("on_connect", "on_disconnect", "on_subscribe", "on_publication", "on_publish"):
             setattr(client, name, self._guard(getattr(self, "_" + name)))
 
     metrics: ClassVar[Sequence[Metric[Session]]] = (
@@ -96,45 +98,45 @@ class Session:
     @property
     def subscribed(self) -> bool:
         """Whether the broker has granted every subscription on this connection."""
-        return self.connected and bool(self.filters) and not self._unanswered and not self._refused
+        return self.connected and self.subscription.granted
 
     @property
     def overfed(self) -> bool:
-        """Whether as many messages are here as may be.
+        """Whether as many messages are here as may be, or as many bytes.
 
         MQTT 3.1.1 has no Receive Maximum, and Mosquitto 2.0.11 keeps to it only until the first
         acknowledgement. Not reading the socket makes TCP hold the broker back. One that keeps to it never
         gets us here: it is told one less.
         """
-        return not self._discards and self.held >= self._settings.max_undelivered_messages
+        most = self._settings.max_undelivered_messages
+        return not self._discards and (self.held >= most or (self.held > 0 and self._inbox.crowded))
+
+    @property
+    def starved(self) -> float:
+        """Seconds that no message could be read because none was answered; 0 while messages are read."""
+        return time.monotonic() - self.answered_at if self.connected and self.overfed else 0.0
 
     @property
     def _discards(self) -> bool:
-        """Whether QoS 1 messages are left to the broker, which sends them again on the next connection."""
+        """Whether messages above QoS 0 are left to the broker; they come again on the next connection."""
         return self.leaving or self.discarding
 
     def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
-        """Send PUBACKs for (generation, packet id) pairs, in that order."""
+        """Answer messages, (generation, packet id) each, in the order in which they came (MQTT 5, 4.6)."""
         for generation, mid in acks:
             self.held -= 1
             # A packet id of an earlier connection may name another message on this one.
             if self.connected and generation == self.generation:
-                self._client.ack(mid, 1)
+                self._answers.add(mid)
             else:
                 self.stale_acks += 1
-
-    def subscribe(self, filters: tuple[str, ...], stale: tuple[str, ...] = ()) -> None:
-        """Ask for these filters, and give up those that we had and the stale ones that are not among them."""
-        for some in _chunks(
-            [topic for topic in (*self.filters, *stale) if topic not in filters], _FILTERS_PER_SUBSCRIBE
-        ):
-            self._client.unsubscribe(some)
-        self.filters, self._refused = filters, False
-        options = subscription_options(self._settings)
-        for some in _chunks(list(filters), _FILTERS_PER_SUBSCRIBE):
-            _, mid = self._client.subscribe([(topic, options) for topic in some])  # type: ignore[arg-type] # one type for all of the list, as paho wants it
-            if mid is not None:
-                self._unanswered[mid] = some
+        owed, answers = self._owed, self._answers
+        while owed and owed[0][0] in answers:
+            mid, qos = owed.popleft()
+            answers.remove(mid)
+            self._here.remove(mid)
+            self._client.ack(mid, qos)
+        self.answered_at = time.monotonic()
 
     def say_offline(self) -> None:
         """Publish the last status; `farewell` is None again once the broker has answered."""
@@ -149,9 +151,11 @@ class Session:
                 log.warning("disconnected from the broker: %s", reason)
         if not self.closing:
             self.last_error = self.last_error or reason
-        self.filters = ()
+        self.subscription.lost()
         self.farewell = None
-        self._unanswered.clear()
+        self._owed.clear()
+        self._here.clear()
+        self._answers.clear()
         self._publications.disconnected()
 
     def _guard(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -202,26 +206,26 @@ class Session:
     def _on_subscribe(
         self, _client: Client, _: object, mid: int, reasons: list[ReasonCode], _props: Properties
     ) -> None:
-        for topic, reason in zip(self._unanswered.pop(mid, ()), reasons, strict=False):
-            if reason.is_failure:
-                self._refused = True
-                self.last_error = f"subscription to {topic!r} refused: {reason}"
-                log.error("%s", self.last_error)
+        self.subscription.answered(mid, reasons)
 
-    def _on_message(self, _client: Client, _: object, message: MQTTMessage) -> None:
-        topic, payload = message._topic, bytes(message.payload)  # noqa: SLF001 - as it came; `topic` may raise
-        self._on_publication(topic, payload, message.qos, message.mid, message.retain)
-
-    def _on_publication(self, name: bytes, payload: bytes, qos: int, mid: int, retain: bool) -> None:  # noqa: FBT001 - once a message
+    def _on_publication(self, publication: Publication) -> None:
+        name, payload, qos, mid, retain, dup, let_by = publication
         self.received += 1
-        if qos and self._discards:
-            return
-        self.held += qos
+        if qos:
+            if self._discards or mid in self._here:  # what is here already is all the same message
+                return
+            self._owed.append((mid, qos))
+            self._here.add(mid)
+            if not self.held:
+                self.answered_at = time.monotonic()
+            self.held += 1
         try:
             topic = name.decode()
         except UnicodeDecodeError:
             topic = ""
-        self._inbox.put(Message(topic, payload, qos, mid, self.generation, self._stamp(), retain))
+        self._inbox.put(
+            Message(topic, payload, qos, mid, self.generation, self._stamp(), retain, dup, let_by)
+        )
 
     def _on_publish(
         self, _client: Client, _: object, mid: int, reason: ReasonCode, _props: Properties
@@ -229,8 +233,3 @@ class Session:
         if mid == self.farewell:
             self.farewell = None
         self._publications.answered(mid, reason)
-
-
-def _chunks(items: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

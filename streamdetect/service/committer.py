@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.mqtt.inbox import Message
+    from streamdetect.service.receipts import Receipts
     from streamdetect.sinks.outbox import Outbox
     from streamdetect.store import DetectorState, Entry, Event, Mute, Queued, Store
 
@@ -49,6 +50,7 @@ class Committer:
         edge: MqttEdge,
         states: Callable[[], Sequence[DetectorState]],
         *,
+        receipts: Receipts,
         window: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,16 +61,18 @@ class Committer:
             outbox: events go there, once they are.
             edge: takes the acknowledgements.
             states: gives all detectors, for snapshots.
+            receipts: tells what was taken in, to be kept with what it did.
             window: messages that the broker sends before it waits for acknowledgements.
             clock: monotonic seconds.
         """
         self.failure = ""
         self.failures = 0
         self._store, self._outbox, self._edge, self._states = store, outbox, edge, states
+        self._receipts = receipts
         self._most = max(1, window // 2)
         self._clock = clock
         self._log = IncidentLog()
-        self._messages: list[Message] = []  # to be acknowledged
+        self._acks: list[tuple[int, int]] = []  # (generation, packet id) of messages to be acknowledged
         self._entries: list[Entry] = []
         self._events: list[Event] = []
         self._since: float | None = None  # when the oldest of these came
@@ -98,7 +102,7 @@ class Committer:
 
     def take(self, messages: Sequence[Message], entries: Sequence[Entry], events: Sequence[Event]) -> None:
         """Gather messages, what they did to detectors, and the events of that."""
-        self._messages += [message for message in messages if message.qos]
+        self._acks += [(message.generation, message.mid) for message in messages if message.qos]
         self._entries += entries
         self._events += events
         if self._since is None:
@@ -125,7 +129,7 @@ class Committer:
             return 0.0
         if self._since is None:
             return idle
-        if len(self._messages) >= LULL_MESSAGES:
+        if len(self._acks) >= LULL_MESSAGES:
             return min(idle, LULL)
         return min(idle, max(0.0, COMMIT_EVERY - self.age))
 
@@ -145,7 +149,7 @@ class Committer:
         events = [*outbox.undelivered(), *news] if self._complete else news
         delivered, dead = outbox.delivered[:], outbox.dead[:]
         mutes = self.mutes if self._mutes_are_news or self._complete else None
-        change = Change(self._entries, events, delivered, dead, mutes)
+        change = Change(self._entries, events, delivered, dead, mutes, self._receipts.pending())
         if change or self._anew or self._store.snapshot_underway:
             try:
                 self._store.commit(change, self._states() if self._anew and self._store.durable else ())
@@ -157,6 +161,7 @@ class Committer:
             except UnavailableError as error:
                 return self._failed(str(error))
         self._anew = self._complete = self._mutes_are_news = False
+        self._receipts.committed()
         outbox.forget(len(delivered), len(dead))
         self._take_effect(news)
         return True
@@ -175,18 +180,18 @@ class Committer:
             return self._clock() >= self._retry_at
         if self._anew or self._events or self._mutes_are_news or self._store.snapshot_underway:
             return True
-        waiting = len(self._messages)
+        waiting = len(self._acks)
         if waiting >= self._most or (lull and waiting >= LULL_MESSAGES):
             return True
         return self.age >= COMMIT_EVERY
 
     def _take_effect(self, news: Sequence[Queued]) -> None:
         """Acknowledge the messages, pass the events on and say them."""
-        self._edge.ack(self._messages)
+        self._edge.ack(self._acks)
         failpoint("commit.acked")
         self._outbox.add(news)
         self._log.say(self._events)
-        self._messages, self._entries, self._events = [], [], []
+        self._acks, self._entries, self._events = [], [], []
         self._since = None
         if self.failure:
             log.info("state can be saved again")

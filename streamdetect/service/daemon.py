@@ -19,9 +19,11 @@ from streamdetect.service.answers import Answers
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.assembly import assemble
 from streamdetect.service.committer import Committer
+from streamdetect.service.feed import Feed
 from streamdetect.service.lineup import Lineup
 from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
+from streamdetect.service.receipts import Receipts
 from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
 from streamdetect.sinks import workers
@@ -84,6 +86,7 @@ class Daemon:
             self.lineup = Lineup(config, assemblies, saved.states, self.metrics, arrivals, clock)
             arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
+            self.inbox.in_order = not self.pipeline.apart
             status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
             self.edge = MqttEdge(
                 config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
@@ -91,16 +94,25 @@ class Daemon:
             self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
+            self._receipts = Receipts(2 * window, saved.receipts)
             self._committer = Committer(
-                self._store, self.outbox, self.edge, self.lineup.states, window=window
+                self._store,
+                self.outbox,
+                self.edge,
+                self.lineup.states,
+                receipts=self._receipts,
+                window=window,
             )
             self._answers = Answers(config, saved.mutes, clock)
             self._committer.mutes = saved.mutes
+            self._feed = Feed(
+                config.batch, self.inbox, self._receipts, self.lineup, self._committer, self._answers
+            )
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
-            self._vitals = Vitals(self.edge, self.inbox, self._committer, self.lineup)
+            self._vitals = Vitals(self.edge, self.inbox, self.outbox, self._committer, self.lineup)
             self.metrics.parts = (
-                *(*self.edge.parts, self.inbox, self.outbox, self._store),
+                *(*self.edge.parts, self.inbox, self.outbox, self._store, self._receipts),
                 *(self._committer, self.lineup, arrivals, self._vitals),
             )
             port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
@@ -182,26 +194,13 @@ class Daemon:
         self._notifier.ready(self.status())
 
     def _take(self, idle_wait: float) -> Processed | None:
-        """Process one batch, if there is one and what comes of it can be kept, and commit when it is time."""
-        batch, committer = self.config.batch, self._committer
+        """Process one batch, if there is one and what comes of it can be kept."""
         self.edge.need_answers(needed=self.outbox.full)
-        if committer.failure or self.outbox.full:
-            time.sleep(idle_wait)
-            messages = []
-        else:
-            messages = self.inbox.take(
-                batch.max_batch, committer.patience(batch.max_wait), committer.patience(idle_wait)
-            )
-        commands, readings = self._answers.part(messages)
-        answered = self._answers.carry_out(commands)
-        processed = self.pipeline.process(readings) if readings else None
-        if messages:
-            entries, events = (processed.entries, processed.events) if processed else ((), ())
-            committer.take(messages, entries, [*answered, *self._answers.mark(events)])
-        if commands:
-            committer.note_mutes(self._answers.mutes.values())
-        committer.turn(lull=not messages)
-        return processed
+        if self._committer.failure or self.outbox.full:
+            self._feed.pause(idle_wait)
+            return None
+        self._vitals.took_in = time.monotonic()
+        return self._feed.turn(idle_wait)
 
     def _observe(self, processed: Processed | None) -> None:
         """Tell everybody what came of a batch, if there was one."""
@@ -214,7 +213,8 @@ class Daemon:
     def _look_after(self) -> None:
         """Everything that is not about one batch."""
         self._subscriptions.turn()
-        if self._reloading:
+        self._feed.closing = self._reloading
+        if self._reloading and not self._feed.halfway:
             self._reloading = False
             self._load_again()
         now = self._vitals.turn
@@ -237,6 +237,7 @@ class Daemon:
         events = self.lineup.load_again(self._reload) if self._reload else None
         if events is not None:
             self._committer.save_anew(events)
+        self.inbox.in_order = not self.pipeline.apart
         self._subscriptions.want(self.lineup.filters)
         self._notifier.ready(self.status())
 
@@ -250,10 +251,11 @@ class Daemon:
         """Finish what was received by now, and deliver what was found."""
         self._notifier.stopping()
         log.info("stopping: %d messages and %d events left", self.inbox.depth, len(self.outbox))
-        for _ in range(-(-self.inbox.depth // self.config.batch.max_batch)):
-            if time.monotonic() > deadline:
-                break
-            self._observe(self._take(0.0))
+        left = self.inbox.depth + self._feed.halfway
+        while left > 0 and time.monotonic() < deadline and not (self._committer.failure or self.outbox.full):
+            processed = self._take(0.0)
+            self._observe(processed)
+            left -= sum(processed.report.messages.values()) if processed else self.config.batch.max_batch
         self._committer.commit()
         self.edge.take_no_more()
         while self.outbox.hopeful and time.monotonic() < deadline:

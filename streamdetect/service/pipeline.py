@@ -16,7 +16,7 @@ from streamdetect.sinks.events import latent_vectors
 from streamdetect.store import DetectorState, Eviction, Intake, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,7 @@ class Processed(NamedTuple):
     verdicts: list[tuple[str, Verdicts]]  # by detector
     report: BatchReport
     entries: list[Entry]  # for the journal
+    finished: list[Message]  # large messages that are taken in as a whole
 
 
 class _Part(NamedTuple):
@@ -78,18 +79,35 @@ class Pipeline:
         self._gathering = Gathering(assemblies, waiting, take_retained=take_retained)
         self._arrivals = arrivals or ArrivalClock()
 
-    def process(self, messages: Sequence[Message]) -> Processed:
-        """Take in at least one message; one that cannot become a reading is counted, never raised."""
-        gathered, rejected, retained = self._gathering.gather(messages)
+    @property
+    def halfway(self) -> bool:
+        """Whether a large message is taken in by a part only; it goes on with the next `process`."""
+        return self._gathering.halfway
+
+    @property
+    def apart(self) -> bool:
+        """Whether no two topics bring readings of one sensor."""
+        return self._gathering.apart
+
+    def process(
+        self, messages: Sequence[Message], next_large: Callable[[], Message | None] = lambda: None
+    ) -> Processed:
+        """Take in messages; one that cannot become a reading is counted, never raised.
+
+        Args:
+            messages: those to take in as a whole.
+            next_large: gives large ones that are taken in by and by; see Gathering.
+        """
+        gathered, rejected, retained, finished, newest = self._gathering.gather(messages, next_large)
         refused = sum(rejected.values())
-        accepted = len(messages) - retained - refused
+        accepted = len(messages) + len(finished) - retained - refused
         outcomes = {"accepted": accepted, "rejected": refused, "retained": retained}
         parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
         report = BatchReport(
             messages={outcome: count for outcome, count in outcomes.items() if count},
             rejected=rejected,
             latencies=np.concatenate([part.latencies for part in parts] or [np.empty(0)]),
-            last_arrival=messages[-1].arrival - self._arrivals.ahead,
+            last_arrival=newest - self._arrivals.ahead,
             detectors=[part.report for part in parts],
         )
         return Processed(
@@ -97,6 +115,7 @@ class Pipeline:
             verdicts=[(part.report.detector, part.verdicts) for part in parts],
             report=report,
             entries=[*(part.intake for part in parts if part.intake), *self._waiting(gathered)],
+            finished=finished,
         )
 
     def evict(self) -> tuple[list[Entry], list[Event], dict[str, list[str]]]:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Inbox
     from streamdetect.service.committer import Committer
     from streamdetect.service.lineup import Lineup
+    from streamdetect.sinks.outbox import Outbox
 
-SILENT_NETWORK = 20.0  # s without a sign of life of the network thread; a name lookup may take 10
+SILENT_NETWORK = 20.0  # s without a sign of life of the network thread
 STUCK_LOOP = 60.0  # s that one turn of the loop may take
+DEAF_AFTER = 15.0  # s in which nothing can be taken in
 
 
 class Vitals:
@@ -25,23 +27,31 @@ class Vitals:
 
     Attributes:
         turn: when the loop last came round, monotonic seconds. A turn takes in, scores and commits.
+        took_in: when it could last take in messages, were there any, monotonic seconds.
     """
 
     def __init__(
         self,
         edge: MqttEdge,
         inbox: Inbox,
+        outbox: Outbox,
         committer: Committer,
         lineup: Lineup,
     ) -> None:
-        self.turn = time.monotonic()
-        self._edge, self._inbox, self._committer, self._lineup = edge, inbox, committer, lineup
+        self.turn = self.took_in = time.monotonic()
+        self._edge, self._inbox, self._outbox = edge, inbox, outbox
+        self._committer, self._lineup = committer, lineup
 
     metrics: ClassVar[Sequence[Metric[Vitals]]] = (
         gauge(
             "inbox_limit",
             "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
             lambda vitals: vitals.most_here,
+        ),
+        gauge(
+            "ready",
+            "Whether readings are taken in and judged, as /readyz has it.",
+            lambda vitals: not vitals.unready(),
         ),
     )
 
@@ -52,12 +62,24 @@ class Vitals:
         return [f"{what} has been silent for {took:.0f} s" for took, most, what in signs if took > most]
 
     def unready(self) -> list[str]:
-        """What speaks against verdicts coming."""
+        """What speaks against readings being taken in and judged."""
         edge, failure = self._edge, self._committer.failure
         reasons = [f"cannot save state: {failure}"] if failure else []
         if not (edge.connected and edge.subscribed):
             reasons.append("not subscribed" if edge.connected else "not connected to the broker")
             reasons += [edge.last_error] if edge.last_error else []
+        return [*reasons, *self._deaf(), *self.unhealthy()]
+
+    def _deaf(self) -> list[str]:
+        """Why nothing is taken in over a connection that seems sound, whatever the cause."""
+        starved, idle = self._edge.starved, time.monotonic() - self.took_in
+        reasons = []
+        if starved > DEAF_AFTER:
+            held = self._edge.unacknowledged
+            reasons.append(f"no message is read: none of {held} was acknowledged for {starved:.0f} s")
+        if idle > DEAF_AFTER:
+            waiting = f": {len(self._outbox)} events wait to be delivered" if self._outbox.full else ""
+            reasons.append(f"no message was taken in for {idle:.0f} s{waiting}")
         return reasons
 
     def status(self) -> str:

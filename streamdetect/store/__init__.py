@@ -7,7 +7,7 @@ from streamdetect.store.event import Event
 from streamdetect.store.journal import Entry, Eviction, Intake, Waiting
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
-from streamdetect.store.tables import Change, DeadLetter, Mute, Place, Queued
+from streamdetect.store.tables import Change, DeadLetter, Mute, Place, Queued, Receipted
 
 __all__ = [
     "Change",
@@ -21,6 +21,7 @@ __all__ = [
     "Mute",
     "Place",
     "Queued",
+    "Receipted",
     "Saved",
     "Store",
     "UnavailableError",

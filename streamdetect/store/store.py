@@ -40,6 +40,7 @@ class Saved:
     states: list[DetectorState] = field(default_factory=list)
     outbox: list[Queued] = field(default_factory=list)
     mutes: list[Mute] = field(default_factory=list)
+    receipts: list[bytes] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -173,6 +174,8 @@ class Store:
                 if record:
                     tables.write_record(connection, self._seq + 1, record)
                     failpoint("commit.journal")
+                if change.receipts:
+                    tables.write_receipts(connection, change.receipts)
                 tables.write_outbox(connection, change, self._clock())
                 if change.mutes is not None:
                     tables.write_mutes(connection, change.mutes)
@@ -308,7 +311,12 @@ class Store:
         if self._mark is not None and (noted := self._mark.read()) > self._seq:
             raise DamagedError(f"it ends with commit {self._seq}, but there were {noted}")
         self.snapshot_at = self._clock()
-        return Saved(states, tables.read_outbox(connection), tables.read_mutes(connection))
+        return Saved(
+            states,
+            tables.read_outbox(connection),
+            tables.read_mutes(connection),
+            tables.read_receipts(connection),
+        )
 
     def _entries(self, connection: sqlite3.Connection) -> Iterator[Entry]:
         """Read the journal, and count it."""

@@ -58,6 +58,12 @@ _MUTES = (
 )
 _FILTERS = "CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY)"
 
+# Receipts of messages that may come again, a row a group commit; see service/receipts.py. `number` is how
+# many there were by then. Made when it is first needed, too.
+_RECEIPTS = """
+CREATE TABLE IF NOT EXISTS receipt (number INTEGER PRIMARY KEY, messages BLOB NOT NULL, crc INTEGER NOT NULL)
+"""
+
 
 class Place(NamedTuple):
     """Where in the outbox an event is."""
@@ -96,6 +102,14 @@ class DeadLetter(NamedTuple):
     reason: str
 
 
+class Receipted(NamedTuple):
+    """Receipts of messages, and how many of the latest have to be kept."""
+
+    receipts: bytes
+    messages: int
+    kept: int
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a group commit makes durable."""
@@ -105,6 +119,7 @@ class Change:
     delivered: Sequence[Place] = ()
     dead: Sequence[DeadLetter] = ()
     mutes: Sequence[Mute] | None = None  # all that there are, where that is news
+    receipts: Receipted | None = None  # for the messages that brought the entries
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.events or self.delivered or self.dead) or self.mutes is not None
@@ -139,6 +154,32 @@ def write_outbox(connection: sqlite3.Connection, change: Change, now: float) -> 
             "DELETE FROM dead_letter WHERE number <= (SELECT max(number) FROM dead_letter) - ?",
             (DEAD_LETTERS_KEPT,),
         )
+
+
+def write_receipts(connection: sqlite3.Connection, new: Receipted) -> None:
+    """Add receipts, and drop those that are too old."""
+    connection.execute(_RECEIPTS)
+    (before,) = connection.execute("SELECT ifnull(max(number), 0) FROM receipt").fetchone()
+    number = before + new.messages
+    row = number, new.receipts, crc32(new.receipts, number & 0xFFFF_FFFF)
+    connection.execute("INSERT INTO receipt VALUES (?, ?, ?)", row)
+    connection.execute("DELETE FROM receipt WHERE number <= ?", (number - new.kept,))
+
+
+def read_receipts(connection: sqlite3.Connection) -> list[bytes]:
+    """Read the receipts, the oldest first.
+
+    Raises:
+        DamagedError: they are not what was written.
+    """
+    found: list[bytes] = []
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'receipt'").fetchone():
+        return found
+    for number, receipts, crc in connection.execute("SELECT * FROM receipt ORDER BY number"):
+        if crc32(receipts, number & 0xFFFF_FFFF) != crc:
+            raise DamagedError(f"the receipts up to {number} are not what was written")
+        found.append(receipts)
+    return found
 
 
 def write_parts(

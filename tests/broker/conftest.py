@@ -53,9 +53,15 @@ def take(until) -> Callable[[Inbox, int], list[Message]]:
 
     def exactly(inbox: Inbox, count: int) -> list[Message]:
         messages: list[Message] = []
-        until(
-            lambda: messages.extend(inbox.take(count, 0, 0.01)) or len(messages) >= count, f"{count} messages"
-        )
+
+        def enough() -> bool:
+            messages.extend(inbox.take(count, 0, 0.01))
+            if large := inbox.take_large():
+                messages.append(large)
+                inbox.finished(large)
+            return len(messages) >= count
+
+        until(enough, f"{count} messages")
         assert len(messages) == count
         return messages
 

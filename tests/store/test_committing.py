@@ -11,6 +11,7 @@ from streamdetect.core.readings import Readings
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox, Message
 from streamdetect.service.committer import COMMIT_EVERY, LULL, LULL_MESSAGES, RETRY_EVERY, Committer
+from streamdetect.service.receipts import Receipts
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
 from streamdetect.sinks.sink import Delivery
@@ -36,6 +37,7 @@ class Bench:
             self.outbox,
             self.edge,
             lambda: [self.live.state],
+            receipts=Receipts(2 * window),
             window=window,
             clock=lambda: self.now,
         )

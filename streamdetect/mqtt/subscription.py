@@ -1,0 +1,111 @@
+"""What the broker is asked to send on a connection, and whether it has said that it will."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from streamdetect.mqtt.broker import subscription_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from paho.mqtt.client import Client
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from streamdetect.config import MqttConfig
+
+log = logging.getLogger(__name__)
+
+_FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take more
+_ANSWER = 10.0  # s in which the broker has to answer
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # s until what was not granted is asked for again; doubled each time
+
+
+class Subscription:
+    """The filters of one connection. Only an answer for each of them grants it all.
+
+    What is refused, or not answered, is asked for again: an access list may change, and a broker that has
+    lost a packet would leave us deaf for as long as the connection lasts.
+    """
+
+    def __init__(
+        self, settings: MqttConfig, client: Client, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.filters: tuple[str, ...] = ()  # asked for
+        self._settings, self._client, self._clock = settings, client, clock
+        self._unanswered: dict[
+            int, tuple[list[str], float]
+        ] = {}  # by packet id: filters, when they were asked for
+        self._missing: dict[str, str] = {}  # filters that are not granted: why
+        self._pause = _FIRST_PAUSE
+        self._again_at = 0.0
+
+    @property
+    def granted(self) -> bool:
+        """Whether the broker has granted every filter."""
+        return bool(self.filters) and not self._unanswered and not self._missing
+
+    @property
+    def problem(self) -> str:
+        """Why not; empty while nothing is known to be wrong."""
+        return next((f"subscription to {topic!r} {why}" for topic, why in self._missing.items()), "")
+
+    def ask(self, filters: tuple[str, ...], stale: Iterable[str] = ()) -> None:
+        """Ask for these filters, and give up those that we had and the stale ones that are not among them."""
+        for some in _chunks([topic for topic in (*self.filters, *stale) if topic not in filters]):
+            self._client.unsubscribe(some)
+        self.lost()
+        self.filters = filters
+        self._ask(filters)
+
+    def lost(self) -> None:
+        """Forget it all: the connection is gone."""
+        self.filters, self._pause = (), _FIRST_PAUSE
+        self._unanswered.clear()
+        self._missing.clear()
+
+    def answered(self, mid: int, reasons: Sequence[ReasonCode]) -> None:
+        """Take in a SUBACK; a filter that it has no answer for is not granted."""
+        filters, _ = self._unanswered.pop(mid, ((), 0.0))
+        for topic, reason in zip_longest(filters, reasons[: len(filters)]):
+            if reason is None:
+                self._miss(topic, "not answered")
+            elif reason.is_failure:
+                self._miss(topic, f"refused: {reason}")
+            else:
+                self._missing.pop(topic, None)
+
+    def turn(self) -> None:
+        """Ask again if it is time to."""
+        if self.granted:
+            return
+        now = self._clock()
+        for mid, (filters, asked) in list(self._unanswered.items()):
+            if now - asked > _ANSWER:
+                del self._unanswered[mid]
+                for topic in filters:
+                    self._miss(topic, "not answered")
+        if self._missing and not self._unanswered and now >= self._again_at:
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._ask(tuple(self._missing))
+
+    def _ask(self, filters: Sequence[str]) -> None:
+        options, now = subscription_options(self._settings), self._clock()
+        self._again_at = now + self._pause
+        for some in _chunks(filters):
+            _, mid = self._client.subscribe([(topic, options) for topic in some])  # type: ignore[arg-type] # one type for all of the list, as paho wants it
+            if mid is not None:
+                self._unanswered[mid] = some, now
+
+    def _miss(self, topic: str, why: str) -> None:
+        if self._missing.get(topic) != why:
+            log.error("subscription to %r %s; it is asked for again", topic, why)
+        self._missing[topic] = why
+
+
+def _chunks(items: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), _FILTERS_PER_SUBSCRIBE):
+        yield list(items[start : start + _FILTERS_PER_SUBSCRIBE])

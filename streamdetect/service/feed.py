@@ -1,0 +1,90 @@
+"""One turn of the loop: messages out of the inbox, through the pipeline, to the committer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamdetect.config import BatchConfig
+    from streamdetect.mqtt.inbox import Inbox, Message
+    from streamdetect.service.answers import Answers
+    from streamdetect.service.committer import Committer
+    from streamdetect.service.lineup import Lineup
+    from streamdetect.service.pipeline import Processed
+    from streamdetect.service.receipts import Receipts
+
+
+class Feed:
+    """Takes in as much at a turn as is bounded in messages, readings and bytes.
+
+    Attributes:
+        closing: whether no large message is begun any more, because the pipeline is to be another one.
+    """
+
+    def __init__(
+        self,
+        batch: BatchConfig,
+        inbox: Inbox,
+        receipts: Receipts,
+        lineup: Lineup,
+        committer: Committer,
+        answers: Answers,
+    ) -> None:
+        self.closing = False
+        self._batch, self._inbox, self._receipts = batch, inbox, receipts
+        self._lineup, self._committer, self._answers = lineup, committer, answers
+
+    @property
+    def halfway(self) -> bool:
+        """Whether a large message is taken in by a part only."""
+        return self._lineup.pipeline.halfway
+
+    def turn(self, idle_wait: float) -> Processed | None:
+        """Process what there is, and commit when it is time; None if there was nothing.
+
+        Args:
+            idle_wait: seconds to wait for a message.
+        """
+        batch, committer, inbox = self._batch, self._committer, self._inbox
+        wait = 0.0 if self.halfway else committer.patience(idle_wait)
+        messages = inbox.take(batch.max_batch, committer.patience(batch.max_wait), wait)
+        processed = None
+        if messages or self._has_large:
+            processed = self._process(messages)
+        committer.turn(lull=not messages and processed is None)
+        return processed
+
+    def pause(self, seconds: float) -> None:
+        """Take in nothing for so long."""
+        time.sleep(seconds)
+        self._committer.turn(lull=True)
+
+    def _process(self, messages: list[Message]) -> Processed | None:
+        fresh = self._receipts.fresh(messages)
+        commands, readings = self._answers.part(fresh)
+        events = self._answers.carry_out(commands)
+        processed = None
+        if readings or self._has_large:
+            processed = self._lineup.pipeline.process(readings, self._next_large)
+            events = [*events, *self._answers.mark(processed.events)]
+        finished = processed.finished if processed else []
+        for message in finished:
+            self._inbox.finished(message)
+        self._receipts.note([*fresh, *finished])
+        self._committer.take([*messages, *finished], processed.entries if processed else (), events)
+        if commands:
+            self._committer.note_mutes(self._answers.mutes.values())
+        return processed
+
+    @property
+    def _has_large(self) -> bool:
+        return self.halfway or (self._inbox.large and not self.closing)
+
+    def _next_large(self) -> Message | None:
+        while not self.closing and (message := self._inbox.take_large()):
+            if not self._receipts.knows(message):
+                return message
+            self._inbox.finished(message)
+            self._committer.take([message], (), ())
+        return None
