@@ -13,6 +13,7 @@ from streamdetect.errors import ConfigError, StreamdetectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 EX_CONFIG = 78  # sysexits.h; the service file keeps systemd from restarting on it
 INTERRUPTED = 130
@@ -23,18 +24,21 @@ class Command(NamedTuple):
 
     module: str
     help: str
+    extra: str = ""  # of the installation, without which its module cannot be imported
 
 
 COMMANDS = {
     "demo": Command(
-        "streamdetect.commands.demo", "a broker, a simulated plant and the daemon, live on screen"
+        "streamdetect.commands.demo", "a broker, a simulated plant and the daemon, live on screen", "demo"
     ),
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
     "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
     "answer": Command("streamdetect.commands.answer", "mute sensors, and say whether an incident was one"),
     "notify": Command("streamdetect.commands.notify", "send a test event to webhooks, files and services"),
-    "train": Command("streamdetect.commands.train", "train an autoencoder on normal data into a bundle"),
+    "train": Command(
+        "streamdetect.commands.train", "train an autoencoder on normal data into a bundle", "train"
+    ),
     "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
@@ -55,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 it failed, 2 unknown options, 78 the configuration is wrong, 130 interrupted.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(argv).parse_args(argv)
     try:
+        args = _parser(argv).parse_args(argv)
         status: int = args.run(args)
         sys.stdout.flush()
     except ConfigError as error:
@@ -88,7 +92,17 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
         )
         if argv[:1] == [name]:
-            module = importlib.import_module(command.module)
+            module = _load(name, command)
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     return parser
+
+
+def _load(name: str, command: Command) -> ModuleType:
+    try:
+        return importlib.import_module(command.module)
+    except ModuleNotFoundError as error:
+        if not command.extra:
+            raise
+        install = f"pip install 'streamdetect[{command.extra}]'"
+        raise StreamdetectError(f"{name} needs {error.name}, which is not installed: {install}") from error

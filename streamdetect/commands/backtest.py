@@ -8,11 +8,9 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import Progress
-
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import detector_options, recording_options
+from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
 from streamdetect.offline import plots, report
 from streamdetect.offline.backtest.choosing import ending_by, telling
@@ -130,15 +128,9 @@ def _check_windows(results: Sequence[SensorResult], times: Sequence[float]) -> N
             raise DataError(f"--window: must be within what was judged ({spans}), got {iso(time)}")
 
 
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal, transient=True)
-
-
 def _judge(detector: Detector, found: Sequence[Recording]) -> list[SensorResult]:
-    with _progress() as bar:
-        task = bar.add_task("backtest", total=sum(map(len, found)))
-        return backtest(detector, found, progress=lambda readings: bar.advance(task, readings))
+    with progress("backtest", sum(map(len, found))) as show:
+        return backtest(detector, found, progress=show)
 
 
 def _write(
@@ -157,8 +149,9 @@ def _write(
 
 
 def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, times: Sequence[float]) -> None:
-    with _progress() as bar:
-        for result in bar.track(results, description="pictures"):
+    with progress("pictures", len(results)) as show:
+        for done, result in enumerate(results):
+            show(done)
             _draw_sensor(result, detector, folder, times)
 
 

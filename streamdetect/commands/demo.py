@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
@@ -80,6 +81,7 @@ def run(args: Namespace) -> int:
         live = console.is_terminal and not args.plain
         with LiveScreen(demo, console) if live else PlainScreen(demo, console) as screen:
             logs.set_up("warning", "text")  # anew: a live screen has taken over stderr
+            logging.getLogger("streamdetect.sinks.log").disabled = True  # the screen shows incidents
             demo.tell = screen.tell
             demo.run()
     outcome = demo.outcome()

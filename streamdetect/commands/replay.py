@@ -7,11 +7,9 @@ import time
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from streamdetect.commands import recording_options
 from streamdetect.commands.broker_options import add_broker_arguments, broker_from
+from streamdetect.commands.progress import progress
 from streamdetect.errors import StreamdetectError
 from streamdetect.mqtt.publisher import Publisher
 from streamdetect.offline.replay import Messages
@@ -79,10 +77,7 @@ def run(args: Namespace) -> int:
 
 def _publish(messages: Messages, publisher: Publisher, args: Namespace) -> str:
     """Publish everything at its time; says what went wrong, if anything did."""
-    console = Console(stderr=True)
-    columns = TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=len(messages))
+    with progress("replay", len(messages)) as show:
         started = time.monotonic()
         try:
             for message in messages:
@@ -90,7 +85,7 @@ def _publish(messages: Messages, publisher: Publisher, args: Namespace) -> str:
                     _sleep_until(started + message.due / args.speed)
                 moment = message.time if args.time == "payload" else time.time()
                 publisher.publish(messages.topics[message.sensor], messages.payload(message, moment))
-                bar.update(task, completed=publisher.confirmed)
+                show(publisher.confirmed)
             publisher.finish()
         except StreamdetectError as error:
             return str(error)

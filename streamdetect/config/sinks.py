@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, SecretStr
 
 from streamdetect.config import secrets
@@ -47,6 +46,10 @@ def _cron(text: str) -> str:
     rule = "must be five fields of cron: minute, hour, day, month, weekday"
     if len(text.split()) != _CRON_FIELDS:
         raise ValueError(rule)
+    try:
+        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - of the extra notify
+    except ImportError:
+        raise ValueError("needs more than is installed: pip install 'streamdetect[notify]'") from None
     try:
         CronSim(text, datetime.now(UTC))
     except CronSimError as error:
@@ -93,6 +96,8 @@ class PeriodConfig(Section):
 
     def holds(self, now: float) -> bool:
         """Whether these Unix seconds are in it."""
+        from cronsim import CronSim  # noqa: PLC0415 - of the extra notify
+
         moment = datetime.fromtimestamp(now, ZoneInfo(self.timezone))
         # Searched backwards from the next second: one that begins now holds.
         began = next(CronSim(self.cron, moment + timedelta(seconds=1), reverse=True), None)

@@ -5,13 +5,15 @@ It speaks MQTT 3.1.1, keeps nothing and listens on the loopback interface alone.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from streamdetect.errors import StreamdetectError
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 HOST = "127.0.0.1"
-PROTOCOL = "3.1.1"  # amqtt answers MQTT 5 with "unacceptable protocol version"
+PROTOCOL = "3.1.1"  # what the broker speaks where no file configures it
+_LARGEST = 1 << 20  # bytes of a payload
+_POLL = 0.02  # s
 
 
 class EmbeddedBroker:
@@ -67,35 +71,44 @@ class EmbeddedBroker:
             self._process = None
 
 
-async def serve(port: int) -> None:
-    """Serve until whoever started us closes our stdin or dies; prints the port once it listens."""
-    from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # noqa: PLC0415 - in the child alone
-    from amqtt.broker import Broker  # noqa: PLC0415 - as above
+def serve(port: int) -> None:
+    """Serve until whoever started us closes our stdin or dies; prints the port once it listens.
 
-    listener = "default"
-    broker = Broker(
-        {
-            "listeners": {listener: {"type": "external"}},  # the socket is ours, so that its port is known
-            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-        }
-    )
-    await broker.start()
+    Raises:
+        OSError: somebody else listens on the port.
+    """
+    from iotcore import IotCoreBroker  # noqa: PLC0415 - in the child alone
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), listener)
-
-    server = await asyncio.start_server(connected, HOST, port)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    port = port or _free_port()
+    broker = IotCoreBroker(listen=HOST, port=port, max_payload_size=_LARGEST)
+    broker.check_ports()
+    threading.Thread(target=broker.run_forever, daemon=True).start()
+    while not _listens(port):
+        time.sleep(_POLL)
+    sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.buffer.read)
-    os._exit(0)  # amqtt would wait for its clients
+    sys.stdin.buffer.read()
+    os._exit(0)  # the broker cannot be asked to stop
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def main() -> None:
     """Be the broker's process."""
-    logging.disable()  # it logs each packet that it takes amiss
+    logging.disable()  # it logs each connection that ends
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(serve(int(sys.argv[1])))
+    serve(int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def test_the_broker_refuses_mqtt_5_so_the_daemon_must_not_speak_it(until, tmp_pa
 
 
 def test_a_broker_whose_port_is_taken_says_so():
-    with EmbeddedBroker() as first, pytest.raises(StreamdetectError, match="address already in use"):
+    with EmbeddedBroker() as first, pytest.raises(StreamdetectError, match="Address already in use"):
         EmbeddedBroker(first.port).__enter__()
 
 

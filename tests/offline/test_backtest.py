@@ -85,7 +85,7 @@ def test_an_incident_still_open_at_the_end(make_detector, make_recording):
 def test_progress_counts_every_reading(make_detector, spiked):
     done = []
     backtest(make_detector(), [spiked], batch=128, progress=done.append)
-    assert done == [128, 128, 44]
+    assert done == [128, 256, 300]
 
 
 def test_features_that_do_not_fit_the_bundle(make_detector, make_recording):

@@ -38,7 +38,7 @@ def backtest(
         detector: Takes in the readings; a fresh one, unless what it knows already is meant to count.
         recordings: Of F features each, as many as the detector's.
         batch: Readings at once.
-        progress: Called with the number of readings done since the last call.
+        progress: Called with the number of readings done so far.
 
     Raises:
         DataError: A recording has another number of features than the bundle.
@@ -51,7 +51,7 @@ def backtest(
     for start in range(0, len(sensors), batch):
         part = slice(start, start + batch)
         found.append(detector.process(Readings(sensors[part], times[part], values[part])))
-        progress(len(found[-1].outcomes))
+        progress(start + len(found[-1].outcomes))
     return _by_recording(recordings, found, batch, detector.settings.time_steps)
 
 
