@@ -19,7 +19,7 @@ from streamdetect.config import validate
 from streamdetect.core.incidents import LEAST_THRESHOLD
 from streamdetect.errors import DataError
 from streamdetect.offline.backtest import backtest
-from streamdetect.offline.recordings import Layout, Recording, read
+from streamdetect.offline.recordings import Layout, Recording, read, with_features
 from streamdetect.service.assembly import make_detector
 
 if TYPE_CHECKING:
@@ -145,17 +145,18 @@ def judge(recordings: Sequence[Recording], bundle: Bundle, **options: Any) -> Ju
     """Run recordings through the detector that runs live.
 
     Args:
-        recordings: of F features each, as many as the bundle's.
+        recordings: with the features of the bundle.
         bundle: the model.
         options: of a detector, as in config.yaml: `threshold={"sigma": 4}`, `stride=2`, …
 
     Raises:
         ConfigError: an option breaks a rule.
-        DataError: a recording has another number of features than the bundle.
+        DataError: a recording lacks a feature of the bundle.
         BundleError: the model does not load.
     """
     config = validate({"detectors": [options]}).detectors[0]
-    return Judgement(backtest(make_detector(config, bundle), recordings))
+    named = with_features(recordings, bundle.manifest.features, f"the bundle {bundle.path.name}")
+    return Judgement(backtest(make_detector(config, bundle), named))
 
 
 def _columns(result: SensorResult) -> dict[str, NDArray[Any]]:

@@ -77,7 +77,7 @@ def test_what_is_no_reading(columns, message):
 def test_an_option_that_is_none_and_a_bundle_that_does_not_fit(frame, bundle):
     with pytest.raises(sd.StreamdetectError, match=r"threshold\.sigmas"):
         sd.judge(sd.read_frame(frame, columns=["a"]), bundle, threshold={"sigmas": 4})
-    with pytest.raises(sd.StreamdetectError, match="2 value columns"):
+    with pytest.raises(sd.StreamdetectError, match="got a, b: --per-column"):
         sd.judge(sd.read_frame(frame), bundle)
 
 

@@ -90,6 +90,9 @@ def write(tmp_path):
     return write
 
 
+FAULTS = ("fault-1-1", "fault-1-2", "fault-2-1")
+
+
 def test_contents(make_detector, spiked, make_recording, write):
     other = make_recording(np.ones(50), sensor="other", labels=np.arange(50) >= 45)
     results = backtest(make_detector(), [spiked, other])
@@ -102,13 +105,14 @@ def test_contents(make_detector, spiked, make_recording, write):
     assert rows[0][:4] == ["sensor", "readings", "windows", "anomalous"]
     assert [row[0] for row in rows[1:4]] == ["pump", "other", "2 sensors"]
     places = {attrs["id"]: (attrs, cells) for attrs, cells in page.rows if "id" in attrs}
-    assert list(places) == ["incident-1-1", "incident-1-2", "incident-1-3", "missed-2-1"]
+    assert list(places) == ["incident-1-1", "incident-1-2", "incident-1-3", *FAULTS]
     attrs, cells = places["incident-1-1"]
     assert cells[:4] == ["pump", "1", "2023-11-14 22:15:00", "3 s"]
-    assert cells[-1] == "found"
+    assert cells[-1] == "a known fault"
     assert attrs["data-chart"] == "chart-1"
     assert float(attrs["data-from"]) < 1.7e12 + 100_000 < float(attrs["data-to"])
-    assert places["missed-2-1"][1] == ["other", "2023-11-14 22:14:05", "4 s", "5"]
+    assert places["fault-1-1"][1] == ["pump", "2023-11-14 22:15:00", "0 s", "found", "0 s", "-"]
+    assert places["fault-2-1"][1] == ["other", "2023-11-14 22:14:05", "4 s", "missed", "-", "-"]
 
 
 def test_every_link_and_every_chart_has_its_place(make_detector, spiked, write):
@@ -116,7 +120,7 @@ def test_every_link_and_every_chart_has_its_place(make_detector, spiked, write):
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)
     links = [attrs["href"] for tag, attrs in page.elements if tag == "a"]
-    assert len(links) == 2 + 6
+    assert len(links) == 2 + 6 + 4
     assert {link[1:] for link in links} <= set(ids)
     charts = [attrs["id"] for tag, attrs in page.elements if "chart" in attrs.get("class", "").split()]
     assert charts == ["chart-1", "spread-1", "chart-2", "spread-2"]

@@ -1,25 +1,23 @@
-"""Verdicts against labels: by point, and by event.
+"""Verdicts against labels: by point, and by fault.
 
-By point: a window counts by its newest reading. By event: an incident finds every labelled range that a
-reading of its anomalous windows lies in; one that finds none is a false alarm. A range found by several
-incidents is found once.
+By point: a verdict counts by its newest reading. By fault: see `faults`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamdetect.core.readings import Outcome
+from streamdetect.offline.backtest.faults import Span, meet, usual_step
 from streamdetect.times import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from streamdetect.offline.backtest.faults import Fate, Meeting
     from streamdetect.offline.backtest.results import SensorResult
 
 
@@ -55,17 +53,54 @@ class Evaluation:
     """How the verdicts on one labelled recording, or on several together, compare with its labels."""
 
     points: Counts
-    events: Counts
+    fates: tuple[Fate, ...]
+    """Of every known fault."""
+    false: int
+    """Incidents that tell of none."""
     days: float
     """Recorded, from the first reading to the last, all sensors added up."""
 
     @property
-    def false_alarms_per_day(self) -> float:
-        """False alarms per sensor and day."""
-        return _share(self.events.fp, self.days)
+    def events(self) -> Counts:
+        """Faults found and missed, and false incidents."""
+        found = sum(fate.found for fate in self.fates)
+        return Counts(found, self.false, len(self.fates) - found)
+
+    @property
+    def late(self) -> int:
+        """Missed faults of which an incident told only after they had ended."""
+        return sum(fate.late for fate in self.fates)
+
+    @property
+    def cover(self) -> float:
+        """Share of a fault with an incident open, the mean of those that last."""
+        known = [fate.cover for fate in self.fates if not isnan(fate.cover)]
+        return _share(sum(known), len(known))
+
+    @property
+    def delay(self) -> float:
+        """Seconds from a found fault's start to the opening, their median."""
+        found = [fate.delay for fate in self.fates if fate.found]
+        return float(np.median(found)) if found else float("nan")
+
+    @property
+    def again(self) -> Counts:
+        """Of the faults of a sensor after one that was found: those found and missed."""
+        later = [fate.found for fate in self.fates if fate.again]
+        return Counts(sum(later), 0, len(later) - sum(later))
+
+    @property
+    def false_alarms_per_week(self) -> float:
+        """False incidents per sensor and week."""
+        return _share(7.0 * self.false, self.days)
 
     def __add__(self, other: Evaluation) -> Evaluation:
-        return Evaluation(self.points + other.points, self.events + other.events, self.days + other.days)
+        return Evaluation(
+            self.points + other.points,
+            self.fates + other.fates,
+            self.false + other.false,
+            self.days + other.days,
+        )
 
 
 def _share(part: float, whole: float) -> float:
@@ -77,11 +112,22 @@ def evaluate(result: SensorResult) -> Evaluation | None:
     labels = result.recording.labels
     if labels is None:
         return None
+    met = meeting(result)
     return Evaluation(
         points=points(result.anomalous, labels[result.index]),
-        events=events(covered(result), runs(labels)),
+        fates=met.fates,
+        false=len(met.false),
         days=days(result.recording.times),
     )
+
+
+def meeting(result: SensorResult) -> Meeting:
+    """The known faults of a recording and its incidents."""
+    times, labels = result.recording.times, result.recording.labels
+    known = [] if labels is None else runs(labels)
+    faults = [Span(float(times[start]), float(times[end - 1])) for start, end in known]
+    incidents = [Span(one.opened.time, one.latest.time if one.closed else inf) for one in result.incidents]
+    return meet(faults, incidents, usual_step(times.tolist()))
 
 
 def days(times: NDArray[np.float64]) -> float:
@@ -96,36 +142,6 @@ def points(anomalous: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Counts:
         fp=int((anomalous & ~labels).sum()),
         fn=int((~anomalous & labels).sum()),
     )
-
-
-def events(incidents: Sequence[tuple[int, int]], ranges: Sequence[tuple[int, int]]) -> Counts:
-    """Count ranges found and missed, and incidents in none; both are half-open [start, end)."""
-    if not ranges:
-        return Counts(0, len(incidents), 0)
-    starts, ends = np.array(ranges).T
-    found = np.zeros(len(ranges), np.bool_)
-    false = 0
-    for start, end in incidents:
-        hit = (starts < end) & (start < ends)
-        found |= hit
-        false += not hit.any()
-    return Counts(tp=int(found.sum()), fp=false, fn=int((~found).sum()))
-
-
-def covered(result: SensorResult) -> list[tuple[int, int]]:
-    """The readings that each incident's anomalous windows hold, as half-open ranges of the recording."""
-    accepted = np.flatnonzero(result.outcomes == Outcome.ACCEPTED)
-    place = np.searchsorted(accepted, result.index)  # of each window's newest reading among those accepted
-    times = result.times
-    covered = []
-    for incident in result.incidents:
-        first, last = (
-            np.searchsorted(times, incident.started),
-            np.searchsorted(times, incident.ended, "right") - 1,
-        )
-        start = accepted[max(place[first] - result.time_steps + 1, 0)]
-        covered.append((int(start), int(result.index[last]) + 1))
-    return covered
 
 
 def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

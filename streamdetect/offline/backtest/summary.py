@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamdetect.core.readings import Outcome
 from streamdetect.offline.backtest.evaluation import Counts, Evaluation, days, evaluate
+from streamdetect.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,10 +51,14 @@ class Summary:
             numbers["events"] = {
                 "found": known.events.tp,
                 "missed": known.events.fn,
-                "false_alarms": known.events.fp,
+                "late": known.late,
+                "false_alarms": known.false,
             }
             numbers["events"] |= _rates(known.events) | {
-                "false_alarms_per_day": _number(known.false_alarms_per_day)
+                "cover": _number(known.cover),
+                "delay_seconds": _number(known.delay),
+                "again": _number(known.again.recall),
+                "false_alarms_per_week": _number(known.false_alarms_per_week),
             }
             numbers["points"] = {"tp": known.points.tp, "fp": known.points.fp, "fn": known.points.fn}
             numbers["points"] |= _rates(known.points)
@@ -127,13 +132,13 @@ def columns(lines: Sequence[Summary]) -> dict[str, list[str]]:
         "sensor": [line.sensor for line in lines],
         "readings": [f"{line.readings:,}" for line in lines],
         "dropped": [f"{line.dropped:,}" for line in lines],
-        "late": [f"{line.late + line.duplicates:,}" for line in lines],
+        "not in order": [f"{line.late + line.duplicates:,}" for line in lines],
         "windows": [f"{line.windows:,}" for line in lines],
         "anomalous": [f"{line.anomalous / line.windows:.1%}" if line.windows else "-" for line in lines],
         "incidents": [f"{line.incidents:,}" for line in lines],
         "a day": [f"{line.incidents / line.days:.2f}" if line.days else "-" for line in lines],
     }
-    for name in ("dropped", "late"):
+    for name in ("dropped", "not in order"):
         if not any(cell != "0" for cell in table[name]):
             del table[name]
     known = [line.evaluation for line in lines]
@@ -147,14 +152,28 @@ def _label_columns(known: Sequence[Evaluation | None]) -> dict[str, list[str]]:
         return ["-" if one is None else show(one) for one in known]
 
     return {
-        "found": column(lambda one: f"{one.events.tp}/{one.events.tp + one.events.fn}"),
-        "false": column(lambda one: str(one.events.fp)),
-        "false/day": column(lambda one: _text(one.false_alarms_per_day)),
-        "event F1": column(lambda one: _text(one.events.f1)),
-        "precision": column(lambda one: _text(one.points.precision)),
-        "recall": column(lambda one: _text(one.points.recall)),
-        "F1": column(lambda one: _text(one.points.f1)),
+        "found": column(lambda one: f"{one.events.tp}/{len(one.fates)}"),
+        "late": column(lambda one: str(one.late)),
+        "delay": column(lambda one: "-" if math.isnan(one.delay) else duration(one.delay)),
+        "cover": column(lambda one: _text(one.cover)),
+        "again": column(lambda one: f"{one.again.tp}/{one.again.tp + one.again.fn}"),
+        "false": column(lambda one: str(one.false)),
+        "false/week": column(lambda one: _text(one.false_alarms_per_week)),
+        "F1": column(lambda one: _text(one.events.f1)),
     }
+
+
+def duration(seconds: float) -> str:
+    """A length of time as two units at most: 45 s, 12 min 5 s, 3 h 20 min, 2 d 4 h."""
+    for large, unit, small, part in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "min"),
+        (MINUTE, "min", 1, "s"),
+    ):
+        if seconds >= large:
+            whole, rest = divmod(round(seconds / small), round(large / small))
+            return f"{whole} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{seconds:.3g} s"
 
 
 def _rates(counts: Counts) -> dict[str, float | None]:

@@ -36,7 +36,7 @@ def histogram(result: SensorResult, metric: str) -> Figure:
         "height": 300,
         "margin": {"l": 60, "r": 15, "t": 64, "b": 50},
         "font": FONT,
-        "plot_bgcolor": "#fff",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "hovermode": "x unified",
         "legend": LEGEND,
         "xaxis": {

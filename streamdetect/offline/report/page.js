@@ -6,11 +6,41 @@
   const buttons = [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
   const options = { responsive: true, displaylogo: false, modeBarButtons: buttons, plotlyServerURL: "" };
 
+  // Charts take the page's colours, by day and by night.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  function colours(layout) {
+    const style = getComputedStyle(document.documentElement);
+    const [text, line, page] = ["--text", "--line", "--page"].map((name) => style.getPropertyValue(name).trim());
+    const changed = { "font.color": text, paper_bgcolor: page, "hoverlabel.bgcolor": page };
+    for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      changed[`${name}.gridcolor`] = line;
+    }
+    return changed;
+  }
+  // Lines in the colour of text by day, by chart.
+  const inked = new Map();
+  async function paint(chart) {
+    const changed = colours(chart.layout);
+    await Plotly.relayout(chart, changed);
+    if (inked.get(chart.id).length) {
+      await Plotly.restyle(chart, { "line.color": changed["font.color"] }, inked.get(chart.id));
+    }
+  }
+  dark.addEventListener("change", async () => {
+    for (const [id, plot] of drawn) {
+      await plot;
+      await paint(document.getElementById(id));
+    }
+  });
+
   // A chart is drawn when it comes near the screen: fifty at once would take a browser many seconds.
   function draw(chart) {
     if (!drawn.has(chart.id)) {
       const figure = JSON.parse(document.getElementById(`${chart.id}-data`).textContent);
-      drawn.set(chart.id, Plotly.newPlot(chart, figure.data, figure.layout, options));
+      const ink = (trace) => trace.line && trace.line.color === "#333333";
+      inked.set(chart.id, [...figure.data.keys()].filter((place) => ink(figure.data[place])));
+      const plot = Plotly.newPlot(chart, figure.data, figure.layout, options);
+      drawn.set(chart.id, plot.then(() => paint(chart)));
     }
     return drawn.get(chart.id);
   }

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from streamdetect.offline.report.series import Chart
     from streamdetect.offline.report.traces import Figure
 
-_COUNTING = "An incident is found or false by the known anomalies; precision, recall and F1 count windows."
+_COUNTING = (
+    "A known fault is found only by an incident that is open while it lasts; one that opens after its end is "
+    "late, and false. Cover: the share of a lasting fault with an incident open. Again: of the "
+    "faults that came after a found one, those found."
+)
 _THINNING = (
     "Of long recordings, lines are drawn through the lowest and the highest reading of each of "
     f"{SPANS:,} spans, and through every reading near an incident. Every anomalous window is marked."
@@ -91,7 +95,7 @@ def write(
         summary=tables.summary(summaries),
         counting=_COUNTING if labelled else "",
         incidents=tables.incidents(results),
-        missed=tables.missed(results),
+        faults=tables.faults(results),
         thinning=_THINNING if thinned else "",
         facts=tables.facts(settings),
         sensors="\n".join(

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.offline.backtest.evaluation import covered, events, runs
-from streamdetect.offline.backtest.summary import columns, with_total
+from streamdetect.offline.backtest.evaluation import meeting
+from streamdetect.offline.backtest.summary import columns, duration, with_total
 from streamdetect.offline.plots.drawing import Clock, moment
 from streamdetect.offline.report.traces import axis_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from streamdetect.offline.backtest.faults import Fate
     from streamdetect.offline.backtest.results import SensorResult
     from streamdetect.offline.backtest.summary import Summary
 
 _AROUND = 3.0  # windows shown on either side of an incident
+_INCIDENT_HEAD = (
+    *("sensor", "incident", "started", "lasted", "windows"),
+    *("severity", "peak error", "peak score", "end"),
+)
+_FAULT_HEAD = ("sensor", "from", "for", "outcome", "found after", "cover")
 
 
 class _Event(NamedTuple):
@@ -40,51 +46,39 @@ def summary(summaries: Sequence[Summary]) -> str:
         total = place > len(summaries)
         first = name if total else f'<a href="#sensor-{place}">{name}</a>'
         attribute = ' class="total"' if total else ""
-        rows.append(f'<tr{attribute}><th scope="row">{first}</th>{_cells(cells[1:])}</tr>')
+        rows.append(f'<tr{attribute}><th scope="row">{first}</th>{_cells(cells[1:], list(table)[1:])}</tr>')
     return _table("Sensors", list(table), rows)
 
 
 def incidents(results: Sequence[SensorResult]) -> str:
     """A row an incident, in the order of the sensors."""
     labelled = any(result.recording.labels is not None for result in results)
-    head = [
-        "sensor",
-        "incident",
-        "started",
-        "lasted",
-        "windows",
-        "severity",
-        "peak error",
-        "peak score",
-        "end",
-    ]
+    head = [*_INCIDENT_HEAD, *["known"] * labelled]
     rows = [
-        _event_row(event, results[event.chart - 1])
+        _event_row(event, results[event.chart - 1], head)
         for chart, result in enumerate(results, 1)
         for event in _incidents_of(result, chart, labelled=labelled)
     ]
-    return _table("Incidents", head + ["known"] * labelled, rows)
+    return _table("Incidents", head, rows)
 
 
-def missed(results: Sequence[SensorResult]) -> str:
-    """A row a known anomaly that no incident found; nothing if there are none."""
+def faults(results: Sequence[SensorResult]) -> str:
+    """A row a known fault and what became of it; nothing if there are none."""
     rows = []
     for chart, result in enumerate(results, 1):
-        recording = result.recording
-        if recording.labels is None:
-            continue
-        found = covered(result)
-        for number, (first, end) in enumerate(runs(recording.labels), 1):
-            if events(found, [(first, end)]).fn:
-                start, last = float(recording.times[first]), float(recording.times[end - 1])
-                cells = [moment(start), duration(last - start), f"{end - first:,}"]
-                event = _Event(f"missed-{chart}-{number}", chart, start, last, cells)
-                rows.append(_event_row(event, result))
-    return (
-        _table("Known anomalies that were missed", ["sensor", "from", "for", "readings"], rows)
-        if rows
-        else ""
-    )
+        for number, fate in enumerate(meeting(result).fates, 1):
+            start, end = fate.fault
+            cells = [moment(start), duration(end - start), *_fate(fate)]
+            rows.append(
+                _event_row(_Event(f"fault-{chart}-{number}", chart, start, end, cells), result, _FAULT_HEAD)
+            )
+    return _table("Known faults", _FAULT_HEAD, rows) if rows else ""
+
+
+def _fate(fate: Fate) -> list[str]:
+    outcome = "found" if fate.found else "late: only after it had ended" if fate.late else "missed"
+    cover = "-" if np.isnan(fate.cover) else f"{fate.cover:.2f}"
+    return [outcome, duration(fate.delay) if fate.found else "-", cover]
 
 
 def facts(groups: Mapping[str, Mapping[str, str]]) -> str:
@@ -96,20 +90,10 @@ def facts(groups: Mapping[str, Mapping[str, str]]) -> str:
     return "\n".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """A length of time as two units at most: 45 s, 12 min 5 s, 3 h 20 min, 2 d 4 h."""
-    for large, unit, small, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= large:
-            whole, rest = divmod(round(seconds / small), large // small)
-            return f"{whole} {unit}" + (f" {rest} {part}" if rest else "")
-    return f"{seconds:.3g} s"
-
-
 def _incidents_of(result: SensorResult, chart: int, *, labelled: bool) -> Iterable[_Event]:
     labels = result.recording.labels
-    known = [] if labels is None else runs(labels)
-    spans = covered(result) if labels is not None else [(0, 0)] * len(result.incidents)
-    for number, (incident, span) in enumerate(zip(result.incidents, spans, strict=True), 1):
+    false = meeting(result).false
+    for number, incident in enumerate(result.incidents, 1):
         last = incident.latest
         cells = [
             f"{number}",
@@ -122,11 +106,11 @@ def _incidents_of(result: SensorResult, chart: int, *, labelled: bool) -> Iterab
             last.reason.replace("_", " ") if incident.closed else "still open",
         ]
         if labelled:
-            cells.append("-" if labels is None else "found" if events([span], known).tp else "false alarm")
+            cells.append("-" if labels is None else "false alarm" if number - 1 in false else "a known fault")
         yield _Event(f"incident-{chart}-{number}", chart, incident.started, incident.ended, cells)
 
 
-def _event_row(event: _Event, result: SensorResult) -> str:
+def _event_row(event: _Event, result: SensorResult, head: Sequence[str]) -> str:
     name = f'<a href="#{event.id}">{escape(result.recording.name)}</a>'
     times = result.recording.times
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
@@ -134,11 +118,14 @@ def _event_row(event: _Event, result: SensorResult) -> str:
     clock = Clock(times)
     start, end = axis_time(clock, np.array([event.start - around, event.end + around])).tolist()
     place = f'id="{event.id}" data-chart="chart-{event.chart}" data-from="{start!r}" data-to="{end!r}"'
-    return f'<tr {place}><th scope="row">{name}</th>{_cells(event.cells)}</tr>'
+    return f'<tr {place}><th scope="row">{name}</th>{_cells(event.cells, head[1:])}</tr>'
 
 
-def _cells(cells: Iterable[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+def _cells(cells: Iterable[str], head: Iterable[str]) -> str:
+    """Cells with the names of their columns, which a narrow screen shows beside them."""
+    return "".join(
+        f'<td data-name="{escape(name)}">{escape(cell)}</td>' for cell, name in zip(cells, head, strict=True)
+    )
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
