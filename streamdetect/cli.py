@@ -44,6 +44,7 @@ COMMANDS = {
     "backtest": Command(
         "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"
     ),
+    "record": Command("streamdetect.commands.record", "write what the configured detectors hear into files"),
     "replay": Command("streamdetect.commands.replay", "publish recordings over MQTT"),
     "bench": Command("streamdetect.commands.bench", "tell what this machine carries with your configuration"),
     "schema": Command(

@@ -30,14 +30,21 @@ def _seconds(value: object) -> object:
     return seconds(value) if isinstance(value, str) else value
 
 
-def _bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    written = _QUANTITY.fullmatch(value)
-    size = float(written[1]) * _BYTES[written[2]] if written and written[2] in _BYTES else 0.5
-    if not size.is_integer():
+def size(text: str) -> int:
+    """Bytes from a written size.
+
+    Raises:
+        ValueError: the text is no size.
+    """
+    written = _QUANTITY.fullmatch(text)
+    found = float(written[1]) * _BYTES[written[2]] if written and written[2] in _BYTES else 0.5
+    if not found.is_integer():
         raise ValueError("must be bytes or a size like 64KiB or 1MiB")
-    return int(size)
+    return int(found)
+
+
+def _bytes(value: object) -> object:
+    return size(value) if isinstance(value, str) else value
 
 
 _WRITTEN_DURATION: Final = {

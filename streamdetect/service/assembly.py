@@ -42,6 +42,11 @@ class Assembly:
         """The detector's name."""
         return self.config.name
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features of a reading."""
+        return self.bundle.manifest.features
+
 
 def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSettings:
     """What the core is told: the user's choices and the bundle's facts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from streamdetect.logs import Sparingly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streamdetect.codecs import Route, Routing, Sample
+    from streamdetect.codecs import Codec, Route, Routing, Sample
+    from streamdetect.config import DetectorConfig
     from streamdetect.mqtt.inbox import Message
-    from streamdetect.service.assembly import Assembly
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +95,32 @@ class Begun:
         return route, portion
 
 
+class Listening(Protocol):
+    """A detector as far as what it hears is concerned."""
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+
+    @property
+    def config(self) -> DetectorConfig:
+        """Its topics, ids and payloads."""
+
+    @property
+    def codec(self) -> Codec:
+        """What reads them."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features of a reading."""
+
+
 class Gathering:
     """Decodes messages for every detector that they are for."""
 
     def __init__(
         self,
-        assemblies: Sequence[Assembly],
+        assemblies: Sequence[Listening],
         waiting: Sequence[Mapping[str, Pending]],
         *,
         take_retained: bool = False,
@@ -231,9 +251,9 @@ class Join:
         self._places = {name: place for place, name in enumerate(features)}
 
     @classmethod
-    def of(cls, assembly: Assembly, waiting: Mapping[str, Pending]) -> Join | None:
+    def of(cls, assembly: Listening, waiting: Mapping[str, Pending]) -> Join | None:
         """Give the one that the configuration asks for, with what waits from earlier."""
-        config, features = assembly.config, assembly.bundle.manifest.features
+        config, features = assembly.config, assembly.features
         if config.join is None:
             return None
         joiner = Joiner(len(features), config.join.tolerance, config.max_sensors)

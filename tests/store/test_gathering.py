@@ -114,7 +114,7 @@ def two_features(monkeypatch):
 def gathered(values):
     detectors = [{"topics": ["a"], "payload": {"values": values}}]
     gathering = Gathering(assemble(validate({"detectors": detectors})), [{}])
-    (one, *_), _, _ = gathering.gather([Message("a", b'{"t":20.5,"f":3}', 0, 0, 1, 1.7e9, retain=False)])
+    (one,), *_ = gathering.gather([Message("a", b'{"t":20.5,"f":3}', 0, 0, 1, 1.7e9, retain=False)])
     return one.readings().values.tolist()
 
 

@@ -152,7 +152,7 @@ def _pieces(path: Path, base: str, layout: Layout, *, prefix: bool) -> Iterable[
             table = read_table(path, source, layout)
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    return _of_table(table, base, layout, prefix=prefix)
+    return () if table is None else _of_table(table, base, layout, prefix=prefix)
 
 
 def _of_table(table: Table, base: str, layout: Layout, *, prefix: bool) -> Iterator[_Piece]:

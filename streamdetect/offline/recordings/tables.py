@@ -72,8 +72,8 @@ class _Part:
     odd: tuple[_Odd | None, ...]  # by feature
 
 
-def read_table(path: Path, source: Source, layout: Layout) -> Table:
-    """Read one file.
+def read_table(path: Path, source: Source, layout: Layout) -> Table | None:
+    """Read one file; None if it has a header and no more.
 
     Raises:
         DataError: It cannot be read as asked; names the file and, where there is one, the line, the column
@@ -104,13 +104,16 @@ def _sheet(path: Path, source: Source, layout: Layout, opened: ExitStack) -> She
     return documents.read(path, text, layout) if first in {"{", "["} else delimited.read(text, layout)
 
 
-def _read(path: Path, sheet: Sheet) -> Table:
+def _read(path: Path, sheet: Sheet) -> Table | None:
     rows = sheet.rows
     first = list(islice(rows, _CHUNK))
     if not first:
         raise DataError(f"{path}: empty")
     layout = sheet.layout
-    choice = Chooser(path, [row.cells for row in first], layout).choose()
+    chooser = Chooser(path, [row.cells for row in first], layout)
+    if not chooser.rows:
+        return None
+    choice = chooser.choose()
     start = 0
     parts: list[_Part] = []
     chunk = first[choice.before_data :]

@@ -1,0 +1,8 @@
+"""What the configured detectors hear, kept as files to train on, to tune on and to begin with."""
+
+from __future__ import annotations
+
+from streamdetect.offline.recorder.files import Bounds, Files
+from streamdetect.offline.recorder.listening import Recorder
+
+__all__ = ["Bounds", "Files", "Recorder"]

@@ -1,0 +1,183 @@
+"""The broker's messages to rows, by the daemon's own topics, paths, ids and times."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.codecs import codec
+from streamdetect.errors import BundleError, ConfigError, Problem, StreamdetectError
+from streamdetect.mqtt.edge import MqttEdge
+from streamdetect.mqtt.inbox import Inbox
+from streamdetect.offline.recorder.files import Bounds, Files
+from streamdetect.service.arrival import ArrivalClock
+from streamdetect.service.gathering import Gathering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from streamdetect.codecs import Codec
+    from streamdetect.config import Config, DetectorConfig
+    from streamdetect.service.gathering import Batch, Gathered
+
+log = logging.getLogger(__name__)
+
+_IDLE = 0.2  # s that the loop waits for a message
+_GOODBYE = 5.0  # s
+_SAY_EVERY = 60.0  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What one detector hears, without its model: one may well be recording in order to train it."""
+
+    config: DetectorConfig
+    codec: Codec
+    features: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self.config.name
+
+
+class Recorder:
+    """Listens beside the daemon and writes what the detectors hear, until it is told to stop.
+
+    The broker keeps a session for it under a client id of its own, `<client_id>-record`, and a message is
+    acknowledged once its rows are on the disk: what comes while it is away is recorded when it is back, as
+    far as the broker keeps it.
+
+    Attributes:
+        readings: how many have been written.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        bounds: Bounds,
+        *,
+        features: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            config: whose topics, payloads and broker these are.
+            folder: gets a folder a detector.
+            bounds: how much is kept.
+            features: of a detector that joins them, where its bundle is still to be made.
+            clock: Unix seconds.
+
+        Raises:
+            ConfigError: the features of a detector that joins are not known.
+            StreamdetectError: the folder cannot be written.
+        """
+        self.readings = 0
+        self._stopping = False
+        self._batch = config.batch
+        listeners = [listener(config, at, features) for at in range(len(config.detectors))]
+        self._gathering = Gathering(listeners, [{} for _ in listeners])
+        try:
+            self._files = [Files(folder / one.name, one.features, bounds, clock) for one in listeners]
+        except OSError as error:
+            raise StreamdetectError(f"{folder}: cannot be written: {error.strerror}") from error
+        arrivals = ArrivalClock(clock)
+        self._inbox = Inbox(config.batch.inbox)
+        self._inbox.in_order = not self._gathering.apart
+        name = f"{config.mqtt.client_id}-record"
+        self.edge = MqttEdge(
+            config.mqtt.model_copy(update={"client_id": name}),
+            [topic for one in config.detectors for topic in one.topics],
+            self._inbox,
+            status_topic=f"{config.events.prefix}/record/status",
+            stamp=arrivals.stamp,
+        )
+
+    def stop(self) -> None:
+        """Ask for an orderly end; safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, seconds: float = inf) -> None:
+        """Record until `stop`, or for so long.
+
+        Raises:
+            StreamdetectError: the disk does not take it.
+            RuntimeError: the network thread failed.
+        """
+        until = time.monotonic() + seconds
+        say_at = time.monotonic() + _SAY_EVERY
+        self.edge.start()
+        try:
+            while not self._stopping and time.monotonic() < until:
+                self.edge.completed()
+                self._turn()
+                if time.monotonic() >= say_at:
+                    say_at += _SAY_EVERY
+                    log.info("%s", self.status())
+        finally:
+            self.edge.stop(_GOODBYE)
+            for files in self._files:
+                files.close()
+
+    def status(self) -> str:
+        """How things are, in a line."""
+        size = sum(files.size for files in self._files)
+        trouble = f"; {self.edge.last_error or 'not connected'}" if not self.edge.subscribed else ""
+        return f"recorded {self.readings:,} readings, {size / 1e6:,.1f} MB{trouble}"
+
+    def _turn(self) -> None:
+        """Write one batch, then acknowledge it."""
+        halfway = self._gathering.halfway
+        batch = self._batch
+        messages = self._inbox.take(batch.max_batch, batch.max_wait, 0.0 if halfway else _IDLE)
+        if not messages and not halfway and not self._inbox.large:
+            return
+        gathered = self._gathering.gather(messages, self._inbox.take_large)
+        self._write(gathered)
+        for message in gathered.finished:
+            self._inbox.finished(message)
+        done = [*messages, *gathered.finished]
+        self.edge.ack([(message.generation, message.mid) for message in done if message.qos])
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            for files, one in zip(self._files, batch.gathered, strict=True):
+                if one.sensors:
+                    files.write(_rows(one))
+                    files.flush()
+                    self.readings += len(one.sensors)
+        except OSError as error:
+            raise StreamdetectError(
+                f"{error.filename or 'recording'}: cannot be written: {error.strerror}"
+            ) from error
+
+
+def _rows(gathered: Gathered) -> list[list[object]]:
+    readings = gathered.readings()
+    columns = zip(readings.sensors, readings.times.tolist(), readings.values.tolist(), strict=True)
+    return [[moment, sensor, *values] for sensor, moment, values in columns]
+
+
+def listener(config: Config, at: int, features: Sequence[str] = ()) -> Listener:
+    """What a detector hears.
+
+    Raises:
+        ConfigError: it joins features, and neither its bundle nor anybody else says which.
+    """
+    one = config.detectors[at]
+    payload = one.payload_settings(config.mqtt.max_payload)
+    if one.join is None:
+        return Listener(one, codec(payload), tuple(payload.features))
+    try:
+        known = tuple(features) or Bundle.load(one.bundle).manifest.features
+    except BundleError as error:
+        rule = f"is not there to say which features are joined ({error}); --features names them"
+        raise ConfigError([Problem(f"detectors[{at}].bundle", rule, one.bundle)]) from error
+    return Listener(one, codec(payload), known)
