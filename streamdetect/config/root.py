@@ -21,7 +21,14 @@ from streamdetect.config.service import (
     ShutdownConfig,
     StateConfig,
 )
-from streamdetect.config.sinks import OWN_SINKS, FileConfig, MaintenanceConfig, NotifyConfig, WebhookConfig
+from streamdetect.config.sinks import (
+    OWN_SINKS,
+    FileConfig,
+    MaintenanceConfig,
+    NotifyConfig,
+    SinkConfig,
+    WebhookConfig,
+)
 from streamdetect.config.yaml_subset import write_yaml
 
 
@@ -93,8 +100,12 @@ class Config(Section):
 
     def _broken_sinks(self) -> Iterator[Broken]:
         places = dict.fromkeys(OWN_SINKS, "")
-        for section in ("webhooks", "files", "notify"):
-            for index, sink in enumerate(getattr(self, section)):
+        for section in type(self).model_fields:
+            listed = getattr(self, section)
+            sinks = (
+                [one for one in listed if isinstance(one, SinkConfig)] if isinstance(listed, tuple) else ()
+            )
+            for index, sink in enumerate(sinks):
                 option = f"{section}[{index}].name"
                 if sink.name in places:
                     also = tuple(filter(None, [places[sink.name]]))
