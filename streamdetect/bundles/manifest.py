@@ -34,6 +34,7 @@ MAX_LATENT = 65_536
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1, le=MAX_MODEL_BYTES)]
 
@@ -60,6 +61,14 @@ class GraphDifference(_Part):
     absolute: NonNegative  # the largest, in scaled units
     relative: NonNegative  # the same, over the largest magnitude in the windows and their reconstructions
     batch: NonNegative = 0.0  # between a window rebuilt alone and among others; 0: to the last bit
+
+
+class Explained(_Part):
+    """How much of the variance the model rebuilds; 1 is all of it, and below 0 the mean would do better."""
+
+    variance: float  # of windows of the normal data
+    shuffled: float  # of the same values, each in a random place: the less, the more has been learnt
+    held_out: bool  # whether the model saw none of those windows when it was fitted
 
 
 class Source(_Part):
@@ -147,6 +156,9 @@ class Manifest(_Part):
     error: ErrorMetric
     training_error: TrainingErrors
     graph_difference: GraphDifference
+    explained: Explained | None = None  # bundles before 0.2 do not say
+    interval: Positive | None = None  # seconds between the readings that were trained on
+    period: Positive | None = None  # readings in which their pattern comes round
     training: TrainingRecord | None = None
     brought: Brought | None = None  # in the place of architecture and training
     encoder: Encoder | None = None

@@ -33,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Measure the model on the normal recordings; prints what came of it."""
+    prefix = bundle_options.pictures(args)
     found = recording_options.normal_from_arguments(args)
     series = bundle_options.normal_series(found)
     settings = replace(
@@ -48,6 +49,6 @@ def run(args: Namespace) -> int:
         features=bundle_options.features_of(found),
     )
     measured = f"measured   {report.windows:,} windows of {len(series)} series"
-    drawn = bundle_options.draw(report, found, bundle_options.pictures(args))
+    drawn = bundle_options.draw(report, found, prefix)
     sys.stdout.write(bundle_options.summary(report, [measured], drawn))
     return 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from streamdetect.config.quantities import seconds
+from streamdetect.errors import BundleError
 from streamdetect.offline.backtest.examples import examples
 from streamdetect.training.series import Series
 from streamdetect.training.settings import ERRORS, SCALERS, TrainingSettings
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from streamdetect.bundles.manifest import Manifest
+    from streamdetect.bundles.manifest import Explained, Manifest
     from streamdetect.offline.recordings import Recording
     from streamdetect.training.bundling import BundleReport
 
@@ -30,12 +32,12 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--plots", metavar="DIR", type=Path, help="for the pictures [beside the bundle]")
 
 
-def add_window_arguments(group: Any) -> None:  # noqa: ANN401 - argparse's
-    """Add how readings become windows, and windows errors."""
-    setting(group, "--scaler", "how raw values become the model's input", choices=SCALERS)
+def add_window_arguments(group: Any, *, chosen: bool = False) -> None:  # noqa: ANN401 - argparse's
+    """Add how readings become windows, and windows errors; scaler and stride may be left to be chosen."""
+    setting(group, "--scaler", "how raw values become the model's input", chosen=chosen, choices=SCALERS)
     setting(group, "--scaler-history", "past readings that the scaler `sensor` looks back on")
     setting(group, "--error", "the reconstruction error", choices=ERRORS)
-    setting(group, "--stride", "readings from one window to the next")
+    setting(group, "--stride", "readings from one window to the next", chosen=chosen)
     add_max_gap(group)
 
 
@@ -57,11 +59,19 @@ def _span(text: str) -> float:
         raise ArgumentTypeError(str(error)) from None
 
 
-def setting(group: Any, option: str, text: str, **more: Any) -> None:  # noqa: ANN401 - argparse's
-    """Add an option; its default stands in TrainingSettings and nowhere else."""
+def setting(
+    group: Any,  # noqa: ANN401 - argparse's
+    option: str,
+    text: str,
+    *,
+    chosen: bool = False,
+    **more: Any,  # noqa: ANN401 - argparse's
+) -> None:
+    """Add an option; its default stands in TrainingSettings and nowhere else, or is chosen (then None)."""
     default = getattr(DEFAULT, option.removeprefix("--").replace("-", "_"))
     kind = {} if "choices" in more else {"type": type(default), "metavar": "N"}
-    group.add_argument(option, default=default, help=f"{text} [{default}]", **kind, **more)
+    shown = "chosen" if chosen else default
+    group.add_argument(option, default=None if chosen else default, help=f"{text} [{shown}]", **kind, **more)
 
 
 def normal_series(found: Sequence[Recording]) -> list[Series]:
@@ -76,9 +86,20 @@ def features_of(found: Sequence[Recording]) -> tuple[str, ...]:
 
 
 def pictures(args: Namespace) -> Path:
-    """The folder for pictures, made if need be; the names in it begin with the bundle's."""
+    """The folder for pictures, made if need be; the names in it begin with the bundle's.
+
+    Raises:
+        BundleError: it cannot be written to. Ask before the work, not after it.
+    """
     folder: Path = args.plots or args.out.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: must be a directory that pictures can be written to ({error})"
+        ) from error
     return folder / str(args.out.name)
 
 
@@ -104,12 +125,14 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
         f"bundle     {report.bundle.path} ({report.bundle.fingerprint})",
         f"model      {manifest.model_name}, {report.parameters:,} parameters, {shape}",
         *training,
+        f"explains   {_explained(report.explained)}",
         f"error      {manifest.error} {spread}",
         f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
         f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
         *_batches(manifest),
         f"encoder    {_encoder(manifest)}",
         *(f"picture    {path}" for path in drawn),
+        *(f"warning    {text}" for text in report.warnings),
     ]
     return "\n".join(lines) + "\n"
 
@@ -122,6 +145,12 @@ def _batches(manifest: Manifest) -> list[str]:
         if batch
         else []
     )
+
+
+def _explained(explained: Explained) -> str:
+    windows = "held-out windows" if explained.held_out else "the training windows"
+    shares = f"{explained.variance:.1%} of the variance of {windows}; of shuffled windows"
+    return f"{shares} {explained.shuffled:.1%}"
 
 
 def _encoder(manifest: Manifest) -> str:

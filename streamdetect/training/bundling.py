@@ -21,6 +21,8 @@ from streamdetect.errors import DataError
 from streamdetect.times import rfc3339
 from streamdetect.training.encoder import export_encoder
 from streamdetect.training.export import describe_files, difference, export, publish, staging
+from streamdetect.training.rhythm import UNKNOWN, Rhythm
+from streamdetect.training.worth import explain, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamdetect.bundles.bundle import Bundle
-    from streamdetect.bundles.manifest import GraphDifference, Quantile
+    from streamdetect.bundles.manifest import Explained, GraphDifference, Quantile
     from streamdetect.bundles.tensorflow import Model
     from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
     from streamdetect.training.series import Prepared
@@ -51,6 +53,8 @@ class BundleReport:
         windows: M.
         parameters: weights of the model.
         graph_difference: how far the compiled graph is from Keras.
+        explained: how much of the variance it rebuilds.
+        warnings: why the model may not work, a sentence each.
     """
 
     bundle: Bundle
@@ -59,6 +63,8 @@ class BundleReport:
     windows: int
     parameters: int
     graph_difference: GraphDifference
+    explained: Explained
+    warnings: tuple[str, ...]
 
 
 def write_bundle(
@@ -72,6 +78,7 @@ def write_bundle(
     compiled: Model | None = None,
     min_steps: int = 0,
     latent_layer: str | None = None,
+    rhythm: Rhythm = UNKNOWN,
 ) -> BundleReport:
     """Compile a model, compare it with Keras, measure its errors, and write all of it.
 
@@ -85,9 +92,11 @@ def write_bundle(
         compiled: another form of the same model, which compiles better.
         min_steps: readings from which a window is judged; 0: only full ones are.
         latent_layer: the layer that the encoder ends with; None: write no encoder.
+        rhythm: of the normal data.
 
     Raises:
-        BundleError: the model does not compile, has no such layer, or the compiled graph differs from Keras.
+        BundleError: the model does not compile, has no such layer, or rebuilds whatever it is given, or the
+            compiled graph differs from Keras.
         DataError: the names are not F different ones.
     """
     windows = np.concatenate([prepared.fitted, prepared.held_out])
@@ -95,6 +104,7 @@ def write_bundle(
     with staging(out) as directory:
         graph = export(model, directory, compiled)
         agreement = difference(model, graph, windows)
+        explained = explain(graph, prepared)
         encoder = export_encoder(model, latent_layer, windows, directory, compiled) if latent_layer else None
         errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
         manifest = Manifest(
@@ -107,6 +117,9 @@ def write_bundle(
             error=error,
             training_error=_statistics(errors, feature_errors),
             graph_difference=agreement,
+            explained=explained,
+            interval=rhythm.interval,
+            period=rhythm.period,
             encoder=encoder,
             trained_on=prepared.sources,
             versions={name: importlib.metadata.version(name) for name in VERSIONED},
@@ -121,6 +134,8 @@ def write_bundle(
         windows=len(windows),
         parameters=model.count_params(),
         graph_difference=agreement,
+        explained=explained,
+        warnings=tuple(warnings(explained, prepared, graph, names, rhythm.period)),
     )
 
 

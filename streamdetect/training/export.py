@@ -45,6 +45,7 @@ TOLERANCE = 1e-4
 
 _SHOWN = 300  # characters of another's error
 _ALONE = 67  # windows that are also rebuilt one by one: no multiple of what a processor takes at once
+_PROBED = 4 << 20  # bytes; a bundle of the default size has a third of it
 _PICTURES = ".png"  # of the training, drawn into the bundle's directory
 
 
@@ -68,6 +69,20 @@ def check_destination(out: Path) -> None:
         raise BundleError(
             f"{out}: must be empty or a bundle to be overwritten, got {min(foreign or names)} in it"
         )
+
+
+def probe_destination(out: Path) -> None:
+    """Refuse before the work what would be refused after it.
+
+    Raises:
+        BundleError: `out` holds something else, or its file system cannot be written to or is full.
+    """
+    check_destination(out)
+    with staging(out) as directory:
+        try:
+            (directory / ONNX).write_bytes(bytes(_PROBED))
+        except OSError as error:
+            raise BundleError(f"{out}: must have room for a bundle ({error})") from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, fields
 from math import inf, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from streamdetect.errors import BundleError
 from streamdetect.training.architectures import build, compilable, resolved
 from streamdetect.training.bundling import BundleReport, feature_names, write_bundle
 from streamdetect.training.encoder import LATENT
-from streamdetect.training.export import check_destination
+from streamdetect.training.export import probe_destination
 from streamdetect.training.progress import training_progress
+from streamdetect.training.rhythm import rhythm_of
 from streamdetect.training.series import prepare
+from streamdetect.training.worth import check_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +45,12 @@ class TrainingReport(BundleReport):
     Attributes:
         history: per epoch `loss`, and `val_loss` when windows were held out.
         seconds: the training took.
+        interrupted: by Ctrl-C; the model is the best until then.
     """
 
     history: dict[str, list[float]]
     seconds: float
+    interrupted: bool
 
 
 def train(
@@ -67,69 +71,92 @@ def train(
         quiet: draw no progress bar.
 
     Raises:
-        DataError: the series do not fit each other or the settings.
-        BundleError: `out` cannot take a bundle, the fit diverged, or the compiled graph differs from Keras.
+        DataError: the series do not fit each other or the settings, or never move.
+        BundleError: `out` cannot take a bundle, the fit diverged, the model rebuilds whatever it is given, or
+            the compiled graph differs from Keras.
+        KeyboardInterrupt: before the first epoch was over.
         StreamdetectError: TensorFlow is not installed.
     """
     started = time.perf_counter()
-    check_destination(out)
+    probe_destination(out)
     prepared = prepare(series, settings)
     names = feature_names(features, prepared.fitted.shape[2])
-    model, history = _fit(prepared, settings, quiet=quiet)
+    check_data(prepared, names)
+    fit = _fit(prepared, settings, quiet=quiet)
     origin = {
         "architecture": resolved(settings.architecture),
-        "training": _record(settings, history, model.count_params()),
+        "training": _record(settings, fit.history, fit.model.count_params()),
     }
     written = write_bundle(
-        model,
+        fit.model,
         prepared,
         out,
         features=names,
         error=settings.error,
         origin=origin,
-        compiled=compilable(settings.architecture, model),
+        compiled=compilable(settings.architecture, fit.model),
         min_steps=settings.least_steps,
         latent_layer=LATENT,
+        rhythm=rhythm_of([one.checked() for one in series]),
     )
     facts = {part.name: getattr(written, part.name) for part in fields(written)}
-    return TrainingReport(**facts, history=history, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return TrainingReport(**facts, history=fit.history, seconds=seconds, interrupted=fit.interrupted)
 
 
-def _fit(
-    prepared: Prepared, settings: TrainingSettings, *, quiet: bool
-) -> tuple[Model, dict[str, list[float]]]:
-    """Fit a fresh model; the same seed on the same machine gives the same weights."""
+class _Fit(NamedTuple):
+    """A fitted model."""
+
+    model: Model
+    history: dict[str, list[float]]
+    interrupted: bool
+
+
+def _fit(prepared: Prepared, settings: TrainingSettings, *, quiet: bool) -> _Fit:
+    """Fit a fresh model; the same seed on the same machine gives the same weights.
+
+    Ctrl-C ends the fit after its first epoch: the best weights so far are taken, as at its own end.
+    """
     keras = load_keras()
     keras.utils.set_random_seed(settings.seed)
     fitted, held_out = prepared.fitted, prepared.held_out
     model = build(settings.architecture, *fitted.shape[1:])
     model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=settings.loss)
     callbacks = [keras.callbacks.TerminateOnNaN()]
+    best = None
     if settings.patience:
         watched = "val_loss" if len(held_out) else "loss"
-        callbacks.append(
-            keras.callbacks.EarlyStopping(watched, patience=settings.patience, restore_best_weights=True)
-        )
-    with training_progress(keras, settings.epochs, quiet=quiet) as drawn:
+        best = keras.callbacks.EarlyStopping(watched, patience=settings.patience, restore_best_weights=True)
+        callbacks.append(best)
+    interrupted = False
+    batches = -(-len(fitted) // settings.batch_size)
+    with training_progress(keras, settings.epochs, batches, quiet=quiet) as drawn:
         given, wanted, weights = _examples(fitted)
-        fit = model.fit(
-            given,
-            wanted,
-            sample_weight=weights,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            validation_data=_examples(held_out) if len(held_out) else None,
-            shuffle=settings.shuffle,
-            callbacks=[*callbacks, *drawn],
-            verbose=0,
-        )
-    history = {name: [float(value) for value in values] for name, values in fit.history.items()}
+        try:
+            model.fit(
+                given,
+                wanted,
+                sample_weight=weights,
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                validation_data=_examples(held_out) if len(held_out) else None,
+                shuffle=settings.shuffle,
+                callbacks=[*callbacks, *drawn],
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            if not model.history.epoch:
+                raise
+            interrupted = True
+            if best:
+                model.set_weights(best.best_weights)
+    history = {name: [float(value) for value in values] for name, values in model.history.history.items()}
     if not all(isfinite(value) for values in history.values() for value in values):
         raise BundleError(
             f"training: the loss must stay finite, got {history['loss'][-1]} in epoch "
             f"{len(history['loss'])}; a lower learning rate, a scaler or tanh helps"
         )
-    return model, history
+    return _Fit(model, history, interrupted)
 
 
 def _examples(windows: Windows) -> tuple[Windows, Windows, Windows | None]:

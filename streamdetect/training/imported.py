@@ -15,11 +15,13 @@ import numpy as np
 from streamdetect.bundles.manifest import Brought
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.errors import BundleError, DataError
-from streamdetect.training.bundling import write_bundle
+from streamdetect.training.bundling import feature_names, write_bundle
 from streamdetect.training.encoder import LATENT
-from streamdetect.training.export import check_destination
+from streamdetect.training.export import probe_destination
 from streamdetect.training.foreign import load_foreign, read_archive
+from streamdetect.training.rhythm import rhythm_of
 from streamdetect.training.series import prepare
+from streamdetect.training.worth import check_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,12 +69,12 @@ def bring(
 
     Raises:
         BundleError: the file is not safe or no such model, it does not compile, the compiled graph differs
-            from Keras, or `out` cannot take a bundle.
+            from Keras, the model rebuilds whatever it is given, or `out` cannot take a bundle.
         ConfigError: T is out of range.
-        DataError: the series do not fit each other or the model, or are too short.
+        DataError: the series do not fit each other or the model, or are too short, or never move.
         StreamdetectError: TensorFlow is not installed.
     """
-    check_destination(out)
+    probe_destination(out)
     content = read_archive(path)
     model = _with_steps(_Given(path, load_foreign(path, content)), time_steps)
     steps, wanted = model.input_shape[1:]
@@ -80,6 +82,7 @@ def bring(
     for one in series:
         _check_features(one, wanted)
     prepared = prepare(series, settings)
+    check_data(prepared, feature_names(features, wanted))
     brought = Brought(
         sha256=hashlib.sha256(content).hexdigest(),
         parameters=model.count_params(),
@@ -97,6 +100,7 @@ def bring(
         error=settings.error,
         origin={"brought": brought},
         latent_layer=latent_layer,
+        rhythm=rhythm_of([one.checked() for one in series]),
     )
 
 

@@ -81,6 +81,7 @@ class Prepared(NamedTuple):
     scaling: Scaling
     fitted: Windows  # (M, T, F) scaled
     held_out: Windows  # (V, T, F) scaled
+    unseen: Windows  # (U, T, F), those held out that share no reading with one that is fitted
     sources: tuple[Source, ...]
 
 
@@ -92,7 +93,8 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
     """
     checked = _same_features([one.checked() for one in series])
     scaling = fit_scaling(checked, settings)
-    fitted, held_out, sources = [], [], []
+    fitted, held_out, unseen, sources = [], [], [], []
+    shared = -(-(settings.time_steps - 1) // settings.stride)
     for one in checked:
         left_out = kept = 0
         for cut in _cut(one, scaling, settings):
@@ -102,10 +104,13 @@ def prepare(series: Sequence[Series], settings: TrainingSettings) -> Prepared:
             last = len(windows) - round(len(windows) * settings.validation_split)
             fitted.append(windows[:last])
             held_out.append(windows[last:])
+            unseen.append(windows[last + shared :])
         sources.append(
             Source(name=one.name, rows=len(one.values), windows=kept, left_out=left_out, sha256=one.digest())
         )
-    prepared = Prepared(scaling, np.concatenate(fitted), np.concatenate(held_out), tuple(sources))
+    prepared = Prepared(
+        scaling, np.concatenate(fitted), np.concatenate(held_out), np.concatenate(unseen), tuple(sources)
+    )
     if not len(prepared.fitted):
         longest = max(len(one.values) for one in checked)
         raise DataError(

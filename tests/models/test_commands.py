@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.cli import main
+from streamdetect.cli import INTERRUPTED, main
 from streamdetect.core.detector import windows_of
+from streamdetect.training import fit
 
 pytest.importorskip("tensorflow")
 
@@ -64,6 +65,46 @@ def test_bundle_makes_a_bundle_that_every_command_takes(normal, tmp_path, capsys
     assert "messages/s at QoS 1" in said
     assert main(["backtest", str(normal), "--bundle", str(out), "-o", str(tmp_path / "results")]) == 0
     assert (tmp_path / "results/verdicts.csv").read_text().count("\n") == 390
+
+
+def test_train_chooses_what_is_not_given(normal, tmp_path, capsys):
+    out = tmp_path / "bundle"
+    assert main(["train", str(normal), "-o", str(out), "--epochs", "2"]) == 0
+    said = capsys.readouterr()
+    assert "chosen     time steps 16: a pattern comes round in 31 readings" in said.err
+    assert "chosen     scaler standard: one sensor" in said.err
+    assert "epoch 2 of 2" in said.err
+    assert "model      dense" in said.out
+    assert "of the variance of the training windows; of shuffled windows" in said.out
+    manifest = Bundle.load(out).manifest
+    assert (manifest.time_steps, manifest.interval, manifest.period) == (16, 1.0, 31.0)
+
+    assert main(["train", str(normal), "-o", str(out), "--no-auto", "--epochs", "1", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert "chosen" not in said.err
+    assert "model      stacked" in said.out
+    assert Bundle.load(out).manifest.time_steps == 20
+
+
+def test_where_pictures_cannot_go_is_said_before_the_work(normal, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    asked = ["train", str(normal), "-o", str(tmp_path / "bundle"), "--plots", str(tmp_path / "file")]
+    assert main(asked) == 1
+    assert "must be a directory that pictures can be written to" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_ctrl_c_writes_the_best_so_far_and_says_so(normal, tmp_path, capsys, monkeypatch):
+    real = fit._fit
+
+    def interrupted(*given, **options):
+        return real(*given, **options)._replace(interrupted=True)
+
+    monkeypatch.setattr(fit, "_fit", interrupted)
+    out = tmp_path / "bundle"
+    assert main(["train", str(normal), "-o", str(out), "--epochs", "1", "--quiet"]) == INTERRUPTED
+    assert "stopped by Ctrl-C: the best of them is kept" in capsys.readouterr().out
+    assert Bundle.load(out)
 
 
 def test_bundle_says_what_does_not_fit(normal, tmp_path, capsys):

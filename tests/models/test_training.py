@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import resource
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from streamdetect.bundles.bundle import Bundle
 from streamdetect.core.detector import windows_of
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import BundleError, ConfigError, DataError
+from streamdetect.training import fit
 from streamdetect.training.fit import train
 from streamdetect.training.general import GeneralSettings, make
 from streamdetect.training.series import Series, prepare
@@ -19,6 +22,22 @@ from streamdetect.training.settings import TrainingSettings
 from streamdetect.training.synthetic import SHAPES, normal_series
 
 QUICK = TrainingSettings(Architecture("dense", units=(16, 6)), time_steps=12, epochs=30)
+
+
+def stopping_in_epoch(number):
+    """As training_progress, but Ctrl-C is pressed in the middle of an epoch, 1 = the first."""
+
+    @contextlib.contextmanager
+    def progress(keras, _epochs, batches, **_options):
+        def press(batch, **_logs):
+            seen.append(batch)
+            if len(seen) == (number - 1) * batches + batches // 2:
+                raise KeyboardInterrupt
+
+        seen = []
+        yield [keras.callbacks.LambdaCallback(on_train_batch_end=press)]
+
+    return progress
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +129,45 @@ class TestTrain:
         report = train([Series("toy", np.arange(1.0, 11.0))], settings, tmp_path / "bundle")
         assert report.windows == 1
         assert list(report.history) == ["loss"]
+
+    def test_ctrl_c_keeps_the_best_so_far(self, sine, tmp_path, monkeypatch):
+        settings = dataclasses.replace(QUICK, epochs=40, learning_rate=0.01)
+        whole = train([sine], dataclasses.replace(settings, epochs=3), tmp_path / "three")
+        monkeypatch.setattr(fit, "training_progress", stopping_in_epoch(4))
+        stopped = train([sine], settings, tmp_path / "stopped")
+        assert stopped.interrupted
+        assert not whole.interrupted
+        assert stopped.history == whole.history
+        assert np.array_equal(stopped.errors, whole.errors)
+
+    def test_ctrl_c_before_anything_is_learnt_writes_nothing(self, sine, tmp_path, monkeypatch):
+        monkeypatch.setattr(fit, "training_progress", stopping_in_epoch(1))
+        with pytest.raises(KeyboardInterrupt):
+            train([sine], QUICK, tmp_path / "bundle")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_full_disk_is_found_before_the_work(self, sine, tmp_path, monkeypatch):
+        monkeypatch.setattr(fit, "prepare", lambda *_: pytest.fail("the work began"))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+        try:
+            with pytest.raises(BundleError, match="must have room for a bundle"):
+                train([sine], QUICK, tmp_path / "bundle")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not list(tmp_path.iterdir())
+
+    def test_a_constant_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match="must move, got constants in value"):
+            train([Series("stuck", np.full(100, 20.5))], QUICK, tmp_path / "bundle")
+
+    def test_what_the_model_explains(self, trained):
+        explained = trained.bundle.manifest.explained
+        assert explained == trained.explained
+        assert explained.variance > 0.95
+        assert explained.shuffled < 0.7
+        assert trained.bundle.manifest.period == 31
+        assert trained.bundle.manifest.interval is None
 
     def test_a_fit_that_diverges_writes_nothing(self, sine, tmp_path):
         settings = dataclasses.replace(QUICK, learning_rate=1e30, epochs=3)
