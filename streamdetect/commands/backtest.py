@@ -179,7 +179,7 @@ def _report(
         name: {key: "none" if value is None else f"{value}" for key, value in section.model_dump().items()}
         for name, section in (("threshold", config.threshold), ("incidents", config.incidents))
     }
-    first, *others = (file.name for file in args.data)
+    first, *others = (Path(one).name for one in args.data)
     title = f"Backtest of {first}" + (f" and {len(others)} more" if others else "")
     about = _describe(config, bundle)
     about = f"{about[0].upper()}{about[1:]}."

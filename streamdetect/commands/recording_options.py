@@ -6,9 +6,10 @@ import sys
 from argparse import ArgumentTypeError
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from streamdetect.offline.recordings import Layout, describe, read, times, with_features
+from streamdetect.offline.recordings import Layout, describe, queries, read, times, with_features
 from streamdetect.offline.recordings.normal import normal
 
 if TYPE_CHECKING:
@@ -21,15 +22,16 @@ _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
 _HEADERS = {"auto": None, "yes": True, "no": False}
 
 
-def add_arguments(parser: ArgumentParser, option: str | None = None) -> None:
+def add_arguments(parser: ArgumentParser, option: str | None = None, *, required: bool = True) -> None:
     """Add DATA…, behind an option if one is given, and the options that say how it is laid out."""
-    named: dict[str, Any] = {"dest": "data", "required": True} if option else {}
+    named: dict[str, Any] = {"dest": "data", "required": required} if option else {}
     parser.add_argument(
         option or "data",
         metavar="DATA",
         nargs="+",
-        type=Path,
-        help="files or folders of CSV, JSON, Parquet, XLSX or .npz, packed or not; - is the standard input",
+        type=_data,
+        help="files or folders of CSV, JSON, Parquet, XLSX or .npz, packed or not; - is the standard input; "
+        "prometheus://host:9090/?query=…&since=7d and influxdb://host:8086/?org=…&query=… ask these",
         **named,
     )
     group = parser.add_argument_group(
@@ -124,7 +126,7 @@ def from_arguments(
     Raises:
         DataError: See `read` and `with_features`.
     """
-    found = read(args.data, replace(layout_from(args), partial=partial))
+    found = read_all(args.data, replace(layout_from(args), partial=partial))
     if features:
         found = with_features(found, features, whose)
     sys.stderr.write("\n".join(describe(found)) + "\n")
@@ -137,13 +139,30 @@ def normal_from_arguments(args: Namespace) -> list[Recording]:
     Raises:
         DataError: See `read`; or their features differ.
     """
-    found = read(args.data, layout_from(args))
+    found = read_all(args.data, layout_from(args))
     found = with_features(found, found[0].features, found[0].name)
     sys.stderr.write("\n".join(describe(found)) + "\n")
     left_out = sum(int(one.labels.sum()) for one in found if one.labels is not None)
     if left_out:
         sys.stderr.write(f"  labels    {left_out:,} readings known to be anomalous are left out\n")
     return normal(found)
+
+
+def read_all(data: Sequence[Path | str], layout: Layout) -> list[Recording]:
+    """Read files, and what queries answer.
+
+    Raises:
+        DataError: See `read`; or a query has no answer.
+    """
+    with TemporaryDirectory(prefix="streamdetect-") as folder:
+        paths = []
+        for at, one in enumerate(data):
+            if isinstance(one, str):
+                answers = Path(folder, str(at))
+                answers.mkdir()
+                one = queries.fetch(one, answers)  # noqa: PLW2901 - the answer for the question
+            paths.append(one)
+        return read(paths, layout)
 
 
 def layout_from(args: Namespace) -> Layout:
@@ -172,6 +191,10 @@ def layout_from(args: Namespace) -> Layout:
         sort=args.sort,
         allow_loss=args.allow_loss,
     )
+
+
+def _data(text: str) -> Path | str:
+    return text if queries.is_query(text) else Path(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

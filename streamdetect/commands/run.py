@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import logs
+from streamdetect.commands import prefilling, recording_options
 from streamdetect.config import Config, load
 from streamdetect.service.daemon import Daemon
 
@@ -18,6 +19,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults, broker on localhost"
     )
+    parser.add_argument("--detector", metavar="NAME", help="which one the recordings are for [the only one]")
+    recording_options.add_arguments(parser, "--prefill", required=False)
 
 
 def run(args: Namespace) -> int:
@@ -30,5 +33,7 @@ def run(args: Namespace) -> int:
     logs.set_up(config.logging.level, config.logging.format)
     daemon = Daemon(config, reload=read)
     daemon.handle_signals()
+    if args.data:
+        prefilling.prefill(daemon, args)
     daemon.run()
     return 0

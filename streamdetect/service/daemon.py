@@ -23,6 +23,7 @@ from streamdetect.service.feed import Feed
 from streamdetect.service.lineup import Lineup
 from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
+from streamdetect.service.prefill import prefill
 from streamdetect.service.receipts import Receipts
 from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamdetect.config import Config
+    from streamdetect.core.readings import Readings
     from streamdetect.service.pipeline import Pipeline, Processed
     from streamdetect.sinks.sink import Sink
 
@@ -82,7 +84,7 @@ class Daemon:
             self._store = Store(config.state.path, config.state.snapshot_every, clock)
             undo.callback(self._store.close)
             saved = self._store.load()
-            arrivals = ArrivalClock(clock)
+            self._arrivals = arrivals = ArrivalClock(clock)
             self.lineup = Lineup(config, assemblies, saved.states, self.metrics, arrivals, clock)
             arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
@@ -118,6 +120,20 @@ class Daemon:
             port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
             self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
             undo.pop_all()
+
+    def prefill(
+        self, name: str, readings: Readings, progress: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """Let a detector begin with readings of the past, before `run`; what it knows already is left out.
+
+        Args:
+            name: of the detector.
+            readings: N of its sensors; those of one sensor in order.
+            progress: called with the number of readings done so far.
+        """
+        (assembly,) = (one for one in self.pipeline.assemblies if one.name == name)
+        self._committer.save_anew(prefill(assembly, readings, progress))
+        self._arrivals.go_on_from(self.lineup.newest_arrival)
 
     # Signals
 

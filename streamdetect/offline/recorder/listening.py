@@ -80,7 +80,7 @@ class Recorder:
             StreamdetectError: the folder cannot be written.
         """
         self.readings = 0
-        self._stopping = False
+        self._stopping = self._ended = False
         self._batch = config.batch
         listeners = [listener(config, at, features) for at in range(len(config.detectors))]
         self._gathering = Gathering(listeners, [{} for _ in listeners])
@@ -122,14 +122,16 @@ class Recorder:
                     say_at += _SAY_EVERY
                     log.info("%s", self.status())
         finally:
+            self._ended = True
             self.edge.stop(_GOODBYE)
             for files in self._files:
                 files.close()
 
     def status(self) -> str:
-        """How things are, in a line."""
+        """How much there is, in a line; while it runs, also why nothing comes."""
         size = sum(files.size for files in self._files)
-        trouble = f"; {self.edge.last_error or 'not connected'}" if not self.edge.subscribed else ""
+        deaf = not self.edge.subscribed and not self._ended
+        trouble = f"; {self.edge.last_error or 'not connected'}" if deaf else ""
         return f"recorded {self.readings:,} readings, {size / 1e6:,.1f} MB{trouble}"
 
     def _turn(self) -> None:
