@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class StreamdetectError(Exception):
@@ -54,12 +54,48 @@ class StateError(StreamdetectError):
 
 
 class RejectedPayload(StreamdetectError):  # noqa: N818 - an expected outcome, not a failure of the program
-    """One message cannot become a reading.
+    """One message, or a part of it, cannot become a reading.
 
-    `reason` is the short word that `streamdetect_rejected_total{reason}` counts under.
+    Attributes:
+        reason: the short word that `streamdetect_rejected_total{reason}` counts under.
+        detail: what was wrong.
+        path: the configured path that led nowhere; empty if that is not what was wrong.
+        foreign: whether this never was meant as a reading: it has none of the configured values. Under a
+            topic filter with wildcards such messages are ignored.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason}: {detail}")
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        *,
+        path: str = "",
+        there: Callable[[], str] | None = None,
+        foreign: bool = False,
+    ) -> None:
+        """Say what was wrong.
+
+        Args:
+            reason: see above.
+            detail: see above.
+            path: see above.
+            there: says what is there instead; asked only when somebody wants to know.
+            foreign: see above.
+        """
+        self.reason, self.path, self.foreign = reason, path, foreign
+        self._detail, self._there = detail, there
+        super().__init__(reason, detail)
+
+    @property
+    def there(self) -> str:
+        """What is there instead of the path; empty where that means nothing."""
+        return self._there() if self._there else ""
+
+    @property
+    def detail(self) -> str:
+        """What was wrong, and what is there instead."""
+        there = self.there
+        return f"{self._detail}; there is {there}" if there else self._detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

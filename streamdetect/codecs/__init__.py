@@ -1,39 +1,57 @@
-"""Topics and payloads to samples: pure functions, one file per payload format."""
+"""Topics and payloads to samples: one class per payload format, and what they share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from streamdetect.codecs.binary import BytesCodec
+from streamdetect.codecs.cbor import CborCodec
 from streamdetect.codecs.influx import InfluxCodec
 from streamdetect.codecs.json import JsonCodec
+from streamdetect.codecs.messagepack import MessagePackCodec
 from streamdetect.codecs.number import NumberCodec
-from streamdetect.codecs.router import Route, Routing, TopicRouter
-from streamdetect.codecs.samples import REASONS, Codec, Sample
+from streamdetect.codecs.router import Route, Routes, Routing, Sensor, TopicRouter
+from streamdetect.codecs.samples import REASONS, Codec, Decoded, Option, Sample
+from streamdetect.codecs.senml import SenmlCodec
 from streamdetect.codecs.settings import PayloadSettings
 from streamdetect.codecs.topics import SensorTemplate, TopicTemplate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
 __all__ = [
+    "CODECS",
     "REASONS",
     "Codec",
+    "Decoded",
+    "Option",
     "PayloadSettings",
     "Route",
+    "Routes",
     "Routing",
     "Sample",
+    "Sensor",
     "SensorTemplate",
     "TopicRouter",
     "TopicTemplate",
     "codec",
 ]
 
+CODECS: Final[Mapping[str, type[Codec]]] = {
+    one.name: one
+    for one in (
+        JsonCodec,
+        NumberCodec,
+        InfluxCodec,
+        CborCodec,
+        MessagePackCodec,
+        SenmlCodec,
+        BytesCodec,
+    )
+}
+"""Every payload format by name."""
+
 
 def codec(settings: PayloadSettings) -> Codec:
     """Make the codec that reads payloads as the settings say."""
-    kinds: dict[str, Callable[[PayloadSettings], Codec]] = {
-        "json": JsonCodec,
-        "number": NumberCodec,
-        "influx": InfluxCodec,
-    }
-    return kinds[settings.format](settings)
+    return CODECS[settings.format](settings)

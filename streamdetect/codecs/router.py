@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from paho.mqtt.matcher import MQTTMatcher
 
-from streamdetect.codecs.topics import MAX_ID, SensorTemplate, TopicTemplate, checked
+from streamdetect.codecs.filters import RESERVED, ignoring, wild
+from streamdetect.codecs.ids import MAX_ID, bounded, escaped, escaped_levels
+from streamdetect.codecs.topics import SensorTemplate, TopicTemplate
 from streamdetect.errors import RejectedPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _MAX_TOPIC: Final = 4 * MAX_ID  # characters; bounds what the cache can hold
-_SHARE: Final = 8  # one in so many topics goes at once: a dictionary is slow to give up its first key
+_FIELDS: Final = 256  # as many as `values` may have
+_SHARE: Final = 8  # one in so many keys goes at once: a dictionary is slow to give up its first key
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})  # one for all cached topics
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What one detector says about topics."""
+    """What one detector says about topics and about who is behind them."""
 
     topics: Sequence[str]
     """MQTT filters."""
     templates: Sequence[str] = ()
     """Topic templates; the first that matches counts. Without any, the whole topic is the id."""
     sensor: str | None = None
-    """Sensor template; without it, the whole topic is the id."""
-    fields: Sequence[str] = ()
-    """The payload's fields when each is a sensor of its own."""
+    """Sensor template; without it, the whole topic is the id, and what the payload names stands behind it."""
+    names: Sequence[str] = ()
+    """What the payload names, in the order of a sample's `names`."""
+    own_ids: bool = False
+    """Whether the payload's names are ids by themselves, wherever they come from."""
+    ignore: Sequence[str] = ()
+    """Topics to leave alone: filters in which `*` may stand for part of a level."""
+
+
+class Sensor(NamedTuple):
+    """Who is behind a reading."""
+
+    id: str
+    labels: Mapping[str, str]
 
 
 class Route(NamedTuple):
@@ -40,30 +59,40 @@ class Route(NamedTuple):
     detector: int
     """Position in the list of detectors."""
     sensor: str
-    """The sensor id; empty when each of the payload's fields is a sensor of its own."""
-    sensors: Mapping[str, str]
-    """Then, a sample's field to sensor id."""
+    """The sensor id; empty when the payload names the sensor."""
     labels: Mapping[str, str]
     """What the topic template found."""
+    named: Callable[[tuple[str, ...]], Sensor]
+    """The sensor of a sample's names; raises RejectedPayload: `topic`."""
+    wild: bool = True
+    """Whether the topic was asked for by filters with wildcards only: then it may be foreign."""
 
 
-class _Known(dict[str, tuple[Route, ...]]):
-    """The routes of at most `most` topics; when one more comes, those that came first make room.
+class Routes(tuple[Route, ...]):  # noqa: SLOT001 - see below
+    """The routes of a topic; when there are none, `refusal` says why."""
+
+    # No __slots__: a tuple cannot have any, and `refusal` is set where there are no routes.
+    refusal: RejectedPayload | None = None
+    """None if the topic is to be ignored."""
+
+
+class _Known(dict[_Key, _Value], Generic[_Key, _Value]):
+    """What was found for at most `most` keys; when one more comes, those that came first make room.
 
     functools.lru_cache takes 150 bytes more for each.
     """
 
-    def __init__(self, find: Callable[[str], tuple[Route, ...]], most: int) -> None:
+    def __init__(self, find: Callable[[_Key], _Value], most: int) -> None:
         super().__init__()
         self._find, self._most = find, most
 
-    def __missing__(self, topic: str) -> tuple[Route, ...]:
-        routes = self._find(topic)
+    def __missing__(self, key: _Key) -> _Value:
+        value = self._find(key)
         if len(self) >= self._most:
             for old in list(islice(self, -(-self._most // _SHARE))):
                 del self[old]
-        self[topic] = routes
-        return routes
+        self[key] = value
+        return value
 
 
 class TopicRouter:
@@ -77,52 +106,92 @@ class TopicRouter:
     """
 
     def __init__(self, routings: Sequence[Routing], *, cache: int = 100_000) -> None:
-        self._detectors = [_Detector(index, routing) for index, routing in enumerate(routings)]
+        self._detectors = [_Detector(index, routing, cache) for index, routing in enumerate(routings)]
         self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho leaves this one module untyped
         for topic_filter in {topic_filter for routing in routings for topic_filter in routing.topics}:
-            self._filters[topic_filter] = [d for d in self._detectors if topic_filter in d.topics]
-        self._known = _Known(self._find, cache)
-        self.routes: Callable[[str], tuple[Route, ...]] = self._known.__getitem__
-        """`routes(topic)`: one Route for every detector that takes the topic, at least one.
+            takers = [d for d in self._detectors if topic_filter in d.topics]
+            self._filters[topic_filter] = (wild(topic_filter), takers)
+        self._known: _Known[str, Routes] = _Known(self._find, cache)
+        self.routes: Callable[[str], Routes] = self._known.__getitem__
+        """`routes(topic)`: one Route for every detector that takes the topic."""
 
-        Raises RejectedPayload: `topic`, when no detector can make a sensor id of it. A detector that cannot
-        does not keep another from having it.
-        """
+    def _find(self, topic: str) -> Routes:
+        if topic.partition("/")[0] in RESERVED or not 0 < len(topic) <= _MAX_TOPIC:
+            return _refused(RejectedPayload("topic", f"not a sensor's topic: {topic!r:.60}"))
+        matches: Iterator[tuple[bool, list[_Detector]]] = self._filters.iter_match(topic)  # type: ignore[no-untyped-call]
+        found: dict[int, bool] = {}
+        for by_wildcard, takers in matches:
+            found |= {one.index: by_wildcard and found.get(one.index, True) for one in takers}
+        if not found:
+            return _refused(
+                RejectedPayload("topic", f"no detector subscribes to {topic!r:.60}", foreign=True)
+            )
+        return self._routes(topic, found)
 
-    def _find(self, topic: str) -> tuple[Route, ...]:
-        if topic.startswith("$") or len(topic) > _MAX_TOPIC:
-            raise RejectedPayload("topic", f"not a sensor's topic: {topic!r:.60}")
-        matches: Iterator[list[_Detector]] = self._filters.iter_match(topic)  # type: ignore[no-untyped-call]
-        detectors = {detector.index: detector for found in matches for detector in found}
-        routes = []
-        refusal = RejectedPayload("topic", f"no detector subscribes to {topic!r:.60}")
-        for _, detector in sorted(detectors.items()):
+    def _routes(self, topic: str, found: Mapping[int, bool]) -> Routes:
+        """Give the routes of the detectors that want this topic, by wildcards only or not."""
+        routes, refusal = [], None
+        for index, by_wildcard in sorted(found.items()):
+            detector = self._detectors[index]
+            if detector.ignores(topic):
+                continue
             try:
-                routes.append(detector.route(topic))
+                routes.append(detector.route(topic, wild=by_wildcard))
             except RejectedPayload as error:
                 refusal = error
-        if not routes:
-            raise refusal
-        return tuple(routes)
+        return Routes(routes) if routes else _refused(refusal)
+
+
+def _refused(refusal: RejectedPayload | None) -> Routes:
+    routes = Routes()
+    routes.refusal = refusal
+    return routes
 
 
 class _Detector:
-    def __init__(self, index: int, routing: Routing) -> None:
+    def __init__(self, index: int, routing: Routing, cache: int) -> None:
         self.index = index
         self.topics = frozenset(routing.topics)
+        self.ignores = ignoring(routing.ignore)
         self._templates = [TopicTemplate(text) for text in routing.templates]
         self._sensor = None if routing.sensor is None else SensorTemplate(routing.sensor)
-        self._fields = tuple(routing.fields)
+        self._names, self._label_names = tuple(routing.names), _label_names(routing.names)
+        # Many sensors may be behind a topic, so those that payloads name have a cache of their own.
+        self._known: _Known[tuple[str, tuple[str, ...]], Sensor] = _Known(self._named, cache)
 
-    def route(self, topic: str) -> Route:
+    def route(self, topic: str, *, wild: bool) -> Route:
+        """Make the route of a topic.
+
+        Raises:
+            RejectedPayload: `topic`, when there is no sensor id in it.
+        """
         labels = self._labels(topic)
-        if self._sensor and "field" in self._sensor.names:
-            ids = {field: self._sensor.render({**labels, "field": field}) for field in self._fields}
-            return Route(self.index, "", ids, labels)
-        sensor = self._sensor.render(labels) if self._sensor else _whole(topic)
-        if self._fields:
-            return Route(self.index, "", {field: f"{sensor}.{field}" for field in self._fields}, labels)
-        return Route(self.index, sensor, _NOTHING, labels)
+        named = partial(self._look_up, topic)
+        if self._names == ("field",):  # as many as the configuration names: these may stay with the topic
+            own: _Known[tuple[str, ...], Sensor] = _Known(lambda names: self._named((topic, names)), _FIELDS)
+            return Route(self.index, "", labels, own.__getitem__, wild)
+        if self._names:
+            return Route(self.index, "", labels, named, wild)
+        return Route(self.index, self._id(topic, labels, {}), labels, named, wild)
+
+    def _look_up(self, topic: str, names: tuple[str, ...]) -> Sensor:
+        return self._known[topic, names]
+
+    def _named(self, key: tuple[str, tuple[str, ...]]) -> Sensor:
+        topic, names = key
+        labels = self._labels(topic)
+        said = dict(zip(self._names, names, strict=True))
+        written = {label: bounded(escaped(said[name])) for name, label in self._label_names.items()}
+        return Sensor(self._id(topic, labels, said), {**labels, **written} if written else labels)
+
+    def _id(self, topic: str, labels: Mapping[str, str], said: Mapping[str, str]) -> str:
+        """Put the id together; what the template leaves out stands behind it where it must not be lost."""
+        if self._sensor is None:
+            return bounded(".".join([escaped_levels(topic), *map(escaped, said.values())]))
+        sensor = self._sensor.render({**labels, "topic": escaped_levels(topic)}, said)
+        if "field" in said and "field" not in self._sensor.names:
+            return bounded(f"{sensor}.{escaped(said['field'])}")
+        return sensor
 
     def _labels(self, topic: str) -> Mapping[str, str]:
         for template in self._templates:
@@ -130,11 +199,14 @@ class _Detector:
             if labels is not None:
                 return labels
         if self._templates:
-            raise RejectedPayload("topic", f"no template matches {topic!r:.60}")
+            raise RejectedPayload("topic", f"no template matches {topic!r:.60}", foreign=True)
         return _NOTHING
 
 
-def _whole(topic: str) -> str:
-    """Take the topic as the id; a leading slash stays, so that `/a` and `a` are two sensors."""
-    checked(topic.removeprefix("/").split("/"))
-    return topic
+def _label_names(names: Sequence[str]) -> dict[str, str]:
+    """Give the label of each name that the payload brings: `tags.cpu` is `cpu`, if nothing else is."""
+    last = {
+        name: re.split(r"[.\[\]]+", name.strip("]'\""))[-1].strip("'\"") for name in names if name != "field"
+    }
+    short = list(last.values())
+    return {name: label if short.count(label) == 1 else name for name, label in last.items()}

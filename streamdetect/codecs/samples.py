@@ -1,32 +1,36 @@
-"""What a codec gives: samples, or a rejection that names its reason."""
+"""What a codec is, and what it gives: samples, and what was wrong with the rest."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from streamdetect.codecs.settings import PayloadSettings
+    from streamdetect.errors import RejectedPayload
 
 REASONS: Final = {
     "decode": "the payload is not what its format says: malformed, truncated, not UTF-8, nested too deep",
     "empty": "the payload is empty, or an empty list",
-    "size": "the payload is longer than max_payload",
-    "field": "a value or the time is not where the configuration says",
+    "size": "the payload is longer than max_payload, packed or unpacked",
+    "field": "a value, the time or the sensor's name is not where the configuration says",
     "type": "a value is there and is not a number",
     "nonfinite": "a value is NaN, infinite, or larger than a float32 can hold",
-    "time": "the time cannot be read in the configured format",
+    "time": "the time cannot be read in the configured format, or is not between the years 2000 and 2100",
     "future": "the time is further ahead of the arrival than max_future",
-    "series": "one payload holds lines of several series",
+    "series": "one payload holds lines of several series, and nothing tells their sensors apart",
     "topic": "no sensor id can be made from the topic",
 }
-"""Every reason under which a codec or the router rejects a message, and what it means."""
+"""Every reason under which a codec or the router rejects a message or a part of it, and what it means."""
 
 
-Sample = tuple[str, float, tuple[float, ...]]
-"""One reading of a sensor that its topic names: (field, time, values).
+Sample = tuple[tuple[str, ...], float, tuple[float, ...]]
+"""One reading: (names, time, values).
 
-field: which of the topic's sensors it is; empty unless each value is a sensor of its own.
+names: what the payload says about its sensor, in the order of the settings' `names`; often nothing.
 time: Unix seconds.
 values: F numbers, none larger than a float32 can hold; NaN = missing, where that is allowed.
 
@@ -37,25 +41,81 @@ ReadOne = Callable[[bytes, float], tuple[float, float] | None]
 """(payload, arrival) to (time, value), for a payload with one value and nothing wrong; None for any other."""
 
 
-class Codec(Protocol):
-    """Turns the payload of one message into samples."""
+class Decoded(NamedTuple):
+    """What a payload holds."""
 
-    @property
-    def features(self) -> int:
-        """Numbers in each sample's `values`."""
-        ...
+    samples: Sequence[Sample]
+    """At least one, in order of time."""
+    faults: Sequence[RejectedPayload] = ()
+    """What was wrong with the entries and values that are not among the samples."""
 
-    @property
-    def read_one(self) -> ReadOne | None:
-        """A short way for the usual payload, which gives what `decode` gives; None where there is none."""
-        ...
 
-    def decode(self, payload: bytes, arrival: float) -> Sequence[Sample]:
-        """Read at least one sample; `arrival` is Unix seconds.
+class Option(NamedTuple):
+    """An option that one format alone has a use for."""
 
-        A payload is taken whole or not at all: one bad value rejects every sample beside it.
+    kind: Any
+    """Its type, as pydantic wants it."""
+    default: object
+    text: str
+    """What it is for, in a sentence."""
+
+
+class Codec(ABC):
+    """Turns the payloads of one format into samples. To add a format, write one and list it in `CODECS`."""
+
+    name: ClassVar[str]
+    """The format's name in the configuration."""
+    about: ClassVar[str]
+    """What the format is, in a few words."""
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """Options of the payload section that the format has a use for, besides those that all have."""
+    own: ClassVar[Mapping[str, Option]] = {}
+    """Options that are its alone, by name."""
+    has_times: ClassVar[bool] = False
+    """Whether a payload can carry its time without the option `time`."""
+    names: ClassVar[tuple[str, ...]] = ()
+    """Names that a payload always brings: what the sensor id is made of when `sensor` is not set."""
+    needs: ClassVar[str] = ""
+    """The package that must be installed for it; empty if none."""
+    read_one: ReadOne | None = None
+    """A short way for the usual payload, which gives what `decode` gives; None where there is none."""
+
+    @abstractmethod
+    def __init__(self, settings: PayloadSettings) -> None:
+        """Prepare to read payloads as the settings say."""
+
+    @abstractmethod
+    def decode(self, payload: bytes, arrival: float, topic: str = "") -> Decoded:
+        """Read what a payload holds; one bad entry or value costs only itself.
+
+        Args:
+            payload: as it came.
+            arrival: Unix seconds.
+            topic: as it came; few formats look at it.
 
         Raises:
-            RejectedPayload: with one of `REASONS`.
+            RejectedPayload: with one of `REASONS`, when not even one sample is there.
         """
-        ...
+
+    @classmethod
+    def problems(cls, settings: PayloadSettings) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for those who override it
+        """Find what is wrong with options of the format: (option, rule), fit for a configuration error."""
+        yield from ()
+
+    @classmethod
+    @abstractmethod
+    def write(cls, settings: PayloadSettings, time: float, values: Sequence[float]) -> bytes:
+        """Write a payload that these settings read back as one sample, for benchmarks and tests."""
+
+    def identity(self, payload: bytes) -> Mapping[str, str]:  # noqa: ARG002 - for those who override it
+        """Give what in a payload looks as if it named the sensor, by path; empty when it is read anyway."""
+        return {}
+
+    def commands(self) -> Sequence[tuple[str, bytes]]:
+        """Give the messages, topic and payload, that the format wants sent since the last call."""
+        return ()
+
+
+def best(faults: Sequence[RejectedPayload]) -> RejectedPayload:
+    """Choose the one of at least one fault that says most: not that something foreign was there."""
+    return next((fault for fault in faults if not fault.foreign), faults[0])

@@ -6,44 +6,79 @@ hint rather than repaired. `auto` is there for fleets of mixed firmware and does
 | format | value | accepted as |
 |---|---|---|
 | `s` `ms` `us` `ns` | 1714564800.25, "1714564800.25" | Unix time in that unit |
-| `rfc3339` | "2024-05-01T12:00:00.25Z" | a date and time with its UTC offset; without one it is rejected |
+| `rfc3339` | "2024-05-01T12:00:00.25Z" | a date and time with its UTC offset |
+| | "2024-05-01T14:00:00" | the same in `time_zone`; without that it is rejected |
+| `%d.%m.%Y %H:%M:%S` | "01.05.2024 14:00:00" | what strptime reads, in `time_zone` or UTC |
 | `auto` | a number or numeric string | by size: s below 1e11, ms below 1e14, µs below 1e17, else ns |
 | | another string | RFC 3339 |
 
-(1e11 s is the year 5138 and 1e11 ms is March 1973, so `auto` is wrong for times in ms before then.)
+A time before the year 2000 or after 2100 is no device's clock but a wrong unit, or a clock that was never
+set: it is rejected. Local times that come twice when summer time ends are taken for the first of the two.
 A float of seconds resolves about 0.2 µs in this century; finer digits are rounded away.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamdetect.codecs.numbers import from_text
+from streamdetect.codecs.paths import brief
 from streamdetect.errors import RejectedPayload
 from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TimeFormat = Literal["s", "ms", "us", "ns", "rfc3339", "auto"]
-TIME_FORMATS: Final[tuple[str, ...]] = get_args(TimeFormat)
+TIME_FORMATS: Final = ("s", "ms", "us", "ns", "rfc3339", "auto")
 
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
-EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()  # what an event can write back as a date
-LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
-def time_parser(time_format: TimeFormat) -> Callable[[object], float]:
+def check_format(time_format: str) -> None:
+    """Refuse what is not a time format.
+
+    Raises:
+        ValueError: with what is wrong, fit for a configuration error.
+    """
+    if time_format in TIME_FORMATS:
+        return
+    if "%" not in time_format:
+        raise ValueError(f"must be {', '.join(TIME_FORMATS)}, or a pattern like %d.%m.%Y %H:%M:%S")
+    try:
+        datetime.strptime(datetime(2024, 5, 1, tzinfo=UTC).strftime(time_format), time_format)  # noqa: DTZ007 - only tried
+    except (ValueError, re.error) as error:
+        raise ValueError("must be a pattern that strptime reads, like %d.%m.%Y %H:%M:%S") from error
+
+
+def zone(name: str) -> tzinfo:
+    """Find a time zone.
+
+    Raises:
+        ValueError: there is none of that name, fit for a configuration error.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone like Europe/Berlin or UTC") from error
+
+
+def time_parser(time_format: str, time_zone: str | None = None) -> Callable[[object], float]:
     """Make the function that reads a time field of this format as Unix seconds.
 
     The function raises RejectedPayload: `time`.
     """
+    local = None if time_zone is None else zone(time_zone)
     if time_format == "rfc3339":
-        return _from_rfc3339
+        return lambda value: _from_rfc3339(value, local)
     if time_format == "auto":
-        return _from_any
+        return lambda value: _from_any(value, local)
+    if "%" in time_format:
+        return lambda value: _from_pattern(value, time_format, local or UTC)
     per_second = PER_SECOND[time_format]
 
     def parse(value: object) -> float:
@@ -79,26 +114,45 @@ def _number(value: object) -> float:
             return from_text(value)
         except ValueError:
             pass
-    raise RejectedPayload("time", f"not a Unix time: {value!r:.60}")
+    raise RejectedPayload("time", f"not a Unix time: {brief(value)}")
 
 
-def _from_rfc3339(value: object) -> float:
+def _from_rfc3339(value: object, local: tzinfo | None) -> float:
     try:
         if type(value) is not str:
-            raise RejectedPayload("time", f"not an RFC 3339 time: {value!r:.60}")
-        moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python does not
+            if isinstance(value, datetime):  # CBOR has a type for them
+                return _moment(value, value, local)
+            raise RejectedPayload("time", f"not an RFC 3339 time: {brief(value)}")
+        moment = datetime.fromisoformat(value.strip().upper())  # RFC 3339 allows t and z, Python does not
     except ValueError as error:
-        raise RejectedPayload("time", f"not an RFC 3339 time: {value!r:.60}") from error
+        raise RejectedPayload("time", f"not an RFC 3339 time: {brief(value)}") from error
+    return _moment(moment, value, local)
+
+
+def _from_pattern(value: object, pattern: str, local: tzinfo) -> float:
+    try:
+        moment = datetime.strptime(str(value), pattern)  # noqa: DTZ007 - the zone follows
+    except ValueError as error:
+        raise RejectedPayload("time", f"not a time like {pattern}: {brief(value)}") from error
+    return _moment(moment, value, local)
+
+
+def _moment(moment: datetime, value: object, local: tzinfo | None) -> float:
     if moment.tzinfo is None:
-        raise RejectedPayload("time", f"no UTC offset in {value!r:.60}")
-    return _within(moment.timestamp(), value)
+        if local is None:
+            raise RejectedPayload("time", f"no UTC offset in {brief(value)}; `time_zone` says where it is")
+        moment = moment.replace(tzinfo=local)
+    try:
+        return _within(moment.timestamp(), value)
+    except OverflowError as error:  # the year 1, with an offset
+        raise RejectedPayload("time", f"{brief(value)} is not between the years 2000 and 2100") from error
 
 
-def _from_any(value: object) -> float:
+def _from_any(value: object, local: tzinfo | None) -> float:
     try:
         number = _number(value)
     except RejectedPayload:
-        return _from_rfc3339(value)
+        return _from_rfc3339(value, local)
     return _within(number / PER_SECOND[_unit(number)], value)
 
 
@@ -114,5 +168,19 @@ def _unit(number: float) -> str:
 def _within(seconds: float, value: object) -> float:
     if EARLIEST <= seconds <= LATEST:
         return seconds
-    hint = f"; in {_unit(seconds)} it would be a date" if abs(seconds) < 1e20 else ""  # noqa: PLR2004
-    raise RejectedPayload("time", f"{value!r:.60} is outside the years 1 to 9999{hint}")
+    raise RejectedPayload("time", f"{brief(value)} is not between the years 2000 and 2100{_hint(value)}")
+
+
+def _hint(value: object) -> str:
+    """Say which unit would make a date of it."""
+    if not isinstance(value, int | float | str):
+        return ""
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return ""
+    for unit, per_second in PER_SECOND.items():
+        if EARLIEST <= number / per_second <= LATEST:
+            date = datetime.fromtimestamp(number / per_second, UTC).date()
+            return f"; in {unit} it would be {date}"
+    return ""

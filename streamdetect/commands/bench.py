@@ -6,14 +6,12 @@ import os
 import platform
 import sys
 import time
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 
-from streamdetect.codecs.paths import parse_path
 from streamdetect.config import Config, load
 from streamdetect.mqtt.inbox import Message
 from streamdetect.mqtt.receiving import receiving_rate
@@ -23,12 +21,12 @@ from streamdetect.service.pipeline import Pipeline
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from streamdetect.config import PayloadConfig
     from streamdetect.service.assembly import Assembly
 
 SENSORS = 1000
 SEED = 0
 START = 1.7e9  # Unix seconds of the first reading
+LARGEST = 1 << 24  # bytes of a payload
 MODEL_WINDOWS = 4096  # windows that the model alone is timed on
 
 
@@ -87,9 +85,8 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
     (assembly,) = assemble(one)
     pipeline = Pipeline([assembly])
     warm_up = assembly.detector.settings.time_steps
-    payload = Payload(assembly.config.payload, assembly.detector.settings.features)
     topic = assembly.config.topics[0].replace("+", "bench").replace("#", "bench")
-    messages = _messages(payload, topic, sensors, warm_up + turns)
+    messages = _messages(assembly, topic, sensors, warm_up + turns)
     size = config.batch.max_batch
     for start in range(0, warm_up * sensors, size):
         pipeline.process(messages[start : start + size])
@@ -101,58 +98,20 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
     return len(rest) / took, receiving_rate(config, rest), cost
 
 
-class Payload:
-    """Writes readings as a configuration wants to read them."""
-
-    def __init__(self, config: PayloadConfig, features: int) -> None:
-        self.config = config
-        self.places = list((config.values or {"value": config.value}).values())
-        self.features = features
-
-    def __call__(self, moment: float, values: list[float]) -> bytes:
-        """One payload; its time is left out where a form other than Unix seconds is wanted."""
-        if self.config.format == "number":
-            return repr(values[0]).encode()
-        if self.config.format == "influx":
-            fields = ",".join(f"{place}={value}" for place, value in zip(self.places, values, strict=False))
-            return f"bench {fields}".encode()
-        document: dict[str, Any] = {}
-        for place, value in zip(self.places, values, strict=False):
-            _put(document, parse_path(place), value)
-        if self.config.time:
-            scale = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}.get(self.config.time_format or "s")
-            stamp = moment * scale if scale else f"{np.datetime64(int(moment), 's')}Z"
-            _put(document, parse_path(self.config.time), stamp)
-        return orjson.dumps(document)
-
-
-def _put(document: Any, path: tuple[str | int, ...], value: object) -> None:  # noqa: ANN401 - JSON
-    """Set what the path points to, making what is on the way."""
-    for step, following in pairwise(path):
-        inner: Any = [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            document.extend({} for _ in range(step + 1 - len(document)))
-            document[step] = document[step] or inner
-            document = document[step]
-        else:
-            document = document.setdefault(step, inner)
-    if isinstance(path[-1], int):
-        document.extend(0.0 for _ in range(path[-1] + 1 - len(document)))
-    document[path[-1]] = value
-
-
-def _messages(payload: Payload, topic: str, sensors: int, turns: int) -> list[Message]:
+def _messages(assembly: Assembly, topic: str, sensors: int, turns: int) -> list[Message]:
     """A reading of every sensor a turn, values like a plant's: a period, a level and noise."""
     rng = np.random.default_rng(SEED)
+    write = partial(assembly.config.payload.codec.write, assembly.config.payload_settings(LARGEST))
+    features = assembly.detector.settings.features
     phase, level = rng.uniform(0, 6, sensors), rng.uniform(10, 100, sensors)
     messages = []
     for turn in range(turns):
         wave = level[:, None] + np.sin(phase + turn / 15)[:, None]
-        values = (wave + 0.1 * rng.normal(size=(sensors, payload.features))).tolist()
+        values = (wave + 0.1 * rng.normal(size=(sensors, features))).tolist()
         moment = START + turn
         messages += [
             Message(
-                _sensor_topic(topic, sensor), payload(moment, values[sensor]), 0, 0, 0, moment, retain=False
+                _sensor_topic(topic, sensor), write(moment, values[sensor]), 0, 0, 0, moment, retain=False
             )
             for sensor in range(sensors)
         ]

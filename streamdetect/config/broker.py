@@ -3,11 +3,12 @@
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from streamdetect.config import secrets
+from streamdetect.config.addresses import taken_apart
 from streamdetect.config.quantities import Size, Span
 from streamdetect.config.section import Broken, Section
 
@@ -39,6 +40,9 @@ class TlsConfig(Section):
     key_password_file: str | None = None
     """A file that holds the private key's password."""
 
+    alpn: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(strict=False)] = ()
+    """Protocols to offer to the server (ALPN): x-amzn-mqtt-ca for AWS IoT on port 443."""
+
     def key_password_value(self) -> str | None:
         """Read the private key's password.
 
@@ -58,8 +62,8 @@ class TlsConfig(Section):
         if self.key_password_file and not self.key_file:
             yield Broken("key_file", "is required with key_password_file", also=("key_password_file",))
         if not self.enabled:
-            for name in ("ca_file", "cert_file", "key_file", "key_password_file"):
-                if getattr(self, name) is not None:
+            for name in ("ca_file", "cert_file", "key_file", "key_password_file", "alpn"):
+                if getattr(self, name):
                     yield Broken(name, "needs tls.enabled: true", getattr(self, name), also=("enabled",))
 
 
@@ -67,7 +71,7 @@ class MqttConfig(Section):
     """The broker, and how we are known there."""
 
     host: Annotated[str, Field(min_length=1)] = "localhost"
-    """Name or address of the broker."""
+    """Name or address of the broker, or a URL like mqtts://broker:8883."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """By default 1883, with TLS 8883, over WebSocket 80 and 443."""
     transport: Literal["tcp", "websockets", "unix"] = "tcp"
@@ -104,6 +108,11 @@ class MqttConfig(Section):
     """TLS to the broker."""
     reconnect_max: Annotated[Span, Field(ge=1)] = 30.0
     """The longest pause between two attempts to connect."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_apart(cls, section: Any) -> Any:  # noqa: ANN401 - whatever stands there
+        return taken_apart(section) if isinstance(section, dict) else section
 
     @property
     def resolved_port(self) -> int:

@@ -2,20 +2,25 @@
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
+import difflib
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
-from streamdetect.codecs import PayloadSettings, Routing, SensorTemplate, TopicTemplate
-from streamdetect.codecs.filters import check_filter, overlap
-from streamdetect.codecs.paths import parse_path
-from streamdetect.codecs.timestamps import TimeFormat
+from streamdetect.codecs import CODECS, Codec, PayloadSettings, Routing, SensorTemplate, TopicTemplate
+from streamdetect.codecs.filters import check_filter, check_pattern, overlap
+from streamdetect.codecs.paths import KEY
+from streamdetect.codecs.raw import TYPES, layout
+from streamdetect.codecs.timestamps import check_format, zone
 from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
 from streamdetect.core.missing import MissingPolicy
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
 
@@ -23,6 +28,32 @@ _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
 def _filter(text: str) -> str:
     check_filter(text)
     return text
+
+
+def _pattern(text: str) -> str:
+    check_pattern(text)
+    return text
+
+
+def _known_format(name: str) -> str:
+    if name not in CODECS:
+        raise ValueError(f"must be {', '.join(map(repr, CODECS))}")
+    return name
+
+
+def _raw_type(name: str) -> str:
+    layout(name)
+    return name
+
+
+def _time_format(text: str) -> str:
+    check_format(text)
+    return text
+
+
+def _time_zone(name: str) -> str:
+    zone(name)
+    return name
 
 
 def _topic_template(text: str) -> str:
@@ -35,72 +66,117 @@ def _sensor_template(text: str) -> str:
     return text
 
 
-class PayloadConfig(Section):
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Text = Annotated[str, Field(min_length=1)]
+CodecClass = type[Codec]
+
+
+class _Payload(Section):
     """How a payload is read."""
 
-    format: Literal["json", "number", "influx"] = _PAYLOAD.format
-    """JSON objects, one bare number, or InfluxDB line protocol."""
-    value: Annotated[str, Field(min_length=1)] = _PAYLOAD.value
-    """Where the value is: a path in JSON (value, data.temp, readings[0].v), a field key in line protocol."""
-    values: (
-        Annotated[
-            dict[
-                Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Annotated[str, Field(min_length=1)]
-            ],
-            Field(min_length=1, max_length=256),
-        ]
-        | None
-    ) = None
+    format: Annotated[str, AfterValidator(_known_format), Field(json_schema_extra={"enum": list(CODECS)})] = (
+        _PAYLOAD.format
+    )
+    """What a payload is written in."""
+    value: Text = _PAYLOAD.value
+    """Where the value is: a path (value, data.temp, readings[0].v; $ is all of it), a field key of influx."""
+    values: Annotated[dict[Name, Text], Field(min_length=1, max_length=256)] | None = None
     """Names and places of several values, in the order of the bundle's features; instead of `value`."""
     fields: Literal["together", "per_sensor"] = _PAYLOAD.fields
     """`values` are one reading of several features (together), or each a sensor of its own (per_sensor)."""
+    each: Text | None = _PAYLOAD.each
+    """Where a list or object is whose entries are readings: data, devices[*].readings; $ is the payload."""
+    labels: Annotated[dict[Name, Text], Field(min_length=1, max_length=16)] | None = None
+    """Label names and where they are in the payload; they tell sensors apart."""
+    map: Annotated[dict[Text, Number], Field(min_length=1, max_length=1000)] | None = None
+    """Words and the numbers that they stand for: {ON: 1, OFF: 0}."""
+    booleans: bool = _PAYLOAD.booleans
+    """Take true for 1 and false for 0."""
     numeric_strings: bool = _PAYLOAD.numeric_strings
     """Take "21.5" for 21.5."""
-    time: Annotated[str, Field(min_length=1)] | None = _PAYLOAD.time
-    """Where the time is in JSON; without it, the time of arrival."""
-    time_format: TimeFormat | None = _PAYLOAD.time_format
-    """By default s, in line protocol ns."""
+    decimal_comma: bool = _PAYLOAD.decimal_comma
+    """Take "21,5" for 21.5."""
+    units: Literal["any"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
+    """Units that may stand behind a number ("20.6 °C" is 20.6): a list, or any."""
+    type: Annotated[str, AfterValidator(_raw_type), Field(json_schema_extra={"enum": list(TYPES)})] | None = (
+        _PAYLOAD.type
+    )
+    """Of the format bytes, or of bytes that a document holds as text: the type of the number."""
+    encoding: Literal["base64", "hex"] | None = _PAYLOAD.encoding
+    """What bytes are written in as text."""
+    compression: Literal["auto", "none", "gzip", "zlib"] = _PAYLOAD.compression
+    """What payloads are packed with; auto tells it by the first bytes."""
+    time: Text | None = _PAYLOAD.time
+    """Where the time is ($key: the key of an entry of `each`); without it, the time of arrival."""
+    time_format: Annotated[str, AfterValidator(_time_format)] | None = _PAYLOAD.time_format
+    """s, ms, us, ns, rfc3339, auto or a pattern like %d.%m.%Y %H:%M:%S; by default s, in line protocol ns."""
+    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = _PAYLOAD.time_zone
+    """Of written times without an offset: Europe/Berlin."""
+    time_missing: Literal["reject", "arrival"] = _PAYLOAD.time_missing
+    """A reading whose time is not there is rejected, or has the time of arrival."""
+
+    @property
+    def codec(self) -> CodecClass:
+        """The class of the format."""
+        return CODECS[self.format]
 
     @property
     def stamped_on_arrival(self) -> bool:
-        """Whether every reading has the time at which it arrived; line protocol may bring one of its own."""
-        return self.time is None and self.format != "influx"
+        """Whether every reading has the time at which it arrived; some formats may bring one of their own."""
+        return self.time is None and not self.codec.has_times
+
+    def settings(self, **more: Any) -> PayloadSettings:  # noqa: ANN401 - those of a dataclass
+        """Give the codec's settings; those that are no options of this section come in by name."""
+        given = self.model_dump()
+        own = {name: given.pop(name) for name in OWN}
+        return PayloadSettings(**given | more, options=own)
 
     def broken(self) -> Iterator[Broken]:
-        """Find options that the format has no use for, and paths that are none."""
+        """Find options that the format has no use for, and what it says about the others."""
         if self.values is not None and self.value != _PAYLOAD.value:
-            yield Broken("value", "must not stand beside values", self.value)
+            yield Broken("value", "cannot be combined with values", self.value)
         if self.values is None and self.fields == "per_sensor":
             yield Broken("values", "is required with fields: per_sensor", also=("fields",))
-        if self.format == "json":
-            yield from self._broken_paths()
-        else:
-            yield from self._broken_others()
+        if self.time is None and not self.codec.has_times:
+            for option in ("time_format", "time_zone"):
+                if getattr(self, option) is not None and "time" in self.codec.takes:
+                    yield Broken("time", f"is required with {option}: where the time is", also=(option,))
+        yield from self._without_use()
+        if self.codec.needs and not find_spec(self.codec.needs):
+            rule = f"needs the package {self.codec.needs}: pip install 'streamdetect[formats]'"
+            yield Broken("format", rule, self.format)
+        for option, rule in self.codec.problems(self.settings()):
+            value = getattr(self, option, None) if "." not in option else _part(self, option)
+            yield Broken(option, rule, value, ("format", "values"))
 
-    def _broken_paths(self) -> Iterator[Broken]:
-        places = {f"values.{name}": path for name, path in (self.values or {}).items()}
-        for option, path in {"value": self.value, "time": self.time, **places}.items():
-            try:
-                parse_path(path or "unset")
-            except ValueError as error:
-                yield Broken(option, str(error), path, ("format",))
-        if self.time_format is not None and self.time is None:
-            yield Broken("time", "is required with time_format: where the time is", also=("time_format",))
+    def _without_use(self) -> Iterator[Broken]:
+        takes = {"format", "compression", *self.codec.takes, *self.codec.own}
+        for option, field in type(self).model_fields.items():
+            if option not in takes and getattr(self, option) != field.default:
+                yield Broken(
+                    option, f"is not for the format {self.format}", _shown(self, option), ("format",)
+                )
 
-    def _broken_others(self) -> Iterator[Broken]:
-        also = ("format",)
-        if self.time is not None:
-            yield Broken("time", "is for the format json", self.time, also)
-        if self.format == "influx" and self.time_format == "rfc3339":
-            yield Broken(
-                "time_format", "must be a unit: timestamps in line protocol are integers", "rfc3339", also
-            )
-        if self.format == "number":
-            for option in ("values", "time_format"):
-                if getattr(self, option) is not None:
-                    yield Broken(option, "is not for the format number", getattr(self, option), also)
-            if self.value != _PAYLOAD.value:
-                yield Broken("value", "is not for the format number", self.value, also)
+
+OWN: Final = {name: option for one in CODECS.values() for name, option in one.own.items()}
+"""Options of single formats, by name."""
+
+if TYPE_CHECKING:
+    PayloadConfig = _Payload
+else:  # the section with what the formats bring along
+    _OWN = {name: (one.kind, Field(one.default, description=one.text)) for name, one in OWN.items()}
+    PayloadConfig = create_model("PayloadConfig", __base__=_Payload, __doc__=_Payload.__doc__, **_OWN)
+
+
+def _part(section: Section, option: str) -> object:
+    """Give an entry of a mapping: `values.temp`."""
+    name, _, key = option.partition(".")
+    return getattr(section, name)[key]
+
+
+def _shown(section: Section, option: str) -> object:
+    value = getattr(section, option)
+    return value if isinstance(value, str | int | float) else None
 
 
 class JoinConfig(Section):
@@ -121,12 +197,15 @@ class DetectorConfig(Section):
         tuple[Annotated[str, AfterValidator(_filter)], ...], Field(min_length=1, strict=False)
     ] = ("sensors/#",)
     """MQTT topic filters."""
+    ignore: Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(strict=False)] = ()
+    """Topics among them to leave alone: filters in which * may stand for part of a level (homie/+/$*)."""
     templates: Annotated[
         tuple[Annotated[str, AfterValidator(_topic_template)], ...], Field(strict=False)
     ] = ()
-    """Topic templates like plant/{site}/_/{sensor}; the first that matches counts."""
+    """Topic templates like plant/{site}/_/{sensor} or {dev}/temp:{ch}; the first that matches counts."""
     sensor: Annotated[str, AfterValidator(_sensor_template)] | None = None
-    """Sensor id from the template's names, like {site}/{sensor}; without it, the whole topic."""
+    """Sensor id: {site}/{sensor} from the templates, {id} or {tags.host} from the payload, {field} of values,
+    {key} of an entry, {topic}; without it, the whole topic and what the payload names."""
     bundle: Annotated[str, Field(min_length=1)] = "general"
     """A bundle's directory, or general for the one that comes along."""
     runtime: Literal["onnx", "openvino", "tensorflow"] = "onnx"
@@ -169,10 +248,25 @@ class DetectorConfig(Section):
         """`idle_after`, infinite when there is none."""
         return math.inf if self.idle_after is None else self.idle_after
 
+    @property
+    def payload_labels(self) -> dict[str, str]:
+        """What is to be read from each payload about its sensor: names and their paths."""
+        given = {**dict.fromkeys(self.payload.codec.names), **(self.payload.labels or {})}
+        known = {
+            "topic",
+            "field",
+            *given,
+            *(name for text in self.templates for name in TopicTemplate(text).names),
+        }
+        wanted = SensorTemplate(self.sensor).names if self.sensor else ()
+        key = KEY if self.payload.each else "key"
+        said = {name: key if name == "key" else name for name in wanted if name not in known}
+        return {**(self.payload.labels or {}), **said}
+
     def payload_settings(self, max_payload: int) -> PayloadSettings:
         """Give the codec's settings."""
-        return PayloadSettings(
-            **self.payload.model_dump(),
+        return self.payload.settings(
+            labels=self.payload_labels or None,
             partial=self.missing != "drop" and self.payload.values is not None,
             max_payload=max_payload,
             max_future=self.max_future,
@@ -180,8 +274,9 @@ class DetectorConfig(Section):
 
     def routing(self) -> Routing:
         """Give the router's settings."""
-        fields = tuple(self.payload.values or ()) if self.payload.fields == "per_sensor" else ()
-        return Routing(self.topics, self.templates, self.sensor, fields)
+        per_sensor = ("field",) if self.payload.fields == "per_sensor" else ()
+        names = (*dict.fromkeys((*self.payload.codec.names, *self.payload_labels)), *per_sensor)
+        return Routing(self.topics, self.templates, self.sensor, names, ignore=self.ignore)
 
     def broken(self) -> Iterator[Broken]:
         """Find templates that never match, and ids that cannot be made."""
@@ -199,19 +294,25 @@ class DetectorConfig(Section):
 
     def _broken_sensor(self) -> Iterator[Broken]:
         per_sensor = self.payload.fields == "per_sensor"
-        wanted = set(SensorTemplate(self.sensor).names if self.sensor else ())
+        wanted = SensorTemplate(self.sensor).names if self.sensor else ()
         also = ("templates", "payload")
         if "field" in wanted and not per_sensor:
-            yield Broken(
-                "sensor", "must not have {field} without payload.fields: per_sensor", self.sensor, also
-            )
-        wanted -= {"field"}
-        if wanted and not self.templates:
-            yield Broken("templates", f"is required: sensor has {{{min(wanted)}}}", also=("sensor",))
-        for text in self.templates:
-            missing = wanted - set(TopicTemplate(text).names)
-            if missing:
-                rule = f"must have only names of every template; {text} has no {{{min(missing)}}}"
+            rule = "must not have {field} without payload.fields: per_sensor"
+            yield Broken("sensor", rule, self.sensor, also)
+        given = [set(TopicTemplate(text).names) for text in self.templates]
+        for name in wanted:
+            some = [text for text, names in zip(self.templates, given, strict=True) if name not in names]
+            if some and len(some) < len(given):
+                rule = f"must have only names of every template; {some[0]} has no {{{name}}}"
+                yield Broken("sensor", rule, self.sensor, also)
+        for name in self.payload_labels:
+            near = difflib.get_close_matches(name, set().union(*given), n=1, cutoff=0.8)
+            if near:
+                yield Broken("sensor", f"has {{{name}}}, did you mean {{{near[0]}}}?", self.sensor, also)
+            elif "labels" not in self.payload.codec.takes:
+                rule = (
+                    f"has {{{name}}}, which no template has; payloads of {self.payload.format} name nothing"
+                )
                 yield Broken("sensor", rule, self.sensor, also)
 
     def _broken_join(self) -> Iterator[Broken]:
@@ -220,8 +321,10 @@ class DetectorConfig(Section):
         also = ("templates", "sensor", "payload")
         if self.payload.values is not None:
             yield Broken(
-                "join", "must not stand beside payload.values: each payload is one feature", also=also
+                "join", "cannot be combined with payload.values: each payload is one feature", also=also
             )
+        if self.payload_labels or self.payload.each:
+            yield Broken("join", "cannot be combined with sensors that the payload names", also=also)
         if not self.templates or any(
             self.join.by not in TopicTemplate(text).names for text in self.templates
         ):

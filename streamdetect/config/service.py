@@ -43,6 +43,8 @@ class EventsConfig(Section):
 
     prefix: Annotated[str, AfterValidator(_own_topic)] = "streamdetect"
     """First levels of all our topics; <prefix>/status says online or offline."""
+    status: bool = True
+    """Say online and offline at all: a broker's policy may forbid the topic, or wills."""
     topic: Annotated[str, AfterValidator(_event_topic)] = "{prefix}/events/{detector}/{sensor}"
     """Where an event goes."""
     source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = None

@@ -24,6 +24,8 @@ def client_context(tls: TlsConfig, option: str) -> ssl.SSLContext:
         ConfigError: a file cannot be read or does not fit, or the private key is open to other users.
     """
     context = _context(f"{option}.ca_file", ssl.Purpose.SERVER_AUTH, tls.ca_file)
+    if tls.alpn:
+        context.set_alpn_protocols(list(tls.alpn))
     if tls.cert_file is not None:
         _load_own(context, option, tls.cert_file, str(tls.key_file), tls.key_password_value())
     return context

@@ -119,7 +119,9 @@ class _Totals:
             return _Histogram(PREFIX + name, text, buckets=bounds, registry=registry)
 
         self.messages = counter("messages", "MQTT messages handled.", "outcome")
-        self.rejected = counter("rejected", "Messages that could not become readings.", "reason")
+        self.rejected = counter(
+            "rejected", "Messages, and parts of messages, that could not become readings.", "reason"
+        )
         self.readings = counter("readings", "Readings handled.", "detector", "outcome")
         self.windows = counter("windows_scored", "Windows run through the model.", "detector")
         self.anomalies = counter(

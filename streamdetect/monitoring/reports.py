@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 MESSAGE_OUTCOMES: Final = {
     "accepted": "became readings",
-    "rejected": "counted by reason in rejected_total",
+    "rejected": "nothing of it could be read; counted by reason in rejected_total",
+    "ignored": "foreign: none of the configured values is in it, or its topic is one to leave alone",
+    "copy": "sent once more by the broker, for another filter that matches its topic",
     "retained": "repeated by the broker at a subscription, and dropped",
 }
 
@@ -35,7 +37,7 @@ class BatchReport:
     """What became of one batch of messages."""
 
     messages: Mapping[str, int]  # by outcome, see MESSAGE_OUTCOMES
-    rejected: Mapping[str, int]  # by reason, see codecs.REASONS
+    rejected: Mapping[str, int]  # messages and parts of messages by reason, see codecs.REASONS
     latencies: NDArray[np.float64]  # (M,) seconds from arrival to verdict, one for each window
     last_arrival: float  # Unix seconds; -inf without any
     detectors: Sequence[DetectorReport]

@@ -5,16 +5,18 @@ Nothing here holds state or talks to a socket; `streamdetect.mqtt.edge` runs wha
 
 from __future__ import annotations
 
+import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from paho.mqtt.client import MQTTv5, MQTTv311
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from streamdetect.config.tls import client_context
+from streamdetect.errors import ConfigError
 from streamdetect.mqtt.client import PacedClient
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from streamdetect.config import MqttConfig
 
-ONLINE, OFFLINE = b"online", b"offline"
+log = logging.getLogger(__name__)
 
 LONGEST_TOPIC = 65_535  # bytes, as UTF-8 (MQTT 5, 1.5.4)
 # Maximum Packet Size counts topic and properties too, and a payload within the limit must always fit.
@@ -36,9 +38,14 @@ _FORBIDDEN = re.compile("[+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def make_client(
-    settings: MqttConfig, status_topic: str, factory: Callable[..., PacedClient] = PacedClient
+    settings: MqttConfig, factory: Callable[..., PacedClient] = PacedClient, *, forget: bool = False
 ) -> PacedClient:
-    """Return a client ready for `reconnect()`: addressed, authenticated, with its will.
+    """Return a client ready for `reconnect()`: addressed and authenticated.
+
+    Args:
+        settings: the `mqtt` section of the configuration.
+        factory: makes the client.
+        forget: whether the first connection gives up what the broker has kept of an earlier run.
 
     Raises:
         ConfigError: the password or a TLS file cannot be read or does not fit.
@@ -47,7 +54,7 @@ def make_client(
     client = factory(
         callback_api_version=CallbackAPIVersion.VERSION2,
         client_id=settings.client_id,
-        clean_session=None if version5 else not settings.persistent_session,
+        clean_session=None if version5 else forget or not settings.persistent_session,
         protocol=MQTTv5 if version5 else MQTTv311,
         transport=settings.transport,
         manual_ack=True,
@@ -55,9 +62,8 @@ def make_client(
     # The edge bounds what is in flight, by its own limit and the broker's; paho must never queue.
     client.max_inflight_messages_set(0)
     client.largest = settings.max_payload + _PACKET_HEADROOM
-    client.will_set(status_topic, OFFLINE, qos=1, retain=True)
     give_access(client, settings)
-    _address(client, settings)
+    _address(client, settings, forget=forget)
     return client
 
 
@@ -75,7 +81,17 @@ def give_access(client: Client, settings: MqttConfig) -> None:
         client.tls_set_context(client_context(settings.tls, "mqtt.tls"))
 
 
-def _address(client: PacedClient, settings: MqttConfig) -> None:
+def renew_access(client: Client, settings: MqttConfig) -> None:
+    """Read the password anew; one that cannot be read leaves the last one in place."""
+    if settings.username is None:
+        return
+    try:
+        client.username_pw_set(settings.username, settings.password_value())
+    except ConfigError as error:
+        log.warning("the password stays as it was: %s", error)
+
+
+def _address(client: PacedClient, settings: MqttConfig, *, forget: bool) -> None:
     host, port, keepalive = settings.host, settings.resolved_port, int(settings.keepalive)
     if settings.transport == "unix":
         host, port = str(settings.path), _UNUSED_PORT
@@ -87,9 +103,10 @@ def _address(client: PacedClient, settings: MqttConfig) -> None:
     # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements. It is one less than
     # we take, so that only a broker that does not keep to it ever makes us stop reading.
     properties.ReceiveMaximum = max(1, settings.max_undelivered_messages - 1)
-    properties.MaximumPacketSize = client.largest
-    # Clean start every time or never: paho's default wipes the session once at each process start.
-    clean = not settings.persistent_session
+    # No Maximum Packet Size: a broker drops what is above it, and nobody would know. The client lets it by.
+    clean: bool | Literal[3] = not settings.persistent_session
+    if settings.persistent_session and forget:
+        clean = MQTT_CLEAN_START_FIRST_ONLY
     client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)
 
 

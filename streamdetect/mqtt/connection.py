@@ -125,6 +125,7 @@ class Connection:
         """Connect and serve the connection until it ends; False if the broker never accepted it."""
         generation, began = self._session.generation, time.monotonic()
         try:
+            self._session.prepare()
             self._client.reconnect()
             self._serve(began)
         except OSError as error:

@@ -16,6 +16,7 @@ from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.connection import Connection
 from streamdetect.mqtt.publications import Publication, Publications
 from streamdetect.mqtt.session import Session
+from streamdetect.mqtt.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -41,10 +42,11 @@ class MqttEdge:
         filters: Iterable[str],
         inbox: Inbox,
         *,
-        status_topic: str,
+        status_topic: str | None,
         max_publications: int = 1000,
         client_factory: Callable[..., PacedClient] = PacedClient,
         stamp: Callable[[], float] = time.time,
+        forget: bool = False,
     ) -> None:
         """Prepare; nothing is sent before `start`.
 
@@ -52,18 +54,21 @@ class MqttEdge:
             settings: the `mqtt` section of the configuration.
             filters: topic filters, subscribed to on every connect.
             inbox: where messages go.
-            status_topic: carries retained `online` or `offline`, by the will if need be.
+            status_topic: carries retained `online` or `offline`, by the will if need be; None: nothing does.
             max_publications: bound on publications not yet returned by `completed`.
             client_factory: makes the paho client.
             stamp: Unix time in seconds, for `Message.arrival`.
+            forget: whether to give up what the broker has kept of an earlier run, of which nothing is known.
 
         Raises:
             ConfigError: the password or a TLS file cannot be read or does not fit.
         """
-        client = make_client(settings, status_topic, client_factory)
+        client = make_client(settings, client_factory, forget=forget)
         self.on_connected: list[Callable[[], None]] = []  # run by `completed` after every connect
         self._publications = Publications(max_publications)
-        self._session = Session(settings, client, inbox, self._publications, status_topic, stamp)
+        self._session = Session(
+            settings, client, inbox, self._publications, Status(client, status_topic), stamp
+        )
         self._connection = Connection(
             client, self._session, self._publications, _unique(filters), settings.reconnect_max
         )

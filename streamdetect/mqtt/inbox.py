@@ -33,7 +33,8 @@ class Message(NamedTuple):
 
     `generation` numbers the connection that brought it: packet ids are only worth something within one.
     `arrival` is in Unix seconds, and never less than that of the message before. `retain` is set on a
-    retained message that the broker replays to a new subscription. A topic that is not UTF-8 arrives as `""`.
+    retained message that the broker replays to a new subscription, `copy` on one that the broker sends once
+    more for another subscription. A topic that is not UTF-8 arrives as `""`.
     """
 
     topic: str
@@ -45,6 +46,7 @@ class Message(NamedTuple):
     retain: bool
     dup: bool = False  # the broker has sent it before
     let_by: int = 0  # bytes, if it was too large to be read; then `payload` is empty
+    copy: bool = False  # sent once more, for another subscription
 
 
 class Inbox:

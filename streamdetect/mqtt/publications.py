@@ -67,6 +67,7 @@ class Publications:
         self._window = limit
         self._largest = LARGEST_PACKET
         self._highest_qos = 1
+        self._retains = True
 
     # Main thread
 
@@ -113,11 +114,14 @@ class Publications:
         """Whether nothing waits to be sent or answered."""
         return not self._submitted and not self._in_flight
 
-    def connected(self, receive_maximum: int, largest_packet: int, highest_qos: int) -> None:
+    def connected(
+        self, receive_maximum: int, largest_packet: int, highest_qos: int, *, retains: bool
+    ) -> None:
         """Keep to the broker's limits on this connection."""
         self._window = max(1, min(self.limit, receive_maximum - 1))  # one place is for the status message
         self._largest = largest_packet
         self._highest_qos = highest_qos
+        self._retains = retains
 
     def disconnected(self) -> None:
         """Report all that was underway as not delivered; whether the broker took it cannot be known."""
@@ -133,7 +137,9 @@ class Publications:
                 self._finish(publication, "packet is too large for the broker", retry=False)
                 continue
             qos = min(publication.qos, self._highest_qos)
-            info = client.publish(publication.topic, publication.payload, qos, publication.retain)
+            info = client.publish(
+                publication.topic, publication.payload, qos, publication.retain and self._retains
+            )
             if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._finish(publication, "connection lost", retry=True)
             elif info.is_published():  # QoS 0, already written

@@ -12,6 +12,7 @@ from streamdetect.mqtt.client import PacedClient
 from streamdetect.mqtt.inbox import Inbox
 from streamdetect.mqtt.publications import Publications
 from streamdetect.mqtt.session import Session
+from streamdetect.mqtt.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,8 @@ def _connected(config: Config, near: socket.socket, far: socket.socket) -> tuple
     def make(*arguments: Any, **more: Any) -> PacedClient:  # noqa: ANN401 - paho's own
         return OnPair(*arguments, **more | {"transport": "tcp"})
 
-    client, inbox = make_client(config.mqtt, "bench/status", make), Inbox(_AT_ONCE)
-    session = Session(config.mqtt, client, inbox, Publications(1), "bench/status", time.time)
+    client, inbox = make_client(config.mqtt, make), Inbox(_AT_ONCE)
+    session = Session(config.mqtt, client, inbox, Publications(1), Status(client, None), time.time)
     client.reconnect()
     far.sendall(_CONNACK[config.mqtt.protocol == "5"])
     while not session.connected:

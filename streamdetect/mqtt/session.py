@@ -11,9 +11,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from streamdetect.metrics import counter
-from streamdetect.mqtt.broker import OFFLINE, ONLINE
+from streamdetect.mqtt.broker import renew_access
 from streamdetect.mqtt.client import LARGEST_PACKET
 from streamdetect.mqtt.inbox import Message
+from streamdetect.mqtt.status import OFFLINE, ONLINE
 from streamdetect.mqtt.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.client import PacedClient, Publication
     from streamdetect.mqtt.inbox import Inbox
     from streamdetect.mqtt.publications import Publications
+    from streamdetect.mqtt.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Session:
         client: PacedClient,
         inbox: Inbox,
         publications: Publications,
-        status_topic: str,
+        status: Status,
         stamp: Callable[[], float],
     ) -> None:
         self.connected = False
@@ -66,7 +68,7 @@ class Session:
         self._client = client
         self._inbox = inbox
         self._publications = publications
-        self._status_topic = status_topic
+        self._status = status
         self._stamp = stamp
         self.held = 0  # messages above QoS 0, of any connection, that the main thread has yet to answer
         self.answered_at = time.monotonic()  # when it last did, or there was nothing to answer
@@ -121,6 +123,10 @@ class Session:
         """Whether messages above QoS 0 are left to the broker; they come again on the next connection."""
         return self.leaving or self.discarding
 
+    def prepare(self) -> None:
+        """Make ready for an attempt to connect: a password may have been renewed since the last."""
+        renew_access(self._client, self._settings)
+
     def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
         """Answer messages, (generation, packet id) each, in the order in which they came (MQTT 5, 4.6)."""
         for generation, mid in acks:
@@ -140,12 +146,13 @@ class Session:
 
     def say_offline(self) -> None:
         """Publish the last status; `farewell` is None again once the broker has answered."""
-        self.farewell = self._client.publish(self._status_topic, OFFLINE, qos=1, retain=True).mid
+        self.farewell = self._status.say(OFFLINE)
 
     def lost(self, reason: str) -> None:
         """Forget the connection; may be called more than once for one."""
         if self.connected:
             self.connected = False
+            self._status.lost()
             if not self.closing:
                 self.disconnects += 1
                 log.warning("disconnected from the broker: %s", reason)
@@ -174,10 +181,17 @@ class Session:
     ) -> None:
         if reason.is_failure:
             self.last_error = f"refused: {reason}"
+            self._status.refused(reason.value)
             return
         if self.generation and self._settings.persistent_session and not flags.session_present:
             self.session_losses += 1
             log.warning("the broker has lost our session, and with it any message it held for us")
+        if self._settings.protocol != "5" and self._settings.persistent_session and client._clean_session:  # noqa: SLF001 - paho has no setter
+            # MQTT 3.1.1 gives a session up only by connecting without one.
+            client._clean_session = False  # noqa: SLF001
+            self.last_error = "gave up the session of an earlier run, of which nothing is known"
+            client.disconnect()
+            return
         self.generation += 1
         self.discarding = False
         if flags.session_present:
@@ -186,16 +200,19 @@ class Session:
         self._publications.connected(
             receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
             largest_packet=getattr(properties, "MaximumPacketSize", LARGEST_PACKET),
-            highest_qos=getattr(properties, "MaximumQoS", 1),
+            highest_qos=min(self._status.form.qos, getattr(properties, "MaximumQoS", 1)),
+            retains=self._status.form.retain and bool(getattr(properties, "RetainAvailable", 1)),
         )
         client.drop_out_messages()  # reported as not delivered; paho would send them again behind our back
-        client.publish(self._status_topic, ONLINE, qos=1, retain=True)
+        self._status.say(ONLINE)
         self.connected = True
         log.info("connected to the broker, session %s", "resumed" if flags.session_present else "new")
 
     def _on_disconnect(
         self, _client: Client, _: object, flags: DisconnectFlags, reason: ReasonCode, _props: Properties
     ) -> None:
+        if not self.connected and self._settings.protocol != "5":
+            self._status.refused(None)
         if reason.value == _TAKEN_OVER:
             self.lost(f"another client has our client id, {self._settings.client_id!r}")
         elif reason.value == _UNSPECIFIED and not flags.is_disconnect_packet_from_server:

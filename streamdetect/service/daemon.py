@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after everything else
+UNHEARD_AFTER = 60.0  # s without a reading until it is said
 EVICT_EVERY = 60.0  # s
 EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
@@ -78,6 +79,7 @@ class Daemon:
         self._notifier = Notifier()
         self._stopping = self._reloading = False
         self._due = {"evict": time.monotonic() + EVICT_FIRST, "memory": 0.0, "status": 0.0, "watchdog": 0.0}
+        self._due["unheard"] = time.monotonic() + UNHEARD_AFTER
         self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
         with ExitStack() as undo:
             assemblies = assemble(config)
@@ -89,9 +91,15 @@ class Daemon:
             arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
             self.inbox.in_order = not self.pipeline.apart
-            status, window = config.events.status_topic, config.mqtt.max_undelivered_messages
+            status = config.events.status_topic if config.events.status else None
+            window = config.mqtt.max_undelivered_messages
             self.edge = MqttEdge(
-                config.mqtt, self.lineup.filters, self.inbox, status_topic=status, stamp=arrivals.stamp
+                config.mqtt,
+                self.lineup.filters,
+                self.inbox,
+                status_topic=status,
+                stamp=arrivals.stamp,
+                forget=not self._store.durable,
             )
             self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
@@ -240,6 +248,8 @@ class Daemon:
             self.metrics.count_transitions(kinds)
         if self._answers.expire():
             self._committer.note_mutes(self._answers.mutes.values())
+        if self.edge.subscribed and self._is_due("unheard", now, UNHEARD_AFTER):
+            self.pipeline.unheard.say()
         if self._is_due("memory", now, GIVE_BACK_EVERY):
             give_back()
         if self._is_due("status", now, STATUS_EVERY):

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-from collections import deque
+from collections import Counter, deque
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from streamdetect.codecs import TopicRouter
+from streamdetect.codecs import Decoded, TopicRouter, TopicTemplate
 from streamdetect.codecs.joining import Joiner, Pending
 from streamdetect.core.readings import Readings
 from streamdetect.errors import RejectedPayload
-from streamdetect.logs import Sparingly
+from streamdetect.service.refusals import Refusals, Unheard
+from streamdetect.service.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streamdetect.codecs import Codec, Route, Routing, Sample
+    from streamdetect.codecs import Codec, Route, Routes, Routing, Sample
     from streamdetect.config import DetectorConfig
     from streamdetect.mqtt.inbox import Message
-
-log = logging.getLogger(__name__)
 
 PORTION = 4096
 """Readings of large messages in a turn: with the general bundle 30 ms, with a stacked LSTM 150 ms."""
@@ -41,16 +39,28 @@ class Gathered:
         self.values: list[float] = []  # F of them a sample: a tuple for each takes numpy seven times as long
         self.arrivals: list[float] = []
 
-    def take(self, route: Route, samples: Iterable[Sample], arrival: float) -> None:
-        """Take in the samples of one message, which arrived at these Unix seconds."""
-        _, sensor, sensors, labels = route
-        for field, moment, values in samples:
-            self.sensors.append(sensor or sensors[field])
+    def take(self, route: Route, samples: Iterable[Sample], arrival: float) -> Sequence[RejectedPayload]:
+        """Take in the samples of one message, which arrived at these Unix seconds.
+
+        Returns:
+            What was wrong with the names of those that could not be taken in.
+        """
+        faults = []
+        sensor, labels, named = route.sensor, route.labels, route.named
+        for names, moment, values in samples:
+            if names:
+                try:
+                    sensor, labels = named(names)
+                except RejectedPayload as fault:
+                    faults.append(fault)
+                    continue
+            self.sensors.append(sensor)
             self.times.append(moment)
             self.values += values
             self.arrivals.append(arrival)
-        if labels:
-            self.labels.update(dict.fromkeys((sensor,) if sensor else sensors.values(), labels))
+            if labels:
+                self.labels[sensor] = labels
+        return faults
 
     def readings(self) -> Readings:
         """Give them as columns."""
@@ -62,8 +72,8 @@ class Batch(NamedTuple):
     """What a batch of messages brought."""
 
     gathered: list[Gathered]  # by detector
-    rejected: dict[str, int]  # messages by reason
-    retained: int  # messages that were dropped as such
+    outcomes: Counter[str]  # messages of which nothing was taken in, by outcome
+    rejected: Counter[str]  # messages and parts of messages, by reason
     finished: list[Message]  # large ones that are taken in, or dropped, as a whole
     newest: float  # Unix seconds at which the latest message arrived of which something was taken in
 
@@ -130,7 +140,8 @@ class Gathering:
         routings = [assembly.config.routing() for assembly in assemblies]
         self._routes = TopicRouter(routings, cache=max(topics, 1000)).routes
         self.joins = [Join.of(*one) for one in zip(assemblies, waiting, strict=True)]
-        codecs = [assembly.codec for assembly in assemblies]
+        self._names = [assembly.name for assembly in assemblies]
+        self._codecs = codecs = [assembly.codec for assembly in assemblies]
         self._decoders = [codec.decode for codec in codecs]
         self._one_readers = [
             None if join else codec.read_one for codec, join in zip(codecs, self.joins, strict=True)
@@ -139,7 +150,8 @@ class Gathering:
         """Whether no two topics bring readings of one sensor: then one may overtake the other."""
         self._drop_retained = not take_retained
         self._begun: Begun | None = None
-        self._sparingly = Sparingly()
+        self._twins, self.refusals = Twins(), Refusals()
+        self.unheard = Unheard(self._names, [routing.topics for routing in routings], self.refusals)
 
     @property
     def halfway(self) -> bool:
@@ -155,92 +167,147 @@ class Gathering:
             messages: those to take in as a whole.
             next_large: gives the next large one, if there is one; `PORTION` of their readings are taken in.
         """
-        gathered = [Gathered() for _ in self._decoders]
-        rejected: dict[str, int] = {}
-        retained = 0
+        newest = messages[-1].arrival if messages else -inf
+        batch = Batch([Gathered() for _ in self._decoders], Counter(), Counter(), [], newest)
+        gathered, outcomes = batch.gathered, batch.outcomes
         routes, one_readers, drop_retained = self._routes, self._one_readers, self._drop_retained
         for message in messages:
-            if message.retain and drop_retained:
-                retained += 1
+            if message.copy or (message.retain and drop_retained):
+                outcomes["copy" if message.copy else "retained"] += 1
                 continue
-            try:
-                for route in routes(message.topic):
-                    into, read_one = gathered[route.detector], one_readers[route.detector]
-                    if not read_one or not (reading := read_one(message.payload, message.arrival)):
-                        self._decode(message, route, into)
-                        continue
-                    moment, value = reading
-                    # Here and not in a method: its call would be a tenth of what a message costs so far.
-                    into.sensors.append(route.sensor)
-                    into.times.append(moment)
-                    into.values.append(value)
-                    into.arrivals.append(message.arrival)
-                    if route.labels:
-                        into.labels[route.sensor] = route.labels
-            except RejectedPayload as error:
-                rejected[error.reason] = rejected.get(error.reason, 0) + 1
-                self._say(message, error)
-        batch = Batch(gathered, rejected, retained, [], messages[-1].arrival if messages else -inf)
-        return self._gather_large(batch, next_large)
+            its = routes(message.topic)
+            for route in its:
+                into, read_one = gathered[route.detector], one_readers[route.detector]
+                if not read_one or not (reading := read_one(message.payload, message.arrival)):
+                    self._take_rest(message, its, route, batch)
+                    break
+                moment, value = reading
+                # Here and not in a method: its call would be a tenth of what a message costs so far.
+                into.sensors.append(route.sensor)
+                into.times.append(moment)
+                into.values.append(value)
+                into.arrivals.append(message.arrival)
+                if route.labels:
+                    into.labels[route.sensor] = route.labels
+            else:
+                if not its:
+                    self._turn_away(message, its, batch)
+        if messages:
+            self._look_for_twins(messages[-1])
+        batch = self._gather_large(batch, next_large)
+        for name, one in zip(self._names, gathered, strict=True):
+            if one.sensors:
+                self.unheard.took(name)
+        return batch
 
     def _gather_large(self, batch: Batch, next_large: Callable[[], Message | None]) -> Batch:
         """Add a portion of large messages."""
         left = PORTION
         while left > 0 and (message := self._begun.message if self._begun else next_large()):
             batch = batch._replace(newest=max(batch.newest, message.arrival))
-            if message.retain and self._drop_retained:
-                batch = batch._replace(retained=batch.retained + 1)
+            if message.copy or (message.retain and self._drop_retained):
+                batch.outcomes["copy" if message.copy else "retained"] += 1
                 batch.finished.append(message)
                 continue
-            try:
-                begun = self._begun = self._begun or Begun(message, self._decoded(message))
-                portion = begun.portion(left)
-                if portion:
-                    route, samples = portion
-                    self._take_in(message, route, samples, batch.gathered[route.detector])
-                    left -= len(samples)
-                    continue
-            except RejectedPayload as error:
-                batch.rejected[error.reason] = batch.rejected.get(error.reason, 0) + 1
-                self._say(message, error)
+            begun = self._begun = self._begun or self._begin(message, batch)
+            if portion := begun.portion(left):
+                route, samples = portion
+                self._take_in(message, route, samples, batch)
+                left -= len(samples)
+                continue
             self._begun = None
             batch.finished.append(message)
         return batch
 
-    def _decoded(self, message: Message) -> list[tuple[Route, Sequence[Sample]]]:
-        """Give the samples of a message for each detector."""
-        return [(route, self._samples(message, route)) for route in self._routes(message.topic)]
+    def _begin(self, message: Message, batch: Batch) -> Begun:
+        """Decode a large message for every detector that it is for; count it if none can take it."""
+        routes = self._routes(message.topic)
+        if not routes:
+            self._turn_away(message, routes, batch)
+        decoded = [(route, self._samples(message, route, batch)) for route in routes]
+        taken = [(route, samples) for route, samples in decoded if not isinstance(samples, str)]
+        if routes and not taken:
+            batch.outcomes["rejected" if ("rejected" in [word for _, word in decoded]) else "ignored"] += 1
+        return Begun(message, taken)
 
-    def _samples(self, message: Message, route: Route) -> Sequence[Sample]:
+    def _take_rest(self, message: Message, routes: Routes, start: Route, batch: Batch) -> None:
+        """Take a message in for the detectors from this one on, each by itself; those before it have."""
+        taken, refused = start is not routes[0], False
+        for route in routes[routes.index(start) :] if taken else routes:
+            samples = self._samples(message, route, batch)
+            if isinstance(samples, str):
+                refused |= samples == "rejected"
+            elif outcome := self._take_in(message, route, samples, batch):
+                refused |= outcome == "rejected"
+            else:
+                taken = True
+        if not taken:
+            batch.outcomes["rejected" if refused else "ignored"] += 1
+
+    def _samples(self, message: Message, route: Route, batch: Batch) -> Sequence[Sample] | str:
+        """Decode a message for one detector; gives the outcome where that cannot be done."""
+        try:
+            samples, faults = self._decoded(message, route)
+        except RejectedPayload as error:
+            return self._refuse(message, route, error, batch)
+        for fault in faults:
+            self._refuse(message, route, fault, batch)
+        return samples
+
+    def _decoded(self, message: Message, route: Route) -> Decoded:
         if message.let_by:
             raise RejectedPayload("size", f"a packet of {message.let_by} bytes")
-        return self._decoders[route.detector](message.payload, message.arrival)
+        return self._decoders[route.detector](message.payload, message.arrival, message.topic)
 
-    def _decode(self, message: Message, route: Route, into: Gathered) -> None:
-        self._take_in(message, route, self._samples(message, route), into)
-
-    def _take_in(self, message: Message, route: Route, samples: Sequence[Sample], into: Gathered) -> None:
+    def _take_in(self, message: Message, route: Route, samples: Sequence[Sample], batch: Batch) -> str:
+        """Take samples in for one detector; gives the outcome where none could be, else nothing."""
+        into = batch.gathered[route.detector]
         if join := self.joins[route.detector]:
-            route, samples = join(route, samples)  # the route of the device, from here on
+            try:
+                route, samples = join(route, samples)  # the route of the device, from here on
+            except RejectedPayload as error:
+                return self._refuse(message, route, error, batch)
             into.devices.pop(route.sensor, None)
             into.devices[route.sensor] = None
-        into.take(route, samples, message.arrival)
+        nameless = into.take(route, samples, message.arrival)
+        for fault in nameless:
+            self._refuse(message, route, fault, batch)
+        return "rejected" if nameless and len(nameless) == len(samples) else ""
 
-    def _say(self, message: Message, error: RejectedPayload) -> None:
-        allowed, held_back = self._sparingly.allows(error.reason)
-        if allowed:
-            more = f" ({held_back} more of this kind were not logged)" if held_back else ""
-            log.warning("rejected a message on %r: %s%s", message.topic, error, more)
+    def _turn_away(self, message: Message, routes: Routes, batch: Batch) -> None:
+        """Count a message whose topic leads to no detector."""
+        error = routes.refusal
+        outcome = self._refuse(message, None, error, batch) if error else "ignored"
+        batch.outcomes[outcome] += 1
+
+    def _refuse(self, message: Message, route: Route | None, error: RejectedPayload, batch: Batch) -> str:
+        """Take note of what was wrong; gives the outcome that it is."""
+        ignored = error.foreign and (route is None or route.wild)
+        if not ignored:
+            batch.rejected[error.reason] += 1
+        self.refusals.note(message, self._names[route.detector] if route else "", error, ignored=ignored)
+        return "ignored" if ignored else "rejected"
+
+    def _look_for_twins(self, message: Message) -> None:
+        """Look at one message of a batch: a batch is one message where messages are few."""
+        for route in self._routes(message.topic):
+            if route.sensor and not self.joins[route.detector]:
+                identity = self._codecs[route.detector].identity(message.payload)
+                self._twins.look(self._names[route.detector], message.topic, identity)
 
 
 def _apart(routing: Routing) -> bool:
     """Whether a sensor's id says which topic it is of."""
     if routing.sensor is None:
+        return not routing.own_ids
+    named = routing.sensor.split("/")
+    if "{topic}" in named or "{topic#}" in named:
         return True
-    levels, named = [text.split("/") for text in routing.templates], routing.sensor.split("/")
-    return len(levels) == 1 and all(
-        level in named if level.startswith("{") else level not in {"_", "#"} for level in levels[0]
-    )
+    if len(routing.templates) != 1:
+        return False
+    levels = routing.templates[0].split("/")
+    names = [f"{{{name}}}" for name in TopicTemplate(routing.templates[0]).names]
+    return not {"_", "#"} & set(levels) and all(name in named for name in names)
 
 
 class Join:
@@ -266,9 +333,9 @@ class Join:
         feature = labels.pop(self._by)
         place = self._places.get(feature)
         if place is None:
-            raise RejectedPayload("field", f"{feature!r:.60} is no feature of the bundle")
-        joined = [
-            ("", *reading)
+            raise RejectedPayload("field", f"{feature!r:.60} is not a feature of the bundle", foreign=True)
+        joined: list[Sample] = [
+            ((), *reading)
             for _, time, (value,) in samples
             for reading in self._joiner.take(route.sensor, place, time, value)
         ]

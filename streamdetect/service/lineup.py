@@ -7,6 +7,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
+from streamdetect.codecs.filters import uncovered
 from streamdetect.errors import StreamdetectError
 from streamdetect.metrics import counter, gauge
 from streamdetect.monitoring.metrics import Model, Watched
@@ -101,9 +102,9 @@ class Lineup:
 
     @property
     def filters(self) -> list[str]:
-        """Topic filters of all detectors, and the command topic."""
+        """The command topic and the topic filters of all detectors, without those that another one covers."""
         commands = [self.config.events.command_topic] if self.config.answers.enabled else []
-        return [*commands, *(topic for detector in self.config.detectors for topic in detector.topics)]
+        return list(uncovered([*commands, *(topic for one in self.config.detectors for topic in one.topics)]))
 
     @property
     def newest_arrival(self) -> float:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Message
     from streamdetect.service.assembly import Assembly
     from streamdetect.service.gathering import Gathered
+    from streamdetect.service.refusals import Refusals, Unheard
     from streamdetect.store import Entry, Event
 
 _WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
@@ -85,6 +86,16 @@ class Pipeline:
         return self._gathering.halfway
 
     @property
+    def refusals(self) -> Refusals:
+        """Examples of what could not be taken in."""
+        return self._gathering.refusals
+
+    @property
+    def unheard(self) -> Unheard:
+        """The detectors that have taken nothing in so far."""
+        return self._gathering.unheard
+
+    @property
     def apart(self) -> bool:
         """Whether no two topics bring readings of one sensor."""
         return self._gathering.apart
@@ -98,13 +109,11 @@ class Pipeline:
             messages: those to take in as a whole.
             next_large: gives large ones that are taken in by and by; see Gathering.
         """
-        gathered, rejected, retained, finished, newest = self._gathering.gather(messages, next_large)
-        refused = sum(rejected.values())
-        accepted = len(messages) + len(finished) - retained - refused
-        outcomes = {"accepted": accepted, "rejected": refused, "retained": retained}
+        gathered, outcomes, rejected, finished, newest = self._gathering.gather(messages, next_large)
+        outcomes["accepted"] = len(messages) + len(finished) - outcomes.total()
         parts = [self._judge(at, one) for at, one in enumerate(gathered) if one.sensors]
         report = BatchReport(
-            messages={outcome: count for outcome, count in outcomes.items() if count},
+            messages=+outcomes,
             rejected=rejected,
             latencies=np.concatenate([part.latencies for part in parts] or [np.empty(0)]),
             last_arrival=newest - self._arrivals.ahead,

@@ -15,24 +15,38 @@ from streamdetect.codecs.timestamps import TIME_FORMATS
 from streamdetect.errors import RejectedPayload
 
 VALUES = {"a": "value", "b": "x[0].y", "c": "n"}
-CODECS = [
-    codec(
-        PayloadSettings(
-            payload_format,
-            values=values,
-            fields=fields,
-            numeric_strings=strings,
-            time=time,
-            time_format=time_format,
-        )
+SETTINGS = [
+    PayloadSettings(
+        payload_format,
+        values=values,
+        fields=fields,
+        numeric_strings=strings,
+        time=time,
+        time_format=time_format,
+        partial=partial,
     )
-    for payload_format in ("json", "number", "influx")
-    for values, fields in ((None, "together"), (VALUES, "together"), (VALUES, "per_sensor"))
+    for payload_format in ("json", "number", "influx", "cbor", "msgpack", "senml")
+    for values, fields, partial in (
+        (None, "together", False),
+        (VALUES, "together", False),
+        (VALUES, "together", payload_format != "influx"),
+        (VALUES, "per_sensor", False),
+    )
     for strings in (False, True)
     for time, time_format in (
         (None, None),
-        *((("t", kind)) for kind in TIME_FORMATS if payload_format == "json"),
+        *((("t", kind)) for kind in TIME_FORMATS if payload_format in {"json", "cbor", "msgpack"}),
     )
+    if values is None or payload_format not in {"number", "senml"}
+]
+CODECS = [
+    *((len(settings.features), codec(settings)) for settings in SETTINGS),
+    (1, codec(PayloadSettings("bytes", type="float32-le"))),
+    (2, codec(PayloadSettings("bytes", values={"a": "float64-be@0", "b": "int8@3"}))),
+    (1, codec(PayloadSettings(each="x", value="y", labels={"n": "n", "key": "$key"}, time="t"))),
+    (1, codec(PayloadSettings(each="$", value="$", time="$key", time_format="auto", map={"ON": 1.0}))),
+    (1, codec(PayloadSettings(type="int16-be", encoding="base64"))),
+    (1, codec(PayloadSettings(units="any", decimal_comma=True, booleans=True, compression="gzip"))),
 ]
 SCALAR = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=20)
@@ -49,21 +63,25 @@ LINE = st.text(alphabet='m,=\\ "value10.5eitTfF-#\n', max_size=60)
 
 
 def check(payload, arrival):
-    for reader in CODECS:
+    for features, reader in CODECS:
+        partial = reader._settings.partial
         for _, time, values in decoded(reader, payload, arrival):
-            assert len(values) == reader.features
-            assert all(type(value) is float and abs(value) <= FLOAT32_MAX for value in values)
+            assert len(values) == features
+            assert all(type(value) is float and (abs(value) <= FLOAT32_MAX or partial) for value in values)
+            assert not all(map(math.isnan, values))
             assert math.isfinite(time)
             assert time <= arrival + 300
 
 
 def decoded(reader, payload, arrival):
     try:
-        samples = reader.decode(payload, arrival)
+        samples, faults = reader.decode(payload, arrival)
     except RejectedPayload as error:
         rejected = error
     else:
         assert samples
+        assert all(fault.reason in REASONS and str(fault).isprintable() for fault in faults)
+        assert [time for _, time, _ in samples] == sorted(time for _, time, _ in samples)
         return samples
     assert rejected.reason in REASONS
     assert str(rejected).isprintable()
@@ -104,7 +122,7 @@ def test_the_short_way_to_one_value_is_the_long_one(document):
         if reading:
             moment, value = reading
             assert type(value) is float
-            assert outcome(reader.decode, payload) == (("", moment, (value,)),)
+            assert list(outcome(reader.decode, payload).samples) == [((), moment, (value,))]
 
 
 @given(LINE)
@@ -122,5 +140,5 @@ def test_any_text_as_value_and_time(text):
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 5e-324, FLOAT32_MAX, -FLOAT32_MAX, 2**53])
 def test_every_finite_float32_passes(number):
-    ((_, _, values),) = codec(PayloadSettings()).decode(orjson.dumps({"value": number}), 0.0)
+    ((_, _, values),) = codec(PayloadSettings()).decode(orjson.dumps({"value": number}), 0.0).samples
     assert values == (number,)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamdetect.codecs.paths import parse_path
+from streamdetect.codecs.paths import parse_each, parse_path, what_is_there
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,9 @@ from streamdetect.codecs.paths import parse_path
         ("['a b'][\"c.d\"]", ("a b", "c.d")),
         ("a[0]", ("a", 0)),
         ("a.0", ("a", "0")),
+        ("$", ()),
+        ("[0].v", (0, "v")),
+        ("$[1]", (1,)),
     ],
 )
 def test_a_path_is_names_and_indices(path, steps):
@@ -25,7 +28,6 @@ def test_a_path_is_names_and_indices(path, steps):
     "path",
     [
         "",
-        "$",
         "$.",
         ".",
         "a.",
@@ -47,7 +49,25 @@ def test_what_is_no_path_is_refused(path):
         parse_path(path)
 
 
-@pytest.mark.parametrize("path", ["[0].v", "$[0]"])
-def test_an_index_at_the_top_is_refused_for_lists_there_are_several_readings(path):
-    with pytest.raises(ValueError, match="a list at the top holds several readings"):
-        parse_path(path)
+@pytest.mark.parametrize(
+    ("path", "walked"),
+    [
+        ("$", ((),)),
+        ("data", (("data",),)),
+        ("data[*]", (("data",),)),
+        ("devices[*].readings", (("devices",), ("readings",))),
+        ("[*].readings", ((), ("readings",))),
+        ("a[*][*]", (("a",), ())),
+    ],
+)
+def test_the_path_of_each_is_cut_where_it_walks(path, walked):
+    assert parse_each(path) == walked
+
+
+def test_what_is_there_is_told_as_far_as_the_path_leads():
+    document = {"data": {"humidity": 41, "name": "a\u202eb", "x": [1, 2], "y": {}, "on": True}}
+    there = "humidity: 41, name: 'a\\u202eb', x: […] of 2, y: {…}, on: true"
+    assert what_is_there(document, ("data", "temp")) == there
+    assert what_is_there({"data": "off"}, ("data", "temp")) == "'off'"
+    assert what_is_there({}, ("data",)) == "an empty object"
+    assert what_is_there(dict.fromkeys("abcdefghij", 10**5000), ()).endswith(", …")

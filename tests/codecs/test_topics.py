@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from streamdetect.codecs import SensorTemplate, TopicTemplate
-from streamdetect.codecs.filters import check_filter, overlap
+from streamdetect.codecs.filters import check_filter, covers, overlap, overlapping, uncovered
 from streamdetect.errors import RejectedPayload
 
 LEVEL = st.from_regex(r"[A-Za-z0-9_.-]{1,8}", fullmatch=True)
@@ -31,6 +31,9 @@ NAME = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True).filter(lambda name:
         ("{site}/{sensor#}", "a/b/c", {"site": "a", "sensor": "b/c"}),
         ("#", "a/b", {}),
         ("a/_", "a/", {}),
+        ("a/{b}", "a/", {"b": ""}),
+        ("{room}/{what}-{n}", "Küche 1/temp-in-2", {"room": "K%C3%BCche%201", "what": "temp", "n": "in-2"}),
+        ("{d}/temp:{c}", "x/temp:", None),
     ],
 )
 def test_a_template_reads_labels_or_does_not_match(template, topic, labels):
@@ -43,7 +46,9 @@ def test_a_template_reads_labels_or_does_not_match(template, topic, labels):
         ("a/#/b", "must have # only at the end"),
         ("a/{x#}/b", "must have # only at the end"),
         ("a/+/b", "must have literals"),
-        ("a/b{x}", "must have literals"),
+        ("a/{b}{c}", "must have text between two names"),
+        ("a/{b}-{c}-{d}-{e}", "at most 3"),
+        ("a/b{x#}", "must have a name with # alone"),
         ("a/{X}", "must have literals"),
         ("a/{}", "must have literals"),
         ("a/b#", "must have literals"),
@@ -103,18 +108,21 @@ def test_an_id_is_put_together_from_labels():
 
 
 def test_an_id_has_a_greatest_length():
-    with pytest.raises(RejectedPayload, match="more than 256 characters"):
-        SensorTemplate("{a}/{b}").render({"a": "x" * 128, "b": "y" * 128})
-    assert len(SensorTemplate("{a}/{b}").render({"a": "x" * 128, "b": "y" * 127})) == 256
+    long = [SensorTemplate("{a}/{b}").render({"a": "x" * 128, "b": "y" * 128 + end}) for end in "yz"]
+    assert [len(sensor) for sensor in long] == [256, 256]
+    assert long[0] != long[1]
+    assert SensorTemplate("{a}/{b}").render({"a": "x" * 128, "b": "y" * 127})[-3:] == "yyy"
 
 
-@pytest.mark.parametrize("template", ["", "fixed", "{A}", "{a b}", "{a}{", "{a} b", "{a}\n", "{a}#", "{}"])
+@pytest.mark.parametrize("template", ["", "fixed", "{ a}", "{a}{", "{a} b", "{a}\n", "{a}#", "{}"])
 def test_what_is_no_sensor_template_is_refused(template):
     with pytest.raises(ValueError, match="must"):
         SensorTemplate(template)
 
 
-@pytest.mark.parametrize("topic_filter", ["a", "#", "+", "a/#", "+/a/+", "/a", "a/", "a//b", "a b/ü"])
+@pytest.mark.parametrize(
+    "topic_filter", ["a", "#", "+", "a/#", "+/a/+", "/a", "a/", "a//b", "a b/ü", "$aws/things/+/shadow"]
+)
 def test_a_valid_filter_passes(topic_filter):
     check_filter(topic_filter)
 
@@ -125,6 +133,7 @@ def test_a_valid_filter_passes(topic_filter):
         "",
         "$SYS/#",
         "$share/g/a",
+        "$queue/a",
         "a/#/b",
         "a#",
         "#/a",
@@ -176,3 +185,42 @@ def test_overlap_agrees_with_matching_all_small_topics(one, one_open, other, oth
         topics = [f"{topic}/{level}".lstrip("/") for topic in topics for level in "ab"]
         found |= any(all(mqtt.topic_matches_sub(f, topic) for f in filters) for topic in topics)
     assert overlap(*filters) is found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "covered"),
+    [
+        ("home/#", "home/kitchen/+", True),
+        ("home/#", "home", True),
+        ("#", "a/+/b", True),
+        ("a/+", "a/b", True),
+        ("a/+/#", "a/b/#", True),
+        ("a/+", "a/#", False),
+        ("a/b", "a/+", False),
+        ("a/+/#", "a", False),
+        ("+/b", "a/+", False),
+        ("#", "$aws/x", False),
+        ("+/x", "$aws/x", False),
+    ],
+)
+def test_a_filter_covers_what_it_alone_would_bring(one, other, covered):
+    assert covers(one, other) is covered
+    assert covers(one, one)
+
+
+def test_covered_filters_are_left_out_and_overlapping_ones_told():
+    assert uncovered(["home/#", "home/kitchen/+", "x", "home/#", "x"]) == ("home/#", "x")
+    assert overlapping(["a/+", "+/b", "c"]) == [("a/+", "+/b")]
+
+
+@given(LEVELS, st.booleans(), LEVELS, st.booleans())
+def test_covering_agrees_with_matching_all_small_topics(one, one_open, other, other_open):
+    mqtt = pytest.importorskip("paho.mqtt.client")
+    filters = ["/".join([*one, "#"] if one_open else one), "/".join([*other, "#"] if other_open else other)]
+    topics = [""]
+    outside = False
+    for _ in range(6):
+        topics = [f"{topic}/{level}".lstrip("/") for topic in topics for level in "abc"]
+        matched = [[mqtt.topic_matches_sub(f, topic) for f in filters] for topic in topics]
+        outside |= any(theirs and not mine for mine, theirs in matched)
+    assert covers(*filters) is not outside

@@ -14,6 +14,8 @@ from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.errors import ConfigError
 
+LEVEL_RULE = "must have literals, _, {name}, text with {name} in it or a final # as levels"
+FORMAT_RULE = "must be s, ms, us, ns, rfc3339, auto, or a pattern like %d.%m.%Y %H:%M:%S"
 PATH_RULE = "must be a path like value, data.temp, readings[0].v or data['odd key']"
 
 
@@ -92,16 +94,31 @@ def test_the_port_follows_the_transport(mqtt, port):
             "topics[0]: must have topics that one of the templates matches, got 'a/+'",
         ),
         (
-            "topics: [a/#], templates: ['a/b{x}']",
-            "templates[0]: must have literals, _, {name} or a final # as levels, not 'b{x}', got 'a/b{x}'",
+            "topics: [a/#], templates: ['a/b{X}']",
+            f"templates[0]: {LEVEL_RULE}, not 'b{{X}}', got 'a/b{{X}}'",
         ),
         ("threshold: {level: 0.65}", "threshold.level: is for kind: fixed, got 0.65"),
         ("threshold: {kind: pot, quantile: 0.9}", "threshold.quantile: is for kind: quantile, got 0.9"),
         ("threshold: {kind: pot, risk: 0.05}", "threshold.risk: must be < 0.02, got 0.05"),
-        ("sensor: '{site}'", "templates: is required: sensor has {site}"),
         (
-            "topics: [a/#], templates: ['a/{x}'], sensor: '{site}'",
+            "sensor: '{site}', payload: {format: number}",
+            "sensor: has {site}, which no template has; payloads of number name nothing, got '{site}'",
+        ),
+        (
+            "topics: [a/#], templates: ['a/{x}', 'a/{site}/{x}'], sensor: '{site}'",
             "sensor: must have only names of every template; a/{x} has no {site}, got '{site}'",
+        ),
+        (
+            "topics: [a/#], templates: ['a/{site}'], sensor: '{sitee}'",
+            "sensor: has {sitee}, did you mean {site}?, got '{sitee}'",
+        ),
+        (
+            "topics: [a/#], templates: ['a/{x}/{by}'], sensor: '{id}', join: {by: by}",
+            "join: cannot be combined with sensors that the payload names",
+        ),
+        (
+            "topics: [a/#], ignore: ['a/#/b']",
+            "ignore[0]: must have # only alone, as the last level, got 'a/#/b'",
         ),
         (
             "sensor: 'x{field}'",
@@ -109,15 +126,38 @@ def test_the_port_follows_the_transport(mqtt, port):
         ),
         ("sensor: fixed", "sensor: must name at least one label, as in {sensor}, got 'fixed'"),
         ("payload: {fields: per_sensor}", "payload.values: is required with fields: per_sensor"),
-        ("payload: {value: x, values: {a: b}}", "payload.value: must not stand beside values, got 'x'"),
+        ("payload: {value: x, values: {a: b}}", "payload.value: cannot be combined with values, got 'x'"),
         ("payload: {time_format: ms}", "payload.time: is required with time_format: where the time is"),
         ("payload: {format: number, value: x}", "payload.value: is not for the format number, got 'x'"),
         ("payload: {format: number, values: {a: b}}", "payload.values: is not for the format number"),
-        ("payload: {format: number, time: t}", "payload.time: is for the format json, got 't'"),
+        ("payload: {format: number, time: t}", "payload.time: is not for the format number, got 't'"),
         (
             "payload: {format: influx, time_format: rfc3339}",
             "payload.time_format: must be a unit: timestamps in line protocol are integers, got 'rfc3339'",
         ),
+        ("payload: {format: number, each: a}", "payload.each: is not for the format number, got 'a'"),
+        ("payload: {format: number, booleans: true, numeric_strings: true}", None),
+        (
+            "payload: {time_zone: Europe/Berlin}",
+            "payload.time: is required with time_zone: where the time is",
+        ),
+        (
+            "payload: {time: t, time_zone: Mars}",
+            "payload.time_zone: must be a time zone like Europe/Berlin or UTC, got 'Mars'",
+        ),
+        (
+            "payload: {time: t, time_format: iso}",
+            f"payload.time_format: {FORMAT_RULE}, got 'iso'",
+        ),
+        (
+            "payload: {format: bytes}",
+            "payload.type: is required for the format bytes, or values: one of them",
+        ),
+        (
+            "payload: {format: bytes, values: {a: int16}}",
+            "payload.values.a: must be a type and the number of its first byte, like int16-be@4, got 'int16'",
+        ),
+        ("payload: {each: 'a['}", f"payload.each: {PATH_RULE}, got 'a['"),
         (
             "payload: {time: 'a['}",
             f"payload.time: {PATH_RULE}, got 'a['",
@@ -129,6 +169,9 @@ def test_the_port_follows_the_transport(mqtt, port):
     ],
 )
 def test_rules_of_a_detector(detector, expected):
+    if expected is None:
+        parse(f"detectors: [{{{detector}}}]")
+        return
     assert problems(f"detectors: [{{{detector}}}]") == [f"detectors[0].{expected}"]
 
 
@@ -169,7 +212,7 @@ detectors:
         ("/plant/#",),
         ("/plant/{site}/_/{sensor}", "/plant/{site}/{sensor}"),
         "{site}/{field}/{sensor}",
-        ("t", "h"),
+        ("field",),
     )
     assert (first.max_gap_seconds, first.idle_after_seconds) == (90.0, math.inf)
     assert (second.max_gap_seconds, second.idle_after_seconds) == (math.inf, 604_800.0)
@@ -186,7 +229,7 @@ detectors:
     [
         (ThresholdConfig, ThresholdSettings, set()),
         (IncidentsConfig, IncidentSettings, set()),
-        (PayloadConfig, PayloadSettings, {"partial", "max_payload", "max_future"}),
+        (PayloadConfig, PayloadSettings, {"options", "partial", "max_payload", "max_future"}),
     ],
 )
 def test_options_are_the_settings_with_the_same_defaults(section, settings, elsewhere):

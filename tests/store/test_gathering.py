@@ -29,7 +29,7 @@ PAYLOADS = (
 
 
 def route(feature, device="d"):
-    return Route(0, device, {}, {"device": device, "by": feature})
+    return Route(0, device, {"device": device, "by": feature}, lambda _: pytest.fail("nobody is named"))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def join():
 def test_features_become_readings_of_their_device(join):
     gathered = Gathered()
     for arrival, (feature, value) in enumerate([("t", 20.0), ("h", 0.5)]):
-        gathered.take(*join(route(feature), [("", 10.0 + arrival, (value,))]), arrival)
+        gathered.take(*join(route(feature), [((), 10.0 + arrival, (value,))]), arrival)
     readings = gathered.readings()
     assert (readings.sensors, readings.times.tolist(), readings.values.tolist()) == (
         ["d"],
@@ -51,9 +51,9 @@ def test_features_become_readings_of_their_device(join):
 
 
 def test_what_is_not_whole_yet_is_known_and_goes_on_elsewhere(join):
-    join(route("t", "a"), [("", 10.0, (20.0,))])
-    join(route("t", "b"), [("", 10.0, (20.0,))])
-    join(route("h", "b"), [("", 10.0, (0.5,))])
+    join(route("t", "a"), [((), 10.0, (20.0,))])
+    join(route("t", "b"), [((), 10.0, (20.0,))])
+    join(route("h", "b"), [((), 10.0, (0.5,))])
     changed = join.changed(["a", "b"])
     assert changed["b"] is None
     assert list(join.waiting()) == ["a"]
@@ -62,12 +62,12 @@ def test_what_is_not_whole_yet_is_known_and_goes_on_elsewhere(join):
     joiner = Joiner(2, 1.0, 10)
     joiner.restore(join.waiting())
     again = Join("by", ["t", "h"], joiner)
-    assert again(route("h", "a"), [("", 10.0, (0.5,))])[1] == [("", 10.0, (20.0, 0.5))]
+    assert again(route("h", "a"), [((), 10.0, (0.5,))])[1] == [((), 10.0, (20.0, 0.5))]
 
 
 def test_a_feature_that_the_bundle_does_not_have_is_rejected(join):
-    with pytest.raises(RejectedPayload, match="'x' is no feature"):
-        join(route("x"), [("", 10.0, (20.0,))])
+    with pytest.raises(RejectedPayload, match="'x' is not a feature"):
+        join(route("x"), [((), 10.0, (20.0,))])
 
 
 def test_the_short_way_takes_what_the_long_one_takes():

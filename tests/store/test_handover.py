@@ -54,7 +54,11 @@ def feed(one, values, start=0, sensor="s"):
     return decoded(one.pipeline.process(messages).events)
 
 
+START = 1_700_000_000
+
+
 def message(time, value, place):
+    time += START
     return Message(f"in/{place}", b'{"time": %d, "value": %f}' % (time, value), 1, 1, 1, time, retain=False)
 
 

@@ -33,7 +33,7 @@ def main() -> None:
     more = {"threshold": {"history": history}, "max_sensors": sensors}
     pipeline = detecting.pipeline(Bundle.load(path), **more)
     pipeline.assemblies[0].detector.reconstruct = lambda windows: windows
-    payload = [workload.Message("", b'{"time":1.0,"value":1.0}', 0, 0, 1, 1.0, retain=False)]
+    payload = [workload.Message("", b'{"time":1.7e9,"value":1.0}', 0, 0, 1, 1.7e9, retain=False)]
 
     def feed(first: int, last: int) -> None:
         for start in range(first, last, workload.BATCH):

@@ -1,0 +1,436 @@
+"""Documents of objects, lists and values to samples, whatever the bytes were that they came in.
+
+An object is one reading, or with `fields: per_sensor` one reading of each sensor it names. A list of objects
+is several readings. With `each` the entries of a list or of an object within the document are the readings:
+values are looked for in the entry, the time and the sensor's names there and then in what is around it.
+
+A bad entry or value costs only itself. What has none of the configured values is foreign: a status, a partial
+update. With `per_sensor` a field that is absent or null is a sensor that said nothing; of a `partial` reading
+it is a missing feature, NaN.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import abstractmethod
+from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from streamdetect.codecs.containers import cleaned, opener
+from streamdetect.codecs.numbers import number_reader
+from streamdetect.codecs.paths import (
+    KEY,
+    NOTHING_THERE,
+    brief,
+    compile_path,
+    fetcher,
+    parse_each,
+    parse_path,
+    what_is_there,
+)
+from streamdetect.codecs.samples import Codec, Decoded, best
+from streamdetect.codecs.timestamps import not_ahead, time_parser
+from streamdetect.errors import RejectedPayload
+from streamdetect.times import PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from streamdetect.codecs.paths import Path
+    from streamdetect.codecs.samples import Sample
+    from streamdetect.codecs.settings import PayloadSettings
+
+_ABSENT: Final = object()
+_IDENTITY: Final = re.compile(
+    "(.*[a-z_-])?(id|ids|Id|ID|uid|uuid|eui|Eui|EUI|mac|serial|addr|address)|name|device|sensor|node|channel|sn"
+)
+_BY_TIME: Final = itemgetter(1)
+
+
+class Entry(NamedTuple):
+    """A part of a document that is one reading, and what is around it."""
+
+    node: object
+    key: str = ""
+    """Its name in the object, or its place in the list, that it is in."""
+    around: Entry | None = None
+
+
+class TreeCodec(Codec):
+    """Reads values, names and times out of documents; a format only has to `load` them and `dump` them."""
+
+    takes: ClassVar = frozenset(
+        {"value", "values", "fields", "each", "labels", "map", "booleans", "numeric_strings", "units"}
+        | {"decimal_comma", "type", "encoding", "time", "time_format", "time_zone", "time_missing"}
+    )
+
+    def __init__(self, settings: PayloadSettings) -> None:
+        self._settings = settings
+        self._open = opener(settings, settings.encoding if settings.type is None else None)
+        self._places = [_Place.of(name, path) for name, path in settings.places.items()]
+        self._number = number_reader(settings)
+        self._each = None if settings.each is None else parse_each(settings.each)
+        self._names = [_name_fetcher(path) for path in (settings.labels or {}).values()]
+        self._time = _time_of_arrival if settings.time is None else _time_reader(settings)
+        self._max_payload = settings.max_payload
+        modes = {True: self._by_field, False: self._together}
+        self._values = modes[settings.per_sensor]
+
+    @abstractmethod
+    def load(self, payload: bytes) -> object:
+        """Make the document of a payload; an empty one never comes here.
+
+        Raises:
+            RejectedPayload: `decode` or `nonfinite`.
+        """
+
+    @classmethod
+    @abstractmethod
+    def dump(cls, document: object) -> bytes:
+        """Write a document as a payload."""
+
+    def decode(self, payload: bytes, arrival: float, topic: str = "") -> Decoded:
+        """Read the samples of one payload; see `Codec.decode`."""
+        if len(payload) > self._max_payload:
+            raise RejectedPayload("size", f"{len(payload)} bytes, {self._max_payload} allowed")
+        return self.read(self.document(payload, topic), arrival)
+
+    def document(self, payload: bytes, topic: str) -> object:  # noqa: ARG002 - for those who look at it
+        """Give the document of a payload that may be wrapped.
+
+        Raises:
+            RejectedPayload: `decode`, `empty`, `size` or `nonfinite`.
+        """
+        if self._open:
+            payload = self._open(payload)
+        try:
+            return self.load(payload)
+        except RejectedPayload:
+            bare = cleaned(payload, self._settings)
+            if not bare.strip():
+                raise RejectedPayload("empty", "no payload") from None
+            if bare == payload:
+                raise
+        return self.load(bare)
+
+    def read(self, document: object, arrival: float) -> Decoded:
+        """Read the samples of one document.
+
+        Raises:
+            RejectedPayload: when not even one sample is there.
+        """
+        samples: list[Sample] = []
+        faults: list[RejectedPayload] = []
+        for entry in self._entries(document, faults):
+            try:
+                samples += self._values(entry, arrival, faults)
+            except RejectedPayload as fault:
+                faults.append(fault)
+        if not samples:
+            raise best(faults) if faults else RejectedPayload("empty", "a list without readings")
+        if len(samples) > 1:
+            self._put_in_order(samples)
+        return Decoded(samples, [fault for fault in faults if not fault.foreign])
+
+    def _put_in_order(self, samples: list[Sample]) -> None:
+        """Sort by time; without times of their own there may be one reading of each sensor only."""
+        if self._settings.time is None:
+            if len({names for names, _, _ in samples}) < len(samples):
+                raise RejectedPayload(
+                    "time", "several readings of one sensor in one payload, and no `time` is configured"
+                )
+        else:
+            samples.sort(key=_BY_TIME)
+
+    def _entries(self, document: object, faults: list[RejectedPayload]) -> Iterator[Entry]:
+        roots = [Entry(document)]
+        if type(document) is list and not self._is_one_reading(document):
+            roots = [Entry(node, str(at)) for at, node in enumerate(document)]
+        if self._each is None:
+            yield from roots
+        elif self._each == ((),):  # the document itself, which a list is anyway
+            yield from roots if type(document) is list else _inner(roots[0], (), faults)
+        else:
+            for root in roots:
+                yield from _walk(root, self._each, faults)
+
+    def _is_one_reading(self, document: list[object]) -> bool:
+        """Tell `[time, value]` from a list of readings: paths begin with a place, and nothing is in it."""
+        by_place = self._each is None and all(
+            place.steps and isinstance(place.steps[0], int) for place in self._places
+        )
+        return by_place and not any(isinstance(node, list | dict) for node in document)
+
+    def _together(self, entry: Entry, arrival: float, faults: list[RejectedPayload]) -> Sequence[Sample]:
+        node = entry.node
+        found = [place.fetch_from(node, entry) for place in self._places]
+        missing = sum(value is _ABSENT for value in found)
+        if missing == len(found) or (missing and not self._settings.partial):
+            absent = self._places[next(at for at, value in enumerate(found) if value is _ABSENT)]
+            raise _missing(absent, node, foreign=missing == len(found))
+        values = tuple(self._numbers(found, faults))
+        names = self._named(entry)
+        return ((names, self._time(entry, arrival), values),)
+
+    def _numbers(self, found: Sequence[object], faults: list[RejectedPayload]) -> Iterator[float]:
+        """Take what was found for numbers; of a partial reading what is none is missing."""
+        if not self._settings.partial:
+            yield from map(self._number, found)
+            return
+        taken = [self._or_missing(value, faults) for value in found]
+        if all(map(math.isnan, taken)):
+            raise faults.pop() if faults else RejectedPayload("type", "all values are null", foreign=True)
+        yield from taken
+
+    def _or_missing(self, value: object, faults: list[RejectedPayload]) -> float:
+        try:
+            return math.nan if value is _ABSENT or value is None else self._number(value)
+        except RejectedPayload as fault:
+            faults.append(fault)
+            return math.nan
+
+    def _by_field(self, entry: Entry, arrival: float, faults: list[RejectedPayload]) -> Sequence[Sample]:
+        found = [(place.name, place.fetch_from(entry.node, entry)) for place in self._places]
+        there = [(name, value) for name, value in found if value is not _ABSENT and value is not None]
+        if not there:
+            raise _missing(self._places[0], entry.node, foreign=True)
+        time, names = self._time(entry, arrival), self._named(entry)
+        samples: list[Sample] = []
+        for name, value in there:
+            try:
+                samples.append(((*names, name), time, (self._number(value),)))
+            except RejectedPayload as fault:
+                faults.append(fault)
+        return samples
+
+    def _named(self, entry: Entry) -> tuple[str, ...]:
+        return tuple([fetch(entry) for fetch in self._names])
+
+    def identity(self, payload: bytes) -> Mapping[str, str]:
+        """Look for ids around the values; see `Codec.identity`."""
+        if self._names or self._each is not None:
+            return {}
+        try:
+            node: Any = self.document(payload, "")
+        except RejectedPayload:
+            return {}
+        found: dict[str, str] = {}
+        path = ""
+        for step in (*self._places[0].steps, None):
+            if isinstance(node, dict):
+                found |= {f"{path}{key}": str(value) for key, value in node.items() if _names(key, value)}
+            try:
+                node = node[step]
+            except NOTHING_THERE:
+                break
+            path = f"{path.removesuffix('.')}[{step}]." if isinstance(step, int) else f"{path}{step}."
+        return found
+
+    @classmethod
+    def problems(cls, settings: PayloadSettings) -> Iterator[tuple[str, str]]:
+        """Find paths that have no meaning; see `Codec.problems`."""
+        places = {f"values.{name}": path for name, path in (settings.values or {}).items()}
+        labels = {f"labels.{name}": path for name, path in (settings.labels or {}).items()}
+        paths = {"value": settings.value, "time": settings.time, **places, **labels}
+        for option, path in paths.items():
+            if path is not None and path != KEY:
+                yield from _rule(option, partial(parse_path, path))
+        if settings.each is not None:
+            yield from _rule("each", partial(parse_each, settings.each))
+
+    @classmethod
+    def write(cls, settings: PayloadSettings, time: float, values: Sequence[float]) -> bytes:
+        """Write an object with all that the settings look for; see `Codec.write`."""
+        entry: dict[str, Any] = {}
+        for place, value in zip(settings.places.values(), values, strict=False):
+            _put(entry, parse_path(place), value)
+        for name, path in (settings.labels or {}).items():
+            if path != KEY:
+                _put(entry, parse_path(path), name)
+        if settings.time:
+            _put(entry, parse_path(settings.time), written_time(time, settings.time_format or "s"))
+        document: Any = entry
+        for steps in reversed(parse_each(settings.each)) if settings.each else ():
+            outer: dict[str, Any] = {}
+            if steps:
+                _put(outer, steps, [document])
+            document = outer if steps else [document]
+        return cls.dump(document)
+
+
+class _Place(NamedTuple):
+    """Where a value is."""
+
+    name: str
+    path: str
+    steps: Path
+    fetch: Callable[[object], object]
+
+    @classmethod
+    def of(cls, name: str, path: str) -> _Place:
+        if path == KEY:
+            return cls(name, path, (), lambda _: _ABSENT)
+        steps = parse_path(path)
+        return cls(name, path, steps, fetcher(steps))
+
+    def fetch_from(self, node: object, entry: Entry) -> object:
+        """Fetch the value, or `_ABSENT`."""
+        if self.path == KEY:
+            return entry.key
+        try:
+            return self.fetch(node)
+        except NOTHING_THERE:
+            return _ABSENT
+
+
+def _names(key: object, value: object) -> bool:
+    """Tell whether a member looks as if it named a sensor."""
+    return isinstance(key, str) and type(value) in {str, int} and bool(_IDENTITY.fullmatch(key))
+
+
+def _walk(entry: Entry, paths: Sequence[Path], faults: list[RejectedPayload]) -> Iterator[Entry]:
+    """Give the entries that these paths lead to, one after the other."""
+    first, *rest = paths
+    for inner in _inner(entry, first, faults):
+        if rest:
+            yield from _walk(inner, rest, faults)
+        else:
+            yield inner
+
+
+def _inner(entry: Entry, path: Path, faults: list[RejectedPayload]) -> Iterator[Entry]:
+    """Give the entries of the list or object at a path."""
+    try:
+        holder = fetcher(path)(entry.node)
+    except NOTHING_THERE:
+        holder = None
+    if isinstance(holder, dict):
+        yield from (Entry(node, str(key), entry) for key, node in holder.items())
+    elif isinstance(holder, list):
+        yield from (Entry(node, str(at), entry) for at, node in enumerate(holder))
+    else:
+        written = ".".join(map(str, path)) or "$"
+        faults.append(
+            RejectedPayload(
+                "field",
+                f"no list or object to walk (each) at {written!r}",
+                path=written,
+                there=partial(what_is_there, entry.node, path),
+                foreign=True,
+            )
+        )
+
+
+def _name_fetcher(path: str) -> Callable[[Entry], str]:
+    """Make the function that reads a name off an entry, or off what is around it."""
+    if path == KEY:
+        return lambda entry: entry.key
+    fetch = _outwards(path)
+
+    def read(entry: Entry) -> str:
+        value = fetch(entry)
+        if type(value) is str and value:
+            return value
+        if type(value) is int or type(value) is float:
+            return repr(value)
+        if type(value) is bool:
+            return "true" if value else "false"
+        raise RejectedPayload(
+            "field",
+            f"the sensor's name {path!r} is not there",
+            path=path,
+            there=partial(what_is_there, entry.node, parse_path(path)[:-1]),
+        )
+
+    return read
+
+
+def _outwards(path: str) -> Callable[[Entry], object]:
+    """Make the function that looks a path up in an entry, then in what is around it; `_ABSENT` if nowhere."""
+    fetch = compile_path(path)
+
+    def look(entry: Entry) -> object:
+        place: Entry | None = entry
+        while place is not None:
+            try:
+                return fetch(place.node)
+            except NOTHING_THERE:
+                place = place.around
+        return _ABSENT
+
+    return look
+
+
+def _time_of_arrival(_entry: Entry, arrival: float) -> float:
+    return arrival
+
+
+def _time_reader(settings: PayloadSettings) -> Callable[[Entry, float], float]:
+    """Make the function (entry, arrival) -> Unix seconds for a payload that carries its time."""
+    path = str(settings.time)
+    look: Callable[[Entry], object] = (lambda entry: entry.key) if path == KEY else _outwards(path)
+    parse = time_parser(settings.time_format or "s", settings.time_zone)
+    max_future, may_be_missing = settings.max_future, settings.time_missing == "arrival"
+
+    def read(entry: Entry, arrival: float) -> float:
+        value = look(entry)
+        if value is not _ABSENT and value is not None:
+            return not_ahead(parse(value), arrival, max_future)
+        if may_be_missing:
+            return arrival
+        raise RejectedPayload(
+            "field",
+            f"the time {path!r} is not there",
+            path=path,
+            there=partial(what_is_there, entry.node, parse_path(path)[:-1]),
+        )
+
+    return read
+
+
+def _missing(place: _Place, node: object, *, foreign: bool) -> RejectedPayload:
+    if not isinstance(node, dict | list):
+        return RejectedPayload(
+            "type", f"an object is expected, not {brief(node)}", path=place.path, foreign=foreign
+        )
+    return RejectedPayload(
+        "field",
+        f"{place.path!r} is not there",
+        path=place.path,
+        there=partial(what_is_there, node, place.steps[:-1]),
+        foreign=foreign,
+    )
+
+
+def _rule(option: str, parse: Callable[[], object]) -> Iterator[tuple[str, str]]:
+    try:
+        parse()
+    except ValueError as error:
+        yield option, str(error)
+
+
+def written_time(time: float, time_format: str) -> object:
+    """Write Unix seconds in a time format."""
+    if time_format in PER_SECOND:
+        return time * PER_SECOND[time_format]
+    moment = datetime.fromtimestamp(time, UTC)
+    return moment.strftime(time_format) if "%" in time_format else moment.isoformat()
+
+
+def _put(document: Any, path: Path, value: object) -> None:  # noqa: ANN401 - a document
+    """Set what the path points to, making what is on the way."""
+    for step, following in pairwise(path):
+        inner: Any = [] if isinstance(following, int) else {}
+        if isinstance(step, int):
+            document.extend({} for _ in range(step + 1 - len(document)))
+            document[step] = document[step] or inner
+            document = document[step]
+        else:
+            document = document.setdefault(step, inner)
+    if isinstance(path[-1], int):
+        document.extend(0.0 for _ in range(path[-1] + 1 - len(document)))
+    document[path[-1]] = value

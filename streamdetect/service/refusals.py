@@ -1,0 +1,101 @@
+"""What could not be taken in: counted, kept as a few examples, and said in the log without flooding it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from streamdetect.logs import Sparingly
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamdetect.errors import RejectedPayload
+    from streamdetect.mqtt.inbox import Message
+
+log = logging.getLogger(__name__)
+
+_KEPT: Final = 5  # examples of each kind
+_EVERY: Final = 1.0  # s between two of them: to say what is there in a message takes as long as to read it
+
+
+class Refusal(NamedTuple):
+    """An example of a message, or a part of one, that could not be taken in."""
+
+    detector: str
+    """Empty when no detector was concerned."""
+    reason: str
+    """One of codecs.REASONS."""
+    ignored: bool
+    """It was foreign under a wildcard, and is no cause for concern."""
+    topic: str
+    """As it came."""
+    path: str
+    """The configured path that led nowhere; empty if that is not what was wrong."""
+    detail: str
+    """What was wrong, and what is there instead."""
+    arrival: float
+    """Unix seconds."""
+
+
+class Refusals:
+    """Examples of every kind, the latest last; a kind is a detector, a reason and whether it was ignored.
+
+    Attributes:
+        examples: by kind. They hold what came in: escape it before it is shown.
+    """
+
+    def __init__(self) -> None:
+        self.examples: dict[tuple[str, str, bool], deque[Refusal]] = {}
+        self._sparingly = Sparingly()
+
+    def latest(self, detector: str) -> Refusal | None:
+        """Give the latest example of a detector."""
+        its = [kept[-1] for kind, kept in self.examples.items() if kind[0] in {detector, ""}]
+        return max(its, key=lambda one: one.arrival, default=None)
+
+    def note(self, message: Message, detector: str, error: RejectedPayload, *, ignored: bool) -> None:
+        """Take note of one."""
+        kind = (detector, error.reason, ignored)
+        kept = self.examples.setdefault(kind, deque(maxlen=_KEPT))
+        if kept and message.arrival < kept[-1].arrival + _EVERY:
+            return
+        detail = error.detail
+        kept.append(
+            Refusal(detector, error.reason, ignored, message.topic, error.path, detail, message.arrival)
+        )
+        allowed, held_back = self._sparingly.allows(str(kind))
+        if allowed:
+            more = f" ({held_back} more of this kind were not logged)" if held_back else ""
+            said = "ignored" if ignored else "rejected"
+            level = logging.INFO if ignored else logging.WARNING
+            of = f" for {detector}" if detector else ""
+            log.log(
+                level, "%s a message%s on %r: %s: %s%s", said, of, message.topic, error.reason, detail, more
+            )
+
+
+class Unheard:
+    """Says, once, which detectors have taken nothing in although they were given time."""
+
+    def __init__(self, names: Sequence[str], topics: Sequence[Sequence[str]], refusals: Refusals) -> None:
+        self._waiting = dict(zip(names, topics, strict=True))
+        self._refusals = refusals
+
+    def took(self, name: str) -> None:
+        """Take note that a detector took something in."""
+        self._waiting.pop(name, None)
+
+    def say(self) -> None:
+        """Warn of the others, each once."""
+        for name, topics in self._waiting.items():
+            latest, where = self._refusals.latest(name), ", ".join(map(repr, topics))
+            if latest is None:
+                log.warning("detector %s is subscribed to %s; nothing was heard there so far", name, where)
+            else:
+                log.warning(
+                    "detector %s has taken nothing of what came on %s; the latest, on %r: %s: %s",
+                    name, where, latest.topic, latest.reason, latest.detail,
+                )  # fmt: skip
+        self._waiting.clear()
