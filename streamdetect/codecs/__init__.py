@@ -14,6 +14,7 @@ from streamdetect.codecs.router import Route, Routes, Routing, Sensor, TopicRout
 from streamdetect.codecs.samples import REASONS, Codec, Decoded, Option, Sample
 from streamdetect.codecs.senml import SenmlCodec
 from streamdetect.codecs.settings import PayloadSettings
+from streamdetect.codecs.sparkplug import SparkplugCodec
 from streamdetect.codecs.topics import SensorTemplate, TopicTemplate
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ CODECS: Final[Mapping[str, type[Codec]]] = {
         CborCodec,
         MessagePackCodec,
         SenmlCodec,
+        SparkplugCodec,
         BytesCodec,
     )
 }

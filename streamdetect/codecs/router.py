@@ -40,8 +40,6 @@ class Routing:
     """Sensor template; without it, the whole topic is the id, and what the payload names stands behind it."""
     names: Sequence[str] = ()
     """What the payload names, in the order of a sample's `names`."""
-    own_ids: bool = False
-    """Whether the payload's names are ids by themselves, wherever they come from."""
     ignore: Sequence[str] = ()
     """Topics to leave alone: filters in which `*` may stand for part of a level."""
 

@@ -73,8 +73,6 @@ class Codec(ABC):
     """Options that are its alone, by name."""
     has_times: ClassVar[bool] = False
     """Whether a payload can carry its time without the option `time`."""
-    names: ClassVar[tuple[str, ...]] = ()
-    """Names that a payload always brings: what the sensor id is made of when `sensor` is not set."""
     needs: ClassVar[str] = ""
     """The package that must be installed for it; empty if none."""
     read_one: ReadOne | None = None
@@ -96,6 +94,22 @@ class Codec(ABC):
         Raises:
             RejectedPayload: with one of `REASONS`, when not even one sample is there.
         """
+
+    @classmethod
+    def names_of(cls, settings: PayloadSettings) -> tuple[str, ...]:  # noqa: ARG003 - for those who override it
+        """Give the names that every payload brings, whether they are asked for or not."""
+        return ()
+
+    @classmethod
+    def sensor_of(cls, settings: PayloadSettings) -> str | None:  # noqa: ARG003 - for those who override it
+        """Give the sensor template where `sensor` is not set; None is the topic."""
+        return None
+
+    @classmethod
+    def topic(cls, topic_filter: str, sensor: int) -> str:
+        """Give a topic of one of many sensors under a filter, for benchmarks."""
+        head, _, tail = topic_filter.replace("+", "bench").replace("#", "bench").rpartition("/")
+        return f"{head}/{tail}{sensor}" if head else f"{tail}{sensor}"
 
     @classmethod
     def problems(cls, settings: PayloadSettings) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for those who override it

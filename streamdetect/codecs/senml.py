@@ -31,12 +31,21 @@ class SenmlCodec(JsonCodec):
     about: ClassVar = "SenML"
     takes: ClassVar = frozenset({"map", "booleans", "numeric_strings", "labels", "units"})
     has_times: ClassVar = True
-    names: ClassVar = ("n",)
 
     def __init__(self, settings: PayloadSettings) -> None:
         labels = {"n": "n", **(settings.labels or {})}
         super().__init__(replace(settings, value="v", time="t", time_format="s", labels=labels))
         self.read_one = self._read_several = None
+
+    @classmethod
+    def names_of(cls, settings: PayloadSettings) -> tuple[str, ...]:  # noqa: ARG003 - all is fixed
+        """Give the record's name; see `Codec.names_of`."""
+        return ("n",)
+
+    @classmethod
+    def sensor_of(cls, settings: PayloadSettings) -> str | None:  # noqa: ARG003 - all is fixed
+        """Name a sensor as its record does; see `Codec.sensor_of`."""
+        return "{n}"
 
     def read(self, document: object, arrival: float) -> Decoded:
         """Resolve the records of a pack and read them; see `TreeCodec.read`."""

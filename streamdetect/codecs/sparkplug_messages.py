@@ -43,10 +43,14 @@ def _payload_class() -> Any:  # noqa: ANN401 - made at run time
     file = FileDescriptorProto(name="streamdetect/sparkplug.proto", package=_PACKAGE, syntax="proto2")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
+        if name == "Metric":
+            message.oneof_decl.add(name="value")
         for number, field, kind in fields:
             described = message.field.add(
                 name=field, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL
             )
+            if field.endswith("_value"):
+                described.oneof_index = 0
             if kind in _TYPES:
                 described.type = _TYPES[kind]
             else:

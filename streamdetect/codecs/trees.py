@@ -71,7 +71,7 @@ class TreeCodec(Codec):
     def __init__(self, settings: PayloadSettings) -> None:
         self._settings = settings
         self._open = opener(settings, settings.encoding if settings.type is None else None)
-        self._places = [_Place.of(name, path) for name, path in settings.places.items()]
+        self._places = [Place.of(name, path) for name, path in settings.places.items()]
         self._number = number_reader(settings)
         self._each = None if settings.each is None else parse_each(settings.each)
         self._names = [_name_fetcher(path) for path in (settings.labels or {}).values()]
@@ -262,7 +262,7 @@ class TreeCodec(Codec):
         return cls.dump(document)
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a value is."""
 
     name: str
@@ -271,7 +271,8 @@ class _Place(NamedTuple):
     fetch: Callable[[object], object]
 
     @classmethod
-    def of(cls, name: str, path: str) -> _Place:
+    def of(cls, name: str, path: str) -> Place:
+        """Make the place of a value at a path."""
         if path == KEY:
             return cls(name, path, (), lambda _: _ABSENT)
         steps = parse_path(path)
@@ -333,7 +334,7 @@ def _name_fetcher(path: str) -> Callable[[Entry], str]:
 
     def read(entry: Entry) -> str:
         value = fetch(entry)
-        if type(value) is str and value:
+        if type(value) is str:
             return value
         if type(value) is int or type(value) is float:
             return repr(value)
@@ -392,7 +393,7 @@ def _time_reader(settings: PayloadSettings) -> Callable[[Entry, float], float]:
     return read
 
 
-def _missing(place: _Place, node: object, *, foreign: bool) -> RejectedPayload:
+def _missing(place: Place, node: object, *, foreign: bool) -> RejectedPayload:
     if not isinstance(node, dict | list):
         return RejectedPayload(
             "type", f"an object is expected, not {brief(node)}", path=place.path, foreign=foreign

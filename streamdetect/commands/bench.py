@@ -85,8 +85,7 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
     (assembly,) = assemble(one)
     pipeline = Pipeline([assembly])
     warm_up = assembly.detector.settings.time_steps
-    topic = assembly.config.topics[0].replace("+", "bench").replace("#", "bench")
-    messages = _messages(assembly, topic, sensors, warm_up + turns)
+    messages = _messages(assembly, sensors, warm_up + turns)
     size = config.batch.max_batch
     for start in range(0, warm_up * sensors, size):
         pipeline.process(messages[start : start + size])
@@ -98,9 +97,10 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
     return len(rest) / took, receiving_rate(config, rest), cost
 
 
-def _messages(assembly: Assembly, topic: str, sensors: int, turns: int) -> list[Message]:
+def _messages(assembly: Assembly, sensors: int, turns: int) -> list[Message]:
     """A reading of every sensor a turn, values like a plant's: a period, a level and noise."""
     rng = np.random.default_rng(SEED)
+    topic = partial(assembly.config.payload.codec.topic, assembly.config.topics[0])
     write = partial(assembly.config.payload.codec.write, assembly.config.payload_settings(LARGEST))
     features = assembly.detector.settings.features
     phase, level = rng.uniform(0, 6, sensors), rng.uniform(10, 100, sensors)
@@ -110,18 +110,10 @@ def _messages(assembly: Assembly, topic: str, sensors: int, turns: int) -> list[
         values = (wave + 0.1 * rng.normal(size=(sensors, features))).tolist()
         moment = START + turn
         messages += [
-            Message(
-                _sensor_topic(topic, sensor), write(moment, values[sensor]), 0, 0, 0, moment, retain=False
-            )
+            Message(topic(sensor), write(moment, values[sensor]), 0, 0, 0, moment, retain=False)
             for sensor in range(sensors)
         ]
     return messages
-
-
-def _sensor_topic(topic: str, sensor: int) -> str:
-    """The topic of one sensor: its last level is what tells it apart."""
-    head, _, tail = topic.rpartition("/")
-    return f"{head}/{tail}{sensor}" if head else f"{tail}{sensor}"
 
 
 def _timed(function: Any, argument: object) -> float:  # noqa: ANN401 - whatever is timed

@@ -249,9 +249,13 @@ class DetectorConfig(Section):
         return math.inf if self.idle_after is None else self.idle_after
 
     @property
+    def _payload_names(self) -> tuple[str, ...]:
+        return self.payload.codec.names_of(self.payload.settings())
+
+    @property
     def payload_labels(self) -> dict[str, str]:
         """What is to be read from each payload about its sensor: names and their paths."""
-        given = {**dict.fromkeys(self.payload.codec.names), **(self.payload.labels or {})}
+        given = {**dict.fromkeys(self._payload_names), **(self.payload.labels or {})}
         known = {
             "topic",
             "field",
@@ -275,8 +279,9 @@ class DetectorConfig(Section):
     def routing(self) -> Routing:
         """Give the router's settings."""
         per_sensor = ("field",) if self.payload.fields == "per_sensor" else ()
-        names = (*dict.fromkeys((*self.payload.codec.names, *self.payload_labels)), *per_sensor)
-        return Routing(self.topics, self.templates, self.sensor, names, ignore=self.ignore)
+        names = (*dict.fromkeys((*self._payload_names, *self.payload_labels)), *per_sensor)
+        sensor = self.sensor or self.payload.codec.sensor_of(self.payload.settings())
+        return Routing(self.topics, self.templates, sensor, names, self.ignore)
 
     def broken(self) -> Iterator[Broken]:
         """Find templates that never match, and ids that cannot be made."""

@@ -237,6 +237,8 @@ class Daemon:
     def _look_after(self) -> None:
         """Everything that is not about one batch."""
         self._subscriptions.turn()
+        for topic, payload in self.pipeline.commands():
+            self.edge.publish(None, topic, payload, qos=0)
         self._feed.closing = self._reloading
         if self._reloading and not self._feed.halfway:
             self._reloading = False

@@ -299,7 +299,7 @@ class Gathering:
 def _apart(routing: Routing) -> bool:
     """Whether a sensor's id says which topic it is of."""
     if routing.sensor is None:
-        return not routing.own_ids
+        return True
     named = routing.sensor.split("/")
     if "{topic}" in named or "{topic#}" in named:
         return True

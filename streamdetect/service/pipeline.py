@@ -85,6 +85,10 @@ class Pipeline:
         """Whether a large message is taken in by a part only; it goes on with the next `process`."""
         return self._gathering.halfway
 
+    def commands(self) -> list[tuple[str, bytes]]:
+        """Give the messages, topic and payload, that payload formats want sent since the last call."""
+        return [command for one in self.assemblies for command in one.codec.commands()]
+
     @property
     def refusals(self) -> Refusals:
         """Examples of what could not be taken in."""

@@ -46,6 +46,7 @@ class MqttSink(Sink):
         return [
             Delivery(delivery.token, delivery.ok, delivery.reason, delivery.retry)  # type: ignore[arg-type] # what `send` passed
             for delivery in self._edge.completed()
+            if delivery.token is not None  # no event, but a request of a payload format
         ]
 
     def give_way(self) -> None:
@@ -59,8 +60,9 @@ class MqttSink(Sink):
 
 
 def topic_levels(sensor: str) -> str:
-    """Return the id as topic levels of `[A-Za-z0-9_.-]`; any other character becomes %XX of its UTF-8.
+    """Return the id as topic levels of `[A-Za-z0-9_.%-]`; any other character becomes %XX of its UTF-8.
 
+    An id that came by MQTT is written like that already, and stays as it is.
     Nothing that came in reaches an output topic as it is: no wildcard, control or bidi character.
     """
-    return "/".join(quote(level, safe="").replace("~", "%7E") for level in sensor.split("/"))
+    return "/".join(quote(level, safe="%").replace("~", "%7E") for level in sensor.split("/"))

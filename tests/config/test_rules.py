@@ -205,6 +205,7 @@ detectors:
         fields="per_sensor",
         time="ts",
         time_format="ms",
+        options={"rebirth": True},
         max_payload=1024**2,
         max_future=0.0,
     )
