@@ -41,7 +41,7 @@ class Daemon:
                     name=one.name,
                     config=one,
                     codec=codec(one.payload_settings(mqtt_config.max_payload)),
-                    bundle=SimpleNamespace(manifest=SimpleNamespace(features=features)),
+                    features=features,
                 )
                 for one in self.config.detectors
             ],

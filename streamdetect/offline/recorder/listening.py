@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.codecs import codec
+from streamdetect.codecs.filters import uncovered
 from streamdetect.errors import BundleError, ConfigError, Problem, StreamdetectError
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox
@@ -94,7 +95,7 @@ class Recorder:
         name = f"{config.mqtt.client_id}-record"
         self.edge = MqttEdge(
             config.mqtt.model_copy(update={"client_id": name}),
-            [topic for one in config.detectors for topic in one.topics],
+            uncovered([topic for one in config.detectors for topic in one.topics]),
             self._inbox,
             status_topic=f"{config.events.prefix}/record/status",
             stamp=arrivals.stamp,
