@@ -44,6 +44,10 @@ COMMANDS = {
     "backtest": Command(
         "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"
     ),
+    "retrain": Command(
+        "streamdetect.commands.retrain", "train another model, active from then on if it is better"
+    ),
+    "versions": Command("streamdetect.commands.versions", "list the versions of a bundle, or go back by one"),
     "record": Command("streamdetect.commands.record", "write what the configured detectors hear into files"),
     "replay": Command("streamdetect.commands.replay", "publish recordings over MQTT"),
     "bench": Command("streamdetect.commands.bench", "tell what this machine carries with your configuration"),

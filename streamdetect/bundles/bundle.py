@@ -58,6 +58,10 @@ class Bundle:
         directory = Path(__file__).with_name(GENERAL) if str(path) == GENERAL else Path(path)
         if not directory.is_dir():
             raise BundleError(f"{directory}: must be a bundle's directory, got none")
+        if (
+            directory.is_symlink()
+        ):  # to one of its versions, which stays what it is when another becomes active
+            directory = directory.resolve()
         text = _read(directory / MANIFEST, MAX_MANIFEST_BYTES)
         try:
             manifest = Manifest.model_validate_json(text)

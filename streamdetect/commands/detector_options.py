@@ -56,7 +56,7 @@ def from_arguments(args: Namespace) -> DetectorConfig:
     Raises:
         ConfigError: The file or an option breaks a rule, or there is no such detector.
     """
-    chosen = _from_file(args.config, args.detector) if args.config else {}
+    chosen = from_file(args.config, args.detector).model_dump(exclude_unset=True) if args.config else {}
     if args.detector and not args.config:
         raise ConfigError([Problem("--detector", "needs --config, where its name is", args.detector)])
     given = vars(args)
@@ -79,11 +79,16 @@ def _as_option(problem: Problem) -> Problem:
     return problem._replace(path=f"--{name.replace('_', '-')}")
 
 
-def _from_file(path: Path, wanted: str | None) -> dict[str, Any]:
+def from_file(path: Path, wanted: str | None) -> DetectorConfig:
+    """Find a detector in a configuration, the only one or the one wanted.
+
+    Raises:
+        ConfigError: the file breaks a rule, or there is no such detector.
+    """
     detectors = {detector.name: detector for detector in config.load(path).detectors}
     if wanted is None and len(detectors) > 1:
         raise ConfigError([Problem("--detector", f"is required to choose one of {', '.join(detectors)}")])
     detector = detectors.get(wanted) if wanted else next(iter(detectors.values()))
     if detector is None:
         raise ConfigError([Problem("--detector", f"must be one of {', '.join(detectors)}", repr(wanted))])
-    return detector.model_dump(exclude_unset=True)
+    return detector

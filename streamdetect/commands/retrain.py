@@ -1,0 +1,73 @@
+"""`streamdetect retrain`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamdetect.bundles import versions
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.commands import bundle_options, detector_options, recording_options
+from streamdetect.config import load
+from streamdetect.failpoints import failpoint
+from streamdetect.offline import retraining
+from streamdetect.offline.recordings.normal import normal
+from streamdetect.store.history import HISTORY
+from streamdetect.training.choice import choose
+from streamdetect.training.fit import train
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `streamdetect retrain`."""
+    recording_options.add_arguments(parser)
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, required=True, help="of the daemon whose bundle it is"
+    )
+    parser.add_argument("--detector", metavar="NAME", help="which one [the only one]")
+    parser.add_argument(
+        "--held-out", metavar="SHARE", type=_share, default=0.2, help="of the time, the latest [%(default)s]"
+    )
+    parser.add_argument("--keep", metavar="N", type=_count, default=5, help="versions [%(default)s]")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(args: Namespace) -> int:
+    """Train another model, and make it the active one if it is better; 0 either way."""
+    config, state = detector_options.from_file(args.config, args.detector), load(args.config).state.path
+    link = Path(config.bundle)
+    out, old = versions.fresh(link, time.time()), Bundle.load(link)
+    found = recording_options.from_arguments(args, old.manifest.features, f"the bundle {link}")
+    found = retraining.with_incidents(found, state and state / HISTORY, config.name)
+    since = retraining.split(found, args.held_out)
+    series = bundle_options.normal_series(normal(retraining.before(found, since)))
+    train(series, choose(series, {}).settings, out, features=old.manifest.features, quiet=args.quiet)
+    failpoint("retrain.trained")
+    today, other = (retraining.trial(config, one, found, since) for one in (old, Bundle.load(out)))
+    sys.stdout.write(f"today  {versions.active(link).name}: {today}\nother  {out.name}: {other}\n")
+    if other.is_better_than(today):
+        versions.activate(link, out)
+        sys.stdout.write(f"active now: {out.name}; SIGHUP has the daemon take it on\n")
+    else:
+        sys.stdout.write(f"not better: {versions.active(link).name} stays active\n")
+    versions.prune(link, args.keep)
+    return 0
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1:
+        raise ArgumentTypeError(f"must be > 0 and < 1, got {text}")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f"must be >= 1, got {text}")
+    return number
