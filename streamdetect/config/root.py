@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from streamdetect.codecs.filters import overlap
 from streamdetect.config.broker import MqttConfig
@@ -16,6 +16,7 @@ from streamdetect.config.service import (
     BatchConfig,
     EventsConfig,
     HistoryConfig,
+    HomeAssistantConfig,
     LoggingConfig,
     MetricsConfig,
     ShutdownConfig,
@@ -30,6 +31,10 @@ from streamdetect.config.sinks import (
     WebhookConfig,
 )
 from streamdetect.config.yaml_subset import write_yaml
+
+
+def _enabled(value: object) -> object:
+    return {"enabled": value} if isinstance(value, bool) else value
 
 
 class Config(Section):
@@ -49,6 +54,8 @@ class Config(Section):
     """Incidents of the past, in the state directory."""
     answers: AnswersConfig = AnswersConfig()
     """Commands of people."""
+    homeassistant: Annotated[HomeAssistantConfig, BeforeValidator(_enabled)] = HomeAssistantConfig()
+    """Sensors as devices of Home Assistant."""
     maintenance: Annotated[tuple[MaintenanceConfig, ...], Field(strict=False)] = ()
     """When nobody is to be told about some sensors."""
     metrics: MetricsConfig = MetricsConfig()

@@ -204,6 +204,26 @@ class AnswersConfig(Section):
     """Take commands from <prefix>/command; whoever may publish there may give them."""
 
 
+class HomeAssistantConfig(Section):
+    """Sensors as devices of Home Assistant, by MQTT discovery."""
+
+    enabled: bool = False
+    """Announce them; `homeassistant: true` for short."""
+    discovery_prefix: Annotated[str, AfterValidator(_own_topic)] = "homeassistant"
+    """As in Home Assistant's MQTT settings."""
+    sensors: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ("*",)
+    """Which sensors; patterns with * and ?."""
+    max_sensors: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Devices at most."""
+    state_every: Annotated[Span, Field(ge=1)] = 30.0
+    """A score is published again after so long at the earliest; whether there is an incident, at once."""
+
+    @property
+    def birth_topic(self) -> str:
+        """Where Home Assistant says that it was started."""
+        return f"{self.discovery_prefix}/status"
+
+
 class ShutdownConfig(Section):
     """What happens at SIGTERM."""
 

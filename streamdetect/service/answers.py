@@ -94,7 +94,11 @@ class Answers:
         if not self.mutes and not self._maintenance:
             return list(events)
         now = self._clock()
-        return [_muted(event, why) if (why := self._why_muted(event, now)) else event for event in events]
+        return [self._marked(event, now) for event in events]
+
+    def muted(self, detector: str, sensor: str) -> bool:
+        """Whether nobody is told about a sensor now."""
+        return bool(self._why_muted(detector, sensor, self._clock()))
 
     def expire(self) -> bool:
         """Drop mutes that are over; True if there were any."""
@@ -149,17 +153,21 @@ class Answers:
         while len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 
-    def _why_muted(self, event: Event, now: float) -> str:
+    def _marked(self, event: Event, now: float) -> Event:
+        why = self._why_muted(event.detector, event.sensor, now)
+        return _with_reason(event, why) if why else event
+
+    def _why_muted(self, detector: str, sensor: str, now: float) -> str:
         for mute in self.mutes.values():
-            if now < mute.until and fnmatchcase(event.sensor, mute.sensor):
+            if now < mute.until and fnmatchcase(sensor, mute.sensor):
                 return f"muted by {mute.by or 'somebody'}"
         for period in self._maintenance:
-            if period.covers(event.detector, event.sensor) and period.holds(now):
+            if period.covers(detector, sensor) and period.holds(now):
                 return "maintenance"
         return ""
 
 
-def _muted(event: Event, why: str) -> Event:
+def _with_reason(event: Event, why: str) -> Event:
     facts = event.facts
     facts["data"]["muted"] = why
     return event._replace(payload=orjson.dumps(facts))

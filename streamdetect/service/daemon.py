@@ -20,6 +20,7 @@ from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.assembly import assemble
 from streamdetect.service.committer import Committer
 from streamdetect.service.feed import Feed
+from streamdetect.service.homeassistant import HomeAssistant
 from streamdetect.service.lineup import Lineup
 from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
@@ -114,9 +115,18 @@ class Daemon:
                 window=window,
             )
             self._answers = Answers(config, saved.mutes, clock)
+            self._homeassistant = HomeAssistant(
+                config, self.edge, self._store, self.lineup.columns, self._answers.muted
+            )
             self._committer.mutes = saved.mutes
             self._feed = Feed(
-                config.batch, self.inbox, self._receipts, self.lineup, self._committer, self._answers
+                config.batch,
+                self.inbox,
+                self._receipts,
+                self.lineup,
+                self._committer,
+                self._answers,
+                self._homeassistant,
             )
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
@@ -239,6 +249,7 @@ class Daemon:
         self._subscriptions.turn()
         for topic, payload in self.pipeline.commands():
             self.edge.publish(None, topic, payload, qos=0)
+        self._homeassistant.turn()
         self._feed.closing = self._reloading
         if self._reloading and not self._feed.halfway:
             self._reloading = False

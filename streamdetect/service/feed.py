@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Inbox, Message
     from streamdetect.service.answers import Answers
     from streamdetect.service.committer import Committer
+    from streamdetect.service.homeassistant import HomeAssistant
     from streamdetect.service.lineup import Lineup
     from streamdetect.service.pipeline import Processed
     from streamdetect.service.receipts import Receipts
@@ -30,10 +31,12 @@ class Feed:
         lineup: Lineup,
         committer: Committer,
         answers: Answers,
+        homeassistant: HomeAssistant,
     ) -> None:
         self.closing = False
         self._batch, self._inbox, self._receipts = batch, inbox, receipts
         self._lineup, self._committer, self._answers = lineup, committer, answers
+        self._homeassistant = homeassistant
 
     @property
     def halfway(self) -> bool:
@@ -62,12 +65,14 @@ class Feed:
 
     def _process(self, messages: list[Message]) -> Processed | None:
         fresh = self._receipts.fresh(messages)
-        commands, readings = self._answers.part(fresh)
+        commands, readings = self._answers.part(self._homeassistant.part(fresh))
         events = self._answers.carry_out(commands)
         processed = None
         if readings or self._has_large:
             processed = self._lineup.pipeline.process(readings, self._next_large)
-            events = [*events, *self._answers.mark(processed.events)]
+            marked = self._answers.mark(processed.events)
+            self._homeassistant.observe(marked)
+            events += marked
         finished = processed.finished if processed else []
         for message in finished:
             self._inbox.finished(message)

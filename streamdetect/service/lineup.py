@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamdetect.config import Config
+    from streamdetect.core.verdicts import SensorColumns
     from streamdetect.metrics import Metric
     from streamdetect.monitoring.metrics import Metrics
     from streamdetect.service.assembly import Assembly
@@ -36,6 +37,7 @@ _FIXED = (
     "notify",
     "history",
     "answers",
+    "homeassistant",
     "maintenance",
     "metrics",
     "batch",
@@ -102,9 +104,14 @@ class Lineup:
 
     @property
     def filters(self) -> list[str]:
-        """The command topic and the topic filters of all detectors, without those that another one covers."""
-        commands = [self.config.events.command_topic] if self.config.answers.enabled else []
-        return list(uncovered([*commands, *(topic for one in self.config.detectors for topic in one.topics)]))
+        """Topic filters of all detectors, and of what people and Home Assistant say; none that another covers."""
+        own = [self.config.events.command_topic] if self.config.answers.enabled else []
+        own += [self.config.homeassistant.birth_topic] if self.config.homeassistant.enabled else []
+        return list(uncovered([*own, *(topic for one in self.config.detectors for topic in one.topics)]))
+
+    def columns(self) -> dict[str, SensorColumns]:
+        """What is known of the sensors, by detector."""
+        return {one.name: one.detector.columns() for one in self.pipeline.assemblies}
 
     @property
     def newest_arrival(self) -> float:

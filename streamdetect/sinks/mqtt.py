@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
+from streamdetect.logs import Sparingly
 from streamdetect.sinks.events import ANSWERED
 from streamdetect.sinks.sink import Delivery, Sink
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from streamdetect.config import EventsConfig
     from streamdetect.mqtt.edge import MqttEdge
     from streamdetect.store import Event, Queued
+
+log = logging.getLogger(__name__)
 
 NAME = "mqtt"
 
@@ -29,6 +33,7 @@ class MqttSink(Sink):
         """Publish over this edge; starting and stopping it is the daemon's."""
         super().__init__(NAME)
         self._edge, self._settings = edge, settings
+        self._sparingly = Sparingly()
 
     def send(self, queued: Queued) -> bool:
         """Hand an event to the network thread; False while there is no connection or place."""
@@ -43,11 +48,13 @@ class MqttSink(Sink):
 
     def settled(self) -> list[Delivery]:
         """Return what the broker has answered."""
-        return [
-            Delivery(delivery.token, delivery.ok, delivery.reason, delivery.retry)  # type: ignore[arg-type] # what `send` passed
-            for delivery in self._edge.completed()
-            if delivery.token is not None  # no event, but a request of a payload format
-        ]
+        found = []
+        for number, ok, reason, retry in self._edge.completed():
+            if isinstance(number, int):
+                found.append(Delivery(number, ok, reason, retry))
+            elif not ok and not retry and self._sparingly.allows("refused")[0]:
+                log.warning("the broker does not take what is published beside events: %s", reason)
+        return found
 
     def give_way(self) -> None:
         """Let the network thread send."""

@@ -219,6 +219,33 @@ class Store:
         with told(self._path):
             tables.write_filters(connection, filters)
 
+    def retained(self) -> set[str]:
+        """Return the topics at which the broker keeps something of ours.
+
+        Raises:
+            UnavailableError: the disk does not give them.
+            DamagedError: the database is broken.
+        """
+        if not self.durable:
+            return set()
+        connection = self._open()
+        with told(self._path):
+            return tables.read_retained(connection)
+
+    def note_retained(self, topics: set[str]) -> None:
+        """Note topics at which the broker keeps something of ours, in place of those before.
+
+        Raises:
+            UnavailableError: the disk does not take them.
+            DamagedError: the database is broken.
+        """
+        if not self.durable:
+            return
+        connection = self._open()
+        with told(self._path), connection:
+            connection.execute("BEGIN")
+            tables.write_retained(connection, topics)
+
     def begin_snapshot(self, states: Sequence[DetectorState]) -> None:
         """Copy the detectors, all of whose entries are committed; the next commits write the copy."""
         self._begin_snapshot(states, self._seq)

@@ -56,6 +56,7 @@ _MUTES = (
     "CREATE TABLE IF NOT EXISTS mute"
     " (sensor TEXT PRIMARY KEY, until REAL NOT NULL, by TEXT NOT NULL, since REAL NOT NULL)"
 )
+_RETAINED = "CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY)"
 _FILTERS = "CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY)"
 
 # Receipts of messages that may come again, a row a group commit; see service/receipts.py. `number` is how
@@ -286,6 +287,19 @@ def write_filters(connection: sqlite3.Connection, filters: set[str]) -> None:
     gone = read_filters(connection) - filters
     connection.executemany("INSERT OR IGNORE INTO filter VALUES (?)", ((topic,) for topic in filters))
     connection.executemany("DELETE FROM filter WHERE topic = ?", ((topic,) for topic in gone))
+
+
+def write_retained(connection: sqlite3.Connection, topics: set[str]) -> None:
+    """Note topics where we have published something that the broker keeps, and no other."""
+    gone = read_retained(connection) - topics
+    connection.executemany("INSERT OR IGNORE INTO retained VALUES (?)", ((topic,) for topic in topics))
+    connection.executemany("DELETE FROM retained WHERE topic = ?", ((topic,) for topic in gone))
+
+
+def read_retained(connection: sqlite3.Connection) -> set[str]:
+    """Read the topics that were noted."""
+    connection.execute(_RETAINED)
+    return {topic for (topic,) in connection.execute("SELECT topic FROM retained")}
 
 
 def read_filters(connection: sqlite3.Connection) -> set[str]:
