@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from streamdetect.failpoints import failpoint
 from streamdetect.sinks.sink import Delivery, UnavailableError, Worker
 from streamdetect.store import DamagedError
 from streamdetect.store import UnavailableError as DiskError
@@ -53,6 +54,7 @@ class HistorySink(Worker):
         oldest = next(iter(given.values()))
         try:
             self._record([one.event for one in given.values()])
+            failpoint("sink.history.delivered")
         except UnavailableError as error:
             return self._failed(oldest, str(error))
         self._succeeded()

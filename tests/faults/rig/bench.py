@@ -113,7 +113,7 @@ class Bench:
         port: int,
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] = COMMAND,
-        **sections: dict[str, Any],
+        **sections: Any,
     ) -> Daemon:
         """Make a daemon that talks to this port; sections of its configuration add to ours."""
         folder, http = self.subfolder("daemon"), free_port()
@@ -126,7 +126,7 @@ class Bench:
             ],
         }
         for name, section in sections.items():
-            config[name] = config.get(name, {}) | section
+            config[name] = section if isinstance(section, list) else config.get(name, {}) | section
         daemon = Daemon(folder, config, http, command)
         daemon.environment = environment or {}
         self.stack.callback(daemon.kill)

@@ -1,0 +1,92 @@
+"""Row 37."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+from rig.bench import Bench, Outcome, finish, row
+from rig.oracle import Expected
+from rig.receiver import Receiver
+from rig.waiting import took, until
+from rig.workload import Workload
+
+from streamdetect.store.history import HISTORY, edges, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STEPS = (
+    "commit.begin",
+    "commit.done",
+    "commit.acked",
+    "sink.webhook.delivered",
+    "sink.file.delivered",
+    "sink.notify.delivered",
+    "sink.history.delivered",
+)
+_PASSES = (1, 3)
+_READINGS = 200  # a kill
+_RATE = 200  # messages a second
+
+
+@row(37, "kill at each step of delivery, with every kind of sink", "0 lost; duplicates have the same id")
+def killed_while_delivering(bench: Bench) -> Outcome:
+    """The daemon is killed before and after each sink has an event, and when that is noted."""
+    kills = [(step, passes) for step in _STEPS for passes in _PASSES]
+    receiver = bench.stack.enter_context(Receiver())
+    lines = bench.subfolder("lines") / "events.jsonl"
+    plant = bench.plant(
+        webhooks=[{"name": "hook", "url": f"http://127.0.0.1:{receiver.port}/hook"}],
+        files=[{"name": "lines", "path": str(lines)}],
+        notify=[
+            {
+                "name": "phone",
+                "url": f"json://127.0.0.1:{receiver.port}/phone",
+                "body": "{incident}",
+                "most_per_hour": 10_000,
+            }
+        ],
+    )
+    workload, sent, killed = Workload(steps=_READINGS * (len(kills) + 1) // 5), 0, 0
+    for step, passes in kills:
+        plant.daemon.environment = {"STREAMDETECT_FAILPOINT": f"{step}@{passes}=kill"}
+        plant.daemon.start(ready=False)
+        until(lambda: plant.daemon.ready or plant.daemon.code is not None, "ready, or killed")
+        plant.publisher.send(workload.messages()[sent : sent + _READINGS], _RATE)
+        sent += _READINGS
+        took(lambda: plant.daemon.code is not None, 10)
+        killed += plant.daemon.code == -signal.SIGKILL
+        plant.daemon.kill()
+    plant.daemon.environment = {}
+    plant.daemon.start()
+    plant.publisher.send(workload.messages()[sent:], _RATE)
+    finish(plant.daemon, workload)
+    until(lambda: plant.daemon.metric("sink_events_waiting") == 0, "every sink has everything")
+    plant.daemon.terminate()
+    expected = Expected(plant.daemon.config)
+    expected.feed(workload.readings())
+    return _judged(receiver, lines, plant.daemon.state / HISTORY, set(expected.events), killed, len(kills))
+
+
+def _judged(
+    receiver: Receiver, lines: Path, history: Path, expected: set[str], killed: int, kills: int
+) -> Outcome:
+    posted = [json.loads(body) for body in receiver.bodies["/hook"]]
+    incidents = {one["data"]["incident"] for one in posted}
+    told = {line for body in receiver.bodies["/phone"] for line in json.loads(body)["message"].split()}
+    written = [json.loads(line)["id"] for line in lines.read_text().splitlines()]
+    noted = sum(len(edges(history, one.id)) for one in read(history, since=0.0))
+    lost = {
+        "webhook": len(expected - {one["id"] for one in posted}),
+        "file": len(expected - set(written)),
+        "notify": len(incidents - told),
+        "history": len(expected) - noted,
+    }
+    twice = {"webhook": len(posted) - len(expected), "file": len(written) - len(expected)}
+    invented = len({one["id"] for one in posted} - expected) + len(set(written) - expected)
+    figure = (
+        f"{killed} of {kills} kills, {len(expected)} events; lost {lost}, twice {twice}, invented {invented}"
+    )
+    return Outcome(figure, killed == kills and not any(lost.values()) and not invented)
