@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -32,10 +33,25 @@ MAX_FEATURES = 1_000
 MAX_LATENT = 65_536
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
+MAX_CELLS = 1_000_000  # of a window, T × F: each sensor has a window of its own
+MAX_HISTORY = 10_000_000  # readings
+MAX_COUNT = 1 << 53  # what a float64 counts to
+MAX_NUMBER = 1e18  # an error, a duration; scaled values end at 1e6, and errors at their square
+MAX_OFFSET = 1e39  # no reading is larger than a float32
+SCALES = (1e-100, 1e100)
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have no control characters")
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_printable)]
+NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+AtLeastOne = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER)]
 Size = Annotated[int, Field(ge=1, le=MAX_MODEL_BYTES)]
 
 Quantile = Literal["0.5", "0.9", "0.95", "0.99", "0.999", "max"]
@@ -50,7 +66,7 @@ class TrainingErrors(_Part):
 
     mean: NonNegative
     std: NonNegative
-    count: Annotated[int, Field(ge=1)]  # windows
+    count: AtLeastOne  # windows
     quantiles: Annotated[dict[Quantile, NonNegative], Field(min_length=6)]
     feature_means: tuple[NonNegative, ...]  # in the order of `features`
 
@@ -89,12 +105,12 @@ class TrainingRecord(_Part):
     learning_rate: NonNegative
     epochs: Count
     epochs_run: Count
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: AtLeastOne
     validation_split: Annotated[float, Field(ge=0, lt=1)]
     shuffle: bool
     patience: Count
     seed: Count
-    stride: Annotated[int, Field(ge=1)]
+    stride: AtLeastOne
     max_gap: NonNegative | None  # seconds; null: no limit
     parameters: Count
     final_loss: NonNegative
@@ -107,7 +123,7 @@ class Brought(_Part):
     sha256: Sha256  # of the file that it was in
     parameters: Count
     scaler: Text
-    stride: Annotated[int, Field(ge=1)]
+    stride: AtLeastOne
     max_gap: NonNegative | None  # seconds; null: no limit
 
 
@@ -186,11 +202,19 @@ class Manifest(_Part):
         expected = len(info.data.get("features", ())) if scaling.kind == "affine" else 0
         if len(scaling.offset) != expected or len(scaling.scale) != expected:
             raise ValueError(f"offset and scale must hold {expected} numbers each for kind {scaling.kind}")
-        if not all(value > 0 for value in scaling.scale):
-            raise ValueError("scale must be > 0")
-        if scaling.history < 1:
-            raise ValueError("history must be >= 1")
+        if not all(abs(value) <= MAX_OFFSET for value in scaling.offset):
+            raise ValueError(f"offset must be from -{MAX_OFFSET} to {MAX_OFFSET}")
+        if not all(SCALES[0] <= value <= SCALES[1] for value in scaling.scale):
+            raise ValueError(f"scale must be from {SCALES[0]} to {SCALES[1]}")
+        if not 1 <= scaling.history <= MAX_HISTORY:
+            raise ValueError(f"history must be from 1 to {MAX_HISTORY}")
         return scaling
+
+    @model_validator(mode="after")
+    def _window_is_bounded(self) -> Manifest:
+        if self.time_steps * len(self.features) > MAX_CELLS:
+            raise ValueError(f"time_steps times features must be at most {MAX_CELLS}")
+        return self
 
     @model_validator(mode="after")
     def _errors_fit(self) -> Manifest:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from streamdetect.bundles.graph import check_graph
 from streamdetect.bundles.openvino import openvino_graph
 from streamdetect.bundles.tensorflow import load_model, load_tensorflow
 from streamdetect.errors import BundleError, StreamdetectError
@@ -48,11 +50,16 @@ ONNX_BATCH = 64  # rows; a stacked LSTM is 3 % slower at 128, on two threads 6 %
 OPENVINO_BATCH = 128
 LEAST_PART = 8  # rows; to hand a part over to another thread takes 80 µs, a stacked LSTM 20 µs a row
 MOST_THREADS = 4  # where it is left to us; past that they wait for Python more than they compute
+REHEARSAL = 60.0  # s that the first run of a graph may take
+REHEARSAL_MEMORY = 1 << 30  # bytes, as much as the service may have at all
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed
 _OPENVINO_SIZES = (2, 3, 8, 17, 64)  # rows of batches that have to agree with one of OPENVINO_BATCH
 # For all models: it has as many threads as were ever busy at once.
 _OTHERS = ThreadPoolExecutor(256, thread_name_prefix="model")
-_QUIET = 3  # ONNX Runtime's log severity: errors and worse
+_QUIET, _SILENT = 3, 4  # ONNX Runtime's log severity: errors and worse, and those that end the process
+_SHOWN = 300  # characters of another's error
+_OUT_OF_MEMORY = "Available memory"  # what its arena says then
+_PROVIDERS = ["CPUExecutionProvider"]
 
 
 class BatchedRun:
@@ -139,6 +146,8 @@ def load(
     try:
         run = load_into(content, window, threads)
         got = run(np.zeros((least, *window), dtype=np.float32)).shape
+    except BundleError as error:
+        raise BundleError(f"{source}: {error}") from None
     except StreamdetectError:
         raise
     except Exception as error:
@@ -149,17 +158,14 @@ def load(
     return BatchedRun(run, shape, size, least=least, threads=1 if runtime == "tensorflow" else threads)
 
 
-def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:
-    """The compiled graph in ONNX Runtime, on the caller's own thread; several may call at once."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = _QUIET
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # a daemon waits most of the time
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+def onnx_graph(content: bytes, window: tuple[int, int], _threads: int) -> Run:
+    """The compiled graph in ONNX Runtime, on the caller's own thread; several may call at once.
+
+    Raises:
+        BundleError: the graph holds what no network does, or takes too much memory or time.
+    """
+    rehearse(content, window)
+    session = onnxruntime.InferenceSession(content, _session_options(), providers=_PROVIDERS)
     (given,), (wanted,) = session.get_inputs(), session.get_outputs()
 
     def run(windows: Windows) -> Windows:
@@ -167,6 +173,68 @@ def onnx_graph(content: bytes, _window: tuple[int, int], _threads: int) -> Run:
         return rebuilt
 
     return run
+
+
+def rehearse(content: bytes, window: tuple[int, int]) -> None:
+    """Run a graph for the first time where neither memory nor time can run out.
+
+    `check_graph` bounds what is in the file; this bounds what it makes of a batch of windows. Nothing is
+    optimised, because that computes constants beforehand, without a limit.
+
+    Raises:
+        BundleError: the graph holds what no network does, or takes too much memory or time.
+    """
+    check_graph(content)
+    _limit_memory()
+    options = _session_options()
+    options.log_severity_level = _SILENT
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    run_options = onnxruntime.RunOptions()
+    run_options.log_severity_level = _SILENT
+    run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    clock = threading.Timer(REHEARSAL, setattr, (run_options, "terminate", True))
+    clock.daemon = True
+    clock.start()
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=_PROVIDERS)
+        given = {one.name: np.zeros((ONNX_BATCH, *window), np.float32) for one in session.get_inputs()}
+        session.run(None, given, run_options)
+    except Exception as error:
+        if not (run_options.terminate or _OUT_OF_MEMORY in str(error)):
+            raise
+        rule = f"must run {ONNX_BATCH} windows within {REHEARSAL:.0f} s and {REHEARSAL_MEMORY >> 20} MiB"
+        raise BundleError(
+            f"{rule}, got {'no end' if run_options.terminate else f'{error!s:.{_SHOWN}}'}"
+        ) from error
+    finally:
+        clock.cancel()
+
+
+@cache
+def _limit_memory() -> None:
+    """Make the memory that rehearsals share; what they took goes back after each."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_asked = 1  # grows by what is asked for, not to the next power of two
+    limits = {
+        "max_mem": REHEARSAL_MEMORY,
+        "arena_extend_strategy": as_asked,
+        "initial_chunk_size_bytes": 65_536,
+    }
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(limits))
+
+
+def _session_options() -> Any:  # noqa: ANN401 - onnxruntime carries no types of its own
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _QUIET
+    # A daemon waits most of the time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def keras_file(content: bytes, window: tuple[int, int], threads: int) -> Run:
@@ -184,6 +252,7 @@ def _openvino(content: bytes, window: tuple[int, int], threads: int) -> Run:
     Raises:
         StreamdetectError: OpenVINO is not installed, or its rows depend on their batch on this machine.
     """
+    rehearse(content, window)
     run = openvino_graph(content, threads)
     windows = np.random.default_rng(0).normal(size=(OPENVINO_BATCH, *window)).astype(np.float32)
     whole = run(windows)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     Windows = NDArray[np.float32]
 
+HAS_LOOP = b"\x22\x04Loop"  # NodeProto.op_type, in protobuf's wire format
+MOST_UNROLLED = 256  # steps; a GRU's graph grows by 15 operators a step
 TOLERANCE = 1e-4
 """Largest difference between graph and Keras, over the largest magnitude in windows and reconstructions."""
 
@@ -124,14 +126,36 @@ def compile_graph(model: Model, path: Path) -> Run:
         BundleError: the model does not convert.
     """
     window = tuple(model.input_shape[1:])
-    signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
     try:
-        with _quiet():
-            model.export(str(path), format="onnx", input_signature=signature, verbose=False)
-        return onnx_graph(path.read_bytes(), window, 1)
+        content = _exported(model, path, window)
+        if HAS_LOOP in content and window[0] <= MOST_UNROLLED:
+            with _unrolled(model):
+                content = _exported(model, path, window)
+        return onnx_graph(content, window, 1)
     except Exception as error:
         # Neither the converter nor the runtime has a root of its errors.
         raise BundleError(f"model: must convert to ONNX, got {brief(error)}") from error
+
+
+def _exported(model: Model, path: Path, window: tuple[int, ...]) -> bytes:
+    signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
+    with _quiet():
+        model.export(str(path), format="onnx", input_signature=signature, verbose=False)
+    return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _unrolled(model: Model) -> Iterator[None]:
+    """Have recurrent layers write out their steps: where they would loop, a daemon does not load them."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]  # noqa: SLF001 - Keras has no other way
+    before = [layer.unroll for layer in layers]
+    for layer in layers:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer, unroll in zip(layers, before, strict=True):
+            layer.unroll = unroll
 
 
 def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:

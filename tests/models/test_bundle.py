@@ -201,7 +201,7 @@ def test_a_missing_key(copy, key):
     [
         ({"kind": "affine", "offset": [], "scale": [], "history": 1}, "1 numbers each"),
         ({"kind": "affine", "offset": [1.0], "scale": [1.0, 2.0], "history": 1}, "1 numbers each"),
-        ({"kind": "affine", "offset": [1.0], "scale": [0.0], "history": 1}, "scale must be > 0"),
+        ({"kind": "affine", "offset": [1.0], "scale": [0.0], "history": 1}, "scale must be from"),
         ({"kind": "affine", "offset": [float("nan")], "scale": [1.0], "history": 1}, "finite"),
         ({"kind": "sensor", "offset": [1.0], "scale": [1.0], "history": 1}, "0 numbers each"),
     ],
@@ -224,11 +224,34 @@ def test_every_broken_rule_is_named_at_once(copy):
     refused(copy, "time_steps", "error")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("scaling", "history"), 10**30),
+        (("scaling", "history"), 0),
+        (("training_error", "mean"), 1e300),
+        (("training_error", "count"), 1 << 60),
+        (("training", "seed"), 1 << 70),
+        (("training", "max_gap"), 1e30),
+        (("architecture", "latent"), 10**30),
+        (("graph_difference", "relative"), 1e300),
+        (("time_steps",), 10**30),
+        (("features",), ["\x1b[2J"]),
+    ],
+    ids=str,
+)
+def test_every_number_has_bounds_and_every_name_can_be_printed(copy, path, value):
+    edit(copy, *path, value=value)
+    with pytest.raises(BundleError, match=r"bundle\.json: ") as caught:
+        Bundle.load(copy)
+    assert "\x1b" not in str(caught.value)
+
+
 def test_a_model_is_parsed_only_after_its_hash_held(copy):
     (copy / "model.onnx").write_bytes(b"no graph")
     refused(copy, "SHA-256 must be")
     replace(copy, "model.onnx", b"no graph")
-    with pytest.raises(BundleError, match=r"model\.onnx: must load in onnx"):
+    with pytest.raises(BundleError, match=r"model\.onnx: must be an ONNX model"):
         Bundle.load(copy).reconstructor()
 
 
