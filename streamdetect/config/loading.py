@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from streamdetect.config.files import read_regular
 from streamdetect.config.problems import Findings
 from streamdetect.config.root import Config
 from streamdetect.config.yaml_subset import MAX_BYTES, parse_yaml
@@ -15,6 +15,8 @@ from streamdetect.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from os import PathLike
+
+MOST_TOLD = 100  # problems
 
 
 def load(path: str | PathLike[str]) -> Config:
@@ -24,8 +26,7 @@ def load(path: str | PathLike[str]) -> Config:
         ConfigError: the file cannot be read, or breaks rules: all of them are told.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content, _ = read_regular(path, MAX_BYTES + 1)
         return parse(content.decode())
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(path), "must be UTF-8")]) from None
@@ -61,7 +62,13 @@ def validate(data: dict[str, Any]) -> Config:
         else:
             if not findings.problems:
                 return config
-        raise ConfigError(tuple(findings.problems.values())) from None
+        raise ConfigError(_most_of(tuple(findings.problems.values()))) from None
+
+
+def _most_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    if len(problems) <= MOST_TOLD:
+        return problems
+    return *problems[:MOST_TOLD], Problem("configuration", f"{len(problems) - MOST_TOLD} more problems")
 
 
 def schema() -> dict[str, Any]:

@@ -39,8 +39,10 @@ _RULES: Final = {
     "value_error": "{error}",
 }
 _SHOWN: Final = 60
-_SECRETS: Final = frozenset({"password", "url"})
-"""Options whose values are never shown."""
+_SUGGESTIONS: Final = 20  # unknown keys for which a known one is looked for, at 1 ms each
+_SECRETS: Final = re.compile("password|secret|token|authorization|url")
+"""In the names of options whose values are never shown: people put the secret where its file belongs."""
+_LOGIN: Final = re.compile(r":[^/\s]*@")  # a password within an address
 
 
 class Findings:
@@ -53,7 +55,9 @@ class Findings:
     def __init__(self, section: type[Section]) -> None:
         self.problems: dict[tuple[str, str], Problem] = {}
         self._section = section
-        self._gone: list[Location] = []
+        self._gone: set[Location] = set()
+        self._above: set[Location] = set()  # what is gone, and the sections that it was in
+        self._suggested = 0
 
     def take_out(self, error: ValidationError, data: dict[str, Any]) -> bool:
         """Note what is wrong and remove it from the data; False if there was nothing to remove."""
@@ -64,7 +68,7 @@ class Findings:
                     removed |= self._broken(found["loc"], broken, data)
             elif not _counts_only_the_valid(found):
                 location = tuple(part for part in found["loc"] if part != "[key]")
-                if not any(gone[: len(location)] == location for gone in self._gone):
+                if location not in self._above:
                     shown = "" if found["type"] == "extra_forbidden" else _shown(location, found["input"])
                     self._note(location, self._rule(found), shown)
                 removed |= self._remove(location, data)
@@ -73,7 +77,7 @@ class Findings:
     def _broken(self, section: Location, broken: Broken, data: dict[str, Any]) -> bool:
         location = section + _location(broken.option)
         concerned = [location, *(section + _location(option) for option in broken.also)]
-        if not any(_touches(place, gone) for place in concerned for gone in self._gone):
+        if not any(map(self._is_touched, concerned)):
             shown = "" if broken.value is None else _shown(location, broken.value)
             self._note(location, broken.rule, shown)
         return any(self._remove(place, data) for place in (*concerned, section))
@@ -84,6 +88,9 @@ class Findings:
 
     def _rule(self, found: ErrorDetails) -> str:
         if found["type"] == "extra_forbidden":
+            self._suggested += 1
+            if self._suggested > _SUGGESTIONS:
+                return "unknown key"
             return _unknown(str(found["loc"][-1]), _section_at(self._section, found["loc"][:-1]))
         if found["type"] not in _RULES:
             return found["msg"]
@@ -103,8 +110,14 @@ class Findings:
         if holder is None:
             return False
         del holder[key]
-        self._gone.append(location[: last + 1])
+        gone = location[: last + 1]
+        self._gone.add(gone)
+        self._above.update(gone[:length] for length in range(len(gone) + 1))
         return True
+
+    def _is_touched(self, place: Location) -> bool:
+        """Whether something within this place, or a section that it is in, is gone."""
+        return place in self._above or any(place[:length] in self._gone for length in range(len(place)))
 
 
 def _counts_only_the_valid(found: ErrorDetails) -> bool:
@@ -149,11 +162,6 @@ def _is_section(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, Section)
 
 
-def _touches(one: Location, other: Location) -> bool:
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
-
-
 def _location(path: str) -> Location:
     parts = re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
     return tuple(name or int(index) for name, index in parts)
@@ -169,7 +177,7 @@ def _printable(key: str) -> str:
 
 
 def _shown(location: Location, value: object) -> str:
-    if not _SECRETS.isdisjoint(location):
+    if any(_SECRETS.search(str(part)) for part in location) or _LOGIN.search(str(value)):
         return "***"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

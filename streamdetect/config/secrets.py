@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Final
 
+from streamdetect.config.files import check_regular, read_regular
 from streamdetect.errors import ConfigError, Problem
 
 _MAX_BYTES: Final = 64 * 1024
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def from_file(option: str, path: str) -> str:
@@ -21,9 +24,8 @@ def from_file(option: str, path: str) -> str:
         ConfigError: the file cannot be read, is open to all, is empty or is no UTF-8 text.
     """
     try:
-        with Path(path).open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            secret = file.read(_MAX_BYTES + 1).decode()
+        content, mode = read_regular(path, _MAX_BYTES + 1)
+        secret = content.decode()
     except OSError as error:
         raise _problem(option, f"cannot be read: {error.strerror}", path) from error
     except UnicodeDecodeError:
@@ -50,7 +52,7 @@ def check_closed(option: str, path: str) -> None:
         ConfigError: it is not there, or open to all.
     """
     try:
-        mode = Path(path).stat().st_mode
+        mode = check_regular(path)
     except OSError as error:
         raise _problem(option, f"cannot be read: {error.strerror}", path) from error
     _refuse_open(option, path, mode)
@@ -69,5 +71,11 @@ def _not_empty(option: str, secret: str, where: str) -> str:
     raise _problem(option, "must not be empty", where)
 
 
+def shown(where: str) -> str:
+    """Give the name of a file or variable; stars if it may be the secret itself in the wrong option."""
+    is_path = os.sep in where and Path(where).parent.is_dir()
+    return where if is_path or Path(where).exists() or _VARIABLE.fullmatch(where) else "***"
+
+
 def _problem(option: str, rule: str, where: str = "") -> ConfigError:
-    return ConfigError([Problem(option, rule, where)])
+    return ConfigError([Problem(option, rule, where and shown(where))])

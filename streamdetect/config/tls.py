@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from streamdetect.config import secrets
+from streamdetect.config.files import check_regular
 from streamdetect.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def server_context(tls: ServerTlsConfig, option: str) -> ssl.SSLContext:
 
 def _context(option: str, purpose: ssl.Purpose, authority: str | None) -> ssl.SSLContext:
     try:
+        if authority is not None:
+            check_regular(authority)
         return ssl.create_default_context(purpose, cafile=authority)
     except (OSError, ssl.SSLError) as error:
         raise _unusable(option, authority, error) from error
@@ -56,6 +59,7 @@ def _load_own(
 ) -> None:
     secrets.check_closed(f"{option}.key_file", key)
     try:
+        check_regular(certificate)
         context.load_cert_chain(certificate, key, password)
     except (OSError, ssl.SSLError) as error:
         raise _unusable(f"{option}.cert_file", certificate, error) from error

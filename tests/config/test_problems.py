@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from streamdetect.config import Config, MqttConfig, load, parse, validate
@@ -160,3 +162,27 @@ def test_a_file_must_be_utf8_and_may_begin_with_a_byte_order_mark(tmp_path):
         load(path)
     path.write_bytes(b"\xef\xbb\xbfmqtt: {host: broker}")
     assert load(path).mqtt.host == "broker"
+
+
+def test_the_time_for_unknown_keys_grows_with_their_number_and_not_faster():
+    def steps(keys: int) -> int:
+        """Lines of Python that it takes; a time would depend on the machine."""
+        count = 0
+
+        def trace(frame, event, _):
+            nonlocal count
+            count += event == "line" and "streamdetect" in frame.f_code.co_filename
+            return trace
+
+        data = {"mqtt": {f"unknown{number}": number for number in range(keys)}}
+        sys.settrace(trace)
+        try:
+            with pytest.raises(ConfigError) as broken:
+                validate(data)
+        finally:
+            sys.settrace(None)
+        assert len(broken.value.problems) == 101
+        assert str(broken.value.problems[-1]) == f"configuration: {keys - 100} more problems"
+        return count
+
+    assert steps(2000) < 2.2 * steps(1000)

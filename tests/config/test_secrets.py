@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import traceback
 
 import pytest
 
-from streamdetect.config import parse
+from streamdetect.config import load, parse, secrets
+from streamdetect.config.tls import client_context
 from streamdetect.errors import ConfigError
 
 SECRET = "hunter2-Sésame"  # noqa: S105 - the one that must not be seen
@@ -150,3 +152,43 @@ def test_the_password_of_the_key_is_read_like_the_other(tmp_path):
     path.chmod(0o644)
     with pytest.raises(ConfigError, match=r"^mqtt.tls.key_password_file: must be closed to other users"):
         tls.key_password_value()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"mqtt: {{username: u, password_file: {SECRET}}}",
+        f"mqtt: {{username: u, password_env: {SECRET}}}",
+        f"mqtt: {{tls: {{enabled: true, cert_file: /dev/null, key_file: {SECRET}}}}}",
+        f"mqtt: {{host: 'user:{SECRET}@broker'}}",
+        f"mqtt: {{host: 'mqtt://user:{SECRET}@broker:1883'}}",
+        f"mqtt: {{username: u, password_file: [{SECRET}]}}",
+        f"metrics: {{username: u, password_file: {SECRET}}}",
+    ],
+)
+def test_a_secret_in_the_wrong_option_is_in_no_problem(text):
+    def use() -> None:
+        config = parse(text)
+        config.mqtt.password_value()
+        if config.metrics.password_file:
+            config.metrics.password_value()
+        client_context(config.mqtt.tls, "mqtt.tls")
+
+    with pytest.raises(ConfigError) as broken:
+        use()
+    assert SECRET not in str(broken.value)
+
+
+def test_the_name_of_a_file_or_variable_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=rf"cannot be read: No such file or directory, got {tmp_path}/x"):
+        secrets.from_file("mqtt.password_file", f"{tmp_path}/x")
+    with pytest.raises(ConfigError, match="must not be empty, got MQTT_PASSWORD"):
+        secrets.from_environment("mqtt.password_env", "MQTT_PASSWORD")
+
+
+@pytest.mark.parametrize("read", [load, lambda path: secrets.from_file("mqtt.password_file", path)])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for path in (tmp_path / "fifo", "/dev/zero"):
+        with pytest.raises(ConfigError, match="must be a regular file"):
+            read(str(path))
