@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _DEBUG_PRIORITY = 7
 
+LONGEST_LINE = 2000  # characters
+MOST_LINES = 60  # of a traceback
+MOST_A_MINUTE = 100  # records of one kind
+_MOST_KINDS = 1000
+
 # Attributes of every record; whatever else a record carries came in by `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -44,11 +49,32 @@ def set_up(
     handler.setFormatter(
         JsonFormatter(journal=journal) if style == "json" else TextFormatter(journal=journal)
     )
+    handler.addFilter(Sieve())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+
+
+class Sieve(logging.Filter):
+    """Lets through `MOST_A_MINUTE` records of one kind; the next one says how many were held back.
+
+    Whatever happens over and over, the journal stays readable and the disk has room.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._sparingly = Sparingly(burst=MOST_A_MINUTE, clock=clock)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record may be written; a kind is a message before its values are put in."""
+        if record.levelno < logging.INFO:
+            return True
+        allowed, held_back = self._sparingly.allows(f"{record.name} {record.msg}")
+        if held_back:
+            record.held_back = held_back
+        return allowed
 
 
 class TextFormatter(logging.Formatter):
@@ -61,7 +87,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as lines, each with its priority in the journal."""
         extra = "".join(f" {name}={value!r}" for name, value in _extra(record).items())
-        text = printable(f"{record.name.removeprefix('streamdetect.')}: {record.getMessage()}{extra}")
+        text = short(printable(f"{record.name.removeprefix('streamdetect.')}: {record.getMessage()}{extra}"))
         lines = [text, *_traceback(self, record).splitlines()]
         if self._journal:
             prefix = _priority(record)
@@ -82,7 +108,7 @@ class JsonFormatter(logging.Formatter):
             "time": _timestamp(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": short(record.getMessage()),
             **_extra(record),
         }
         if traceback := _traceback(self, record):
@@ -115,6 +141,8 @@ class Sparingly:
         if now - start >= self._interval:
             held_back = max(0, count - self._burst)
             start, count = now, 0
+        if len(self._kinds) >= _MOST_KINDS and kind not in self._kinds:
+            self._kinds.clear()
         self._kinds[kind] = start, count + 1
         return count < self._burst, held_back
 
@@ -124,6 +152,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def short(text: str) -> str:
+    """Cut a line that is too long, and say by how much."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return f"{text[:LONGEST_LINE]}… ({len(text) - LONGEST_LINE} more characters)"
 
 
 def _is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -151,7 +186,13 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    return formatter.formatException(record.exc_info) if record.exc_info else ""
+    if not record.exc_info:
+        return ""
+    lines = [short(line) for line in formatter.formatException(record.exc_info).splitlines()]
+    if len(lines) > MOST_LINES:
+        half = MOST_LINES // 2
+        lines[half:-half] = [f"… ({len(lines) - 2 * half} more lines)"]
+    return "\n".join(lines)
 
 
 def _dumps(fields: dict[str, object]) -> str:

@@ -17,7 +17,7 @@ from streamdetect.offline.backtest.choosing import ending_by, telling
 from streamdetect.offline.backtest.rebuilding import rebuild
 from streamdetect.offline.backtest.running import backtest
 from streamdetect.offline.backtest.summary import as_json, as_table, summarise
-from streamdetect.offline.backtest.tables import iso, write_incidents, write_verdicts
+from streamdetect.offline.backtest.tables import file_name, iso, write_incidents, write_verdicts
 from streamdetect.offline.recordings import cells, times
 from streamdetect.offline.recordings.joining import joined
 from streamdetect.service.assembly import make_detector
@@ -157,7 +157,7 @@ def _draw(results: Sequence[SensorResult], detector: Detector, folder: Path, tim
 
 def _draw_sensor(result: SensorResult, detector: Detector, folder: Path, times: Sequence[float]) -> None:
     metric, recording = detector.settings.error, result.recording
-    base = recording.sensor.replace("/", "~")  # no id has a ~, nor a +
+    base = file_name(recording.sensor)
     plots.sensor(result, folder / f"{base}.png", metric)
     title = f"{recording.name}:  errors of {len(result.index):,} windows"
     plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)

@@ -6,6 +6,7 @@ two stand two deques, so neither ever waits for the other.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -16,7 +17,7 @@ from streamdetect.mqtt.broker import topic_problem
 from streamdetect.mqtt.client import LARGEST_PACKET
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from paho.mqtt.client import Client
     from paho.mqtt.reasoncodes import ReasonCode
@@ -28,6 +29,7 @@ _PACKET_OVERHEAD = 16  # fixed header, packet id, topic length and property leng
 # Refusals that may be over when the same publication is sent again: implementation specific error, packet
 # identifier in use, quota exceeded. Any other refusal is about the publication itself.
 _PASSING_REFUSALS = frozenset({0x83, 0x91, 0x97})
+KEPT_TOO_LARGE = 3600.0  # s that a limit of the broker may be too low before events are given up for it
 
 
 class Publication(NamedTuple):
@@ -56,14 +58,16 @@ class Delivery(NamedTuple):
 class Publications:
     """At most `limit` publications between `submit` and `completed`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
+        self._clock = clock
         self.unfinished = 0
         self.delivered = 0
         self.failed = 0
         self._submitted: deque[Publication] = deque()
         self._finished: deque[Delivery] = deque()
         self._in_flight: dict[int, Publication] = {}  # by packet id; network thread only
+        self._too_large: dict[Hashable, float] = {}  # tokens, and when they first were, monotonic seconds
         self._window = limit
         self._largest = LARGEST_PACKET
         self._highest_qos = 1
@@ -134,7 +138,7 @@ class Publications:
         while self._submitted and len(self._in_flight) < self._window:
             publication = self._submitted.popleft()
             if len(publication.topic.encode()) + len(publication.payload) + _PACKET_OVERHEAD > self._largest:
-                self._finish(publication, "packet is too large for the broker", retry=False)
+                self._refuse_large(publication)
                 continue
             qos = min(publication.qos, self._highest_qos)
             info = client.publish(
@@ -146,6 +150,15 @@ class Publications:
                 self._finish(publication)
             else:
                 self._in_flight[info.mid] = publication
+                self._too_large.pop(publication.token, None)
+
+    def _refuse_large(self, publication: Publication) -> None:
+        """Report one that the broker would not take; that may be a mistake in its configuration, and pass."""
+        now = self._clock()
+        passing = now - self._too_large.setdefault(publication.token, now) < KEPT_TOO_LARGE
+        if not passing:
+            del self._too_large[publication.token]
+        self._finish(publication, "packet is too large for the broker", retry=passing)
 
     def answered(self, mid: int, reason: ReasonCode) -> None:
         """Record the broker's answer; paho calls a refused publication published all the same."""

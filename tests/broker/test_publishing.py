@@ -9,7 +9,7 @@ import pytest
 from counting import counted
 
 from streamdetect.config import EventsConfig
-from streamdetect.mqtt.publications import Delivery
+from streamdetect.mqtt.publications import Delivery, Publication, Publications
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
 from streamdetect.store import Event
@@ -73,9 +73,21 @@ def test_a_topic_for_which_the_broker_would_hang_up_is_never_sent(mosquitto, edg
 def test_a_packet_over_the_brokers_limit_is_never_sent(mosquitto, edge, outcomes):
     one, _ = edge(mosquitto("max_packet_size 1000"))
     found = outcomes(one, ("big", "out/x", b"x" * 1000), ("small", "out/x", b"x"))
-    assert found["big"] == Delivery("big", ok=False, reason="packet is too large for the broker", retry=False)
+    assert found["big"] == Delivery("big", ok=False, reason="packet is too large for the broker", retry=True)
     assert found["small"].ok
     assert counted(one, "mqtt_disconnects") == 0
+
+
+def test_a_limit_that_is_too_low_is_waited_out_for_an_hour():
+    now = [0.0]
+    publications = Publications(10, lambda: now[0])
+    publications.connected(receive_maximum=10, largest_packet=100, highest_qos=1)
+    outcomes = []
+    for now[0] in (0.0, 3599.0, 3601.0):
+        publications.submit(Publication("big", "out/x", b"x" * 200, 1, retain=False))
+        publications.send(None)
+        outcomes += publications.completed()
+    assert [outcome.retry for outcome in outcomes] == [True, True, False]
 
 
 def test_what_we_publish_does_not_come_back(mosquitto, edge, outcomes, take):

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from streamdetect.logs import Sparingly, set_up
+from streamdetect.logs import LONGEST_LINE, MOST_A_MINUTE, Sieve, Sparingly, set_up
 
 log = logging.getLogger("streamdetect.test")
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -147,3 +147,50 @@ def test_sparingly_lets_a_burst_through_and_counts_the_rest():
     now = 60.0
     assert sparingly.allows("a") == (True, 2)
     assert sparingly.allows("b") == (True, 0)
+
+
+def test_a_line_has_a_limit():
+    stream = io.StringIO()
+    set_up("info", "text", stream=stream, environment={})
+    logging.getLogger("streamdetect.test").error("x" * 100_000)
+    (line,) = stream.getvalue().splitlines()
+    assert len(line) < LONGEST_LINE + 100
+    assert "98006 more characters)" in line
+
+
+def test_a_traceback_has_a_limit():
+    def fall(depth):
+        if depth:
+            fall(depth - 1)
+        raise ValueError("y" * 100_000)
+
+    stream = io.StringIO()
+    set_up("info", "json", stream=stream, environment={})
+    try:
+        fall(100)
+    except ValueError:
+        logging.getLogger("streamdetect.test").exception("failed")
+    assert len(stream.getvalue()) < 20_000
+
+
+def test_what_happens_over_and_over_is_said_so_often_and_then_counted():
+    now = [0.0]
+    sieve = Sieve(lambda: now[0])
+    records = [
+        logging.LogRecord("streamdetect.test", logging.WARNING, "", 0, "lost %d", (number,), None)
+        for number in range(MOST_A_MINUTE + 6)
+    ]
+    passed = [record for record in records[:-1] if sieve.filter(record)]
+    assert len(passed) == MOST_A_MINUTE
+    other = logging.LogRecord("streamdetect.test", logging.WARNING, "", 0, "found", (), None)
+    assert sieve.filter(other)
+    now[0] = 61.0
+    assert sieve.filter(records[-1])
+    assert records[-1].held_back == 5
+
+
+def test_kinds_that_are_many_take_no_memory():
+    sieve = Sieve(lambda: 0.0)
+    for number in range(5000):
+        sieve.filter(logging.LogRecord("test", logging.WARNING, "", 0, f"{number}", (), None))
+    assert len(sieve._sparingly._kinds) <= 1000

@@ -13,6 +13,7 @@ import pytest
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.config import DetectorConfig
 from streamdetect.offline.backtest import backtest
+from streamdetect.offline.backtest.tables import file_name, neutral
 from streamdetect.offline.recordings import Layout, read
 from streamdetect.service.assembly import make_detector
 
@@ -141,3 +142,16 @@ def test_a_folder_that_cannot_be_written(plant, tmp_path):
     done = run(plant, *LAYOUT, "-o", tmp_path / "file" / "out")
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
+
+
+def test_a_long_id_has_a_short_file_name_of_its_own():
+    long = "a" * 300
+    assert file_name("plant/a") == "plant~a"
+    assert len(file_name(long)) <= 150
+    assert file_name(long) != file_name(long + "b")
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1"])
+def test_no_cell_that_others_named_is_a_formula(text):
+    assert neutral(text) == f"'{text}"
+    assert neutral(f"a{text}") == f"a{text}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -23,6 +24,23 @@ _INCIDENT_COLUMNS = (
 )
 
 
+_LONGEST_NAME = 150  # characters; with what is added below the 255 bytes that file systems take
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet's formula begins
+
+
+def file_name(sensor: str) -> str:
+    """Give a file name for a sensor, without an extension; no id has a ~, nor a +."""
+    name = sensor.replace("/", "~")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 9]}~{crc32(sensor.encode()):08x}"
+
+
+def neutral(text: str) -> str:
+    """Give text that a spreadsheet takes for text, whoever chose it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: bool = False) -> None:
     """Write a row a verdict, or with `all_rows` a row a reading: without a window, those cells are empty.
 
@@ -33,7 +51,7 @@ def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: boo
     head = ["time", "sensor", *names, "error", "mean", "threshold", "score", "anomalous", "incident", "edge"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
+        writer.writerow(map(neutral, head))
         for result in results:
             places = [names.index(name) for name in result.recording.features]
             writer.writerows(_verdict_rows(result, places, len(names), all_rows=all_rows))
@@ -50,7 +68,7 @@ def write_incidents(results: Sequence[SensorResult], path: Path) -> None:
                 times = incident.opened.time, incident.started, incident.ended
                 writer.writerow(
                     [
-                        *(result.recording.sensor, number, *map(iso, times)),
+                        *(neutral(result.recording.sensor), number, *map(iso, times)),
                         *(iso(last.time) if incident.closed else "", last.severity, last.windows),
                         *(iso(last.peak_time), _show(last.peak_error), _show(last.peak_score)),
                         *(_show(incident.opened.threshold), last.reason),
@@ -71,7 +89,7 @@ def _verdict_rows(
     window = np.full(count, -1)
     window[result.index] = np.arange(len(result.index))
     changes = _changes(result)
-    incident, number = 0, 0
+    incident, number, sensor = 0, 0, neutral(recording.sensor)
     times, values = recording.times.tolist(), recording.values.tolist()
     for at in range(count) if all_rows else result.index.tolist():
         cells: list[str | int] = [""] * width
@@ -84,7 +102,7 @@ def _verdict_rows(
                 number += 1
                 incident = number
         verdict = _verdict(result, int(window[at])) if window[at] >= 0 else [""] * 5
-        yield [iso(times[at]), recording.sensor, *cells, *verdict, incident or "", " ".join(edges)]
+        yield [iso(times[at]), sensor, *cells, *verdict, incident or "", " ".join(edges)]
         if "closed" in edges:
             incident = 0
 
