@@ -138,6 +138,8 @@ class MqttConfig(Section):
 
     def broken(self) -> Iterator[Broken]:
         """Find what contradicts itself about the password and the transport."""
+        if "@" in self.host:
+            yield Broken("host", "must have no login in it: username and password_file are for that", "***")
         sources = [
             name for name in ("password", "password_file", "password_env") if getattr(self, name) is not None
         ]
