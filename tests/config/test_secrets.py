@@ -161,7 +161,6 @@ def test_the_password_of_the_key_is_read_like_the_other(tmp_path):
         f"mqtt: {{username: u, password_env: {SECRET}}}",
         f"mqtt: {{tls: {{enabled: true, cert_file: /dev/null, key_file: {SECRET}}}}}",
         f"mqtt: {{host: 'user:{SECRET}@broker'}}",
-        f"mqtt: {{host: 'mqtt://user:{SECRET}@broker:1883'}}",
         f"mqtt: {{username: u, password_file: [{SECRET}]}}",
         f"metrics: {{username: u, password_file: {SECRET}}}",
     ],
