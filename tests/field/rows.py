@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import struct
 import time
+import zlib
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+import cbor2
+import msgpack
 
 NOW = int(time.time()) - 60
 
@@ -124,4 +131,212 @@ SILENT = [
     ),
 ]
 
-ROWS = [*SILENT]
+OTHERS = [
+    Row(
+        "foreign messages under a wildcard",
+        "[{topics: [ems/#], payload: {format: number}}]",
+        [("ems/power", "12.5"), ("ems/status", "online"), ("ems/version", "1.2.3"), ("ems/info", {"a": 1})],
+        [("ems/power", 12.5)],
+        ignored=3,
+    ),
+    Row(
+        "topics to leave alone",
+        "[{topics: [any/#], ignore: [any/bridge/#, 'any/x*'], payload: {format: number}}]",
+        [("any/bridge/n", "1"), ("any/x1", "2"), ("any/y", "3")],
+        [("any/y", 3.0)],
+        ignored=2,
+    ),
+    Row(
+        "keys that are ids",
+        "[{topics: [keys/+], sensor: '{topic}/{key}', payload: {each: $, value: $}}]",
+        [("keys/1", {"T1": 21.5, "T2": "22.5", "unit": "C"})],
+        [("keys/1/T1", 21.5), ("keys/1/T2", 22.5)],
+        {"type": 1},
+    ),
+    Row(
+        "keys that are ids of objects",
+        "[{topics: [objects/+], sensor: '{key}', payload: {each: sensors, value: temp}}]",
+        [("objects/1", {"sensors": {"a b": {"temp": 1}, "ü": {"temp": 2}, "c": {"hum": 3}}})],
+        [("a%20b", 1.0), ("%C3%BC", 2.0)],
+    ),
+    Row(
+        "tags in Telegraf's JSON",
+        "[{topics: [tg/#], sensor: '{tags.cpu}', payload: {value: fields.usage}}]",
+        [("tg/a", {"fields": {"usage": 1.5}, "tags": {"cpu": "cpu0"}})],
+        [("cpu0", 1.5)],
+    ),
+    Row(
+        "line protocol with several series",
+        "[{topics: [series/#], sensor: '{series}', payload: {format: influx, value: v, time_format: s}}]",
+        [("series/a", f"m,cpu=a v=1 {NOW}\nm,cpu=b v=2 {NOW}")],
+        [("m%2Ccpu%3Da", 1.0, NOW), ("m%2Ccpu%3Db", 2.0, NOW)],
+    ),
+    Row(
+        "odd topics",
+        "[{topics: [odd/#]}]",
+        [
+            (f"odd/{name}/t", {"value": 1})
+            for name in ("Living Room", "küche", "temperature:0", "a@b", "", "x/y")
+        ],
+        [
+            ("odd/Living%20Room/t", 1.0),
+            ("odd/k%C3%BCche/t", 1.0),
+            ("odd/temperature%3A0/t", 1.0),
+            ("odd/a%40b/t", 1.0),
+            ("odd//t", 1.0),
+            ("odd/x/y/t", 1.0),
+        ],
+    ),
+    Row(
+        "a name in part of a level",
+        "[{topics: [shel/#], templates: ['shel/{dev}/status/temperature:{ch}'], sensor: '{dev}/{ch}',"
+        " payload: {value: tC}}]",
+        [("shel/dev1/status/temperature:0", {"tC": 21.5}), ("shel/dev1/status/sys", {"x": 1})],
+        [("dev1/0", 21.5)],
+        ignored=1,
+    ),
+    Row(
+        "states as numbers",
+        "[{topics: [state/+], payload: {value: state, map: {ON: 1, OFF: 0}}}]",
+        [("state/a", {"state": "ON"}), ("state/a", {"state": "off"}), ("state/a", {"state": "TOGGLE"})],
+        [("state/a", 1.0), ("state/a", 0.0)],
+        {"type": 1},
+    ),
+    Row(
+        "true and false",
+        "[{topics: [bool/+], payload: {booleans: true}}]",
+        [("bool/a", {"value": True}), ("bool/a", {"value": False})],
+        [("bool/a", 1.0), ("bool/a", 0.0)],
+    ),
+    Row(
+        "gzip and zlib",
+        "[{topics: [zip/+]}]",
+        [
+            ("zip/a", gzip.compress(b'{"value": 1}')),
+            ("zip/a", zlib.compress(b'{"value": 2}')),
+            ("zip/a", gzip.compress(b'{"value": 3, "x": "' + b"y" * 100_000 + b'"}')),
+            ("zip/a", gzip.compress(b'{"value": 4}')[:-4]),
+        ],
+        [("zip/a", 1.0), ("zip/a", 2.0)],
+        {"size": 1, "decode": 1},
+    ),
+    Row(
+        "units and decimal comma",
+        "[{topics: [unit/+], payload: {value: v, units: any, decimal_comma: true}}]",
+        [("unit/a", {"v": "20.6 ℃"}), ("unit/a", {"v": "21,5"}), ("unit/a", {"v": "1.234,5 W"})],
+        [("unit/a", 20.6), ("unit/a", 21.5), ("unit/a", 1234.5)],
+    ),
+    Row(
+        "a local time",
+        "[{topics: [local/+], payload: {value: v, time: t, time_format: rfc3339, time_zone: Europe/Berlin}}]",
+        [("local/a", {"v": 1, "t": local("Europe/Berlin")}), ("local/a", {"v": 2, "t": iso(1)})],
+        [("local/a", 1.0, NOW), ("local/a", 2.0, NOW + 1)],
+    ),
+    Row(
+        "no time, where the arrival will do",
+        "[{topics: [notime/+], payload: {value: v, time: t, time_missing: arrival}}]",
+        [("notime/a", {"v": 1, "t": NOW}), ("notime/a", {"v": 2, "t": "soon"})],
+        [("notime/a", 1.0, NOW)],
+        {"time": 1},
+    ),
+    Row(
+        "a batch below a key, with a name beside it",
+        "[{topics: [curve/+], sensor: '{curve}',"
+        " payload: {each: data, time: timeStamp, time_format: rfc3339}}]",
+        [
+            (
+                "curve/a",
+                {
+                    "curve": "Torque",
+                    "data": [{"value": 0.2, "timeStamp": iso(1)}, {"value": 0.1, "timeStamp": iso()}],
+                },
+            )
+        ],
+        [("Torque", 0.1, NOW), ("Torque", 0.2, NOW + 1)],
+    ),
+    Row(
+        "nested lists",
+        "[{topics: [nested/+], sensor: '{id}', payload: {each: 'devices[*].readings', value: v, time: t}}]",
+        [
+            (
+                "nested/a",
+                {
+                    "devices": [
+                        {"id": "a", "readings": [{"v": 1, "t": NOW}, {"v": 2, "t": NOW + 1}]},
+                        {"id": "b", "readings": [{"v": 3, "t": NOW}]},
+                    ]
+                },
+            )
+        ],
+        [("a", 1.0, NOW), ("b", 3.0, NOW), ("a", 2.0, NOW + 1)],
+    ),
+    Row(
+        "pairs of time and value",
+        "[{topics: [pairs/+], payload: {value: '[1]', time: '[0]'}}]",
+        [("pairs/a", [[NOW, 1.5], [NOW + 1, 2.5]]), ("pairs/a", [NOW + 2, 3.5])],
+        [("pairs/a", 1.5, NOW), ("pairs/a", 2.5, NOW + 1), ("pairs/a", 3.5, NOW + 2)],
+    ),
+    Row(
+        "times as keys",
+        "[{topics: [times/+], payload: {each: series, value: $, time: $key, time_format: auto}}]",
+        [("times/a", {"series": {str(NOW + 1): 2, str(NOW): 1}})],
+        [("times/a", 1.0, NOW), ("times/a", 2.0, NOW + 1)],
+    ),
+    Row(
+        "CBOR",
+        "[{topics: [cbor/+], payload: {format: cbor, value: a.v, time: t, time_format: rfc3339}}]",
+        [
+            ("cbor/a", cbor2.dumps({"a": {"v": 1.5}, "t": datetime.fromtimestamp(NOW, UTC)})),
+            ("cbor/a", b"\xff"),
+        ],
+        [("cbor/a", 1.5, NOW)],
+        {"decode": 1},
+    ),
+    Row(
+        "MessagePack",
+        "[{topics: [mp/+], payload: {format: msgpack, value: v, time: t}}]",
+        [("mp/a", msgpack.packb({"v": 1.5, "t": NOW})), ("mp/a", msgpack.packb({"v": 1})[:-1])],
+        [("mp/a", 1.5, NOW)],
+        {"decode": 1},
+    ),
+    Row(
+        "NUL at the end, byte order mark",
+        "[{topics: [nul/+]}]",
+        [("nul/a", b'{"value": 1}\0'), ("nul/a", b'\xef\xbb\xbf{"value": 2}')],
+        [("nul/a", 1.0), ("nul/a", 2.0)],
+    ),
+    Row(
+        "raw bytes",
+        "[{topics: [raw/+], payload: {format: bytes, type: float32-le}}]",
+        [("raw/a", struct.pack("<f", 21.5)), ("raw/a", struct.pack("<d", 21.5))],
+        [("raw/a", 21.5)],
+        {"decode": 1},
+    ),
+    Row(
+        "raw bytes in base64, several numbers",
+        "[{topics: [raw64/+], payload: {format: bytes, encoding: base64, fields: per_sensor,"
+        " values: {t: int16-be@0, h: uint8@2}}}]",
+        [("raw64/a", base64.b64encode(struct.pack(">hB", -5, 40)))],
+        [("raw64/a.t", -5.0), ("raw64/a.h", 40.0)],
+    ),
+    Row(
+        "hex within JSON",
+        "[{topics: [hex/+], payload: {value: data, type: int16-be, encoding: hex}}]",
+        [("hex/a", {"data": "00d7"})],
+        [("hex/a", 215.0)],
+    ),
+    Row(
+        "a topic of AWS",
+        "[{topics: ['$aws/things/+/shadow'], templates: ['$aws/things/{thing}/shadow'], sensor: '{thing}'}]",
+        [("$aws/things/a/shadow", {"value": 1})],
+        [("a", 1.0)],
+    ),
+    Row(
+        "a number as text",
+        "[{topics: [text/+]}]",
+        [("text/a", {"value": "21.5"}), ("text/a", {"value": "warm"})],
+        [("text/a", 21.5)],
+        {"type": 1},
+    ),
+]
+ROWS = [*SILENT, *OTHERS]
