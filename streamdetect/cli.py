@@ -44,6 +44,7 @@ COMMANDS = {
     "backtest": Command(
         "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"
     ),
+    "tune": Command("streamdetect.commands.tune", "find how sensitive to be for so many false alarms a week"),
     "retrain": Command(
         "streamdetect.commands.retrain", "train another model, active from then on if it is better"
     ),

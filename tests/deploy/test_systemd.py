@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 UNITS = ("streamdetect.service", "streamdetect@north.service")
+RETRAINING = ("streamdetect-retrain.service", "streamdetect-retrain.timer")
 EXPOSURE = 12  # tenths; Telegraf's and Mosquitto's own units are at 92
 
 
@@ -19,13 +20,13 @@ def prefix(tmp_path, deploy, need):
     shutil.copytree(deploy / "systemd", units)
     for target in Path("/usr/lib/systemd/system").glob("*.target"):
         shutil.copy(target, units)
-    for program in ("opt/streamdetect/bin/streamdetect", "bin/kill"):
-        (tmp_path / program).parent.mkdir(parents=True)
+    for program in ("opt/streamdetect/bin/streamdetect", "bin/kill", "bin/systemctl"):
+        (tmp_path / program).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/true", tmp_path / program)
     return tmp_path
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", UNITS + RETRAINING)
 def test_verify_has_nothing_to_say(run, prefix, unit):
     assert run("systemd-analyze", "verify", f"--root={prefix}", unit) == ""
 
