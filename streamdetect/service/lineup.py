@@ -104,7 +104,7 @@ class Lineup:
 
     @property
     def filters(self) -> list[str]:
-        """What to subscribe to: readings, commands, what Home Assistant says; no filter that another covers."""
+        """Filters of readings, commands and what Home Assistant says, but none that another one covers."""
         own = [self.config.events.command_topic] if self.config.answers.enabled else []
         own += [self.config.homeassistant.birth_topic] if self.config.homeassistant.enabled else []
         return list(uncovered([*own, *(topic for one in self.config.detectors for topic in one.topics)]))
