@@ -209,24 +209,19 @@ def _facts(args: Namespace, config: DetectorConfig, bundle: Bundle) -> dict[str,
 
 def _describe(config: DetectorConfig, bundle: Bundle) -> str:
     manifest, threshold, incidents = bundle.manifest, config.threshold, config.incidents
-    smoothed = f" smoothed over {threshold.smoothing} windows" if threshold.smoothing > 1 else ""
     cooldown = f", cooldown {incidents.cooldown}" if incidents.cooldown else ""
     error = {"mae": "MAE", "mse": "MSE", "last": "error of the last step"}[manifest.error]
     return (
         f"bundle {config.bundle} ({bundle.fingerprint}): {error} of windows of "
-        f"{manifest.time_steps} readings{smoothed}, threshold {_threshold(threshold)}, "
+        f"{manifest.time_steps} readings, threshold {_threshold(threshold)}, "
         f"an incident from {incidents.consecutive} anomalous in a row{cooldown}"
     )
 
 
 def _threshold(settings: ThresholdConfig) -> str:
-    past, sigma = f"of the last {settings.history:,}", f"{settings.sigma:g} sigma"
+    sigma = f"{settings.sigma:g} sigma"
     return {
-        "rolling": f"mean + {sigma} {past}",
-        "ewma": f"mean + {sigma}, weighted exponentially over {settings.history:,}",
-        "robust": f"median + {sigma} {past} (by their MAD)",
-        "quantile": f"quantile {settings.quantile:g} {past}",
-        "pot": f"of risk {settings.risk:g} by the peaks {past}",
+        "rolling": f"mean + {sigma} of the last {settings.history:,} at least",
         "training": f"mean + {sigma} of the training errors",
         "fixed": f"{settings.level:g}",
     }[settings.kind]

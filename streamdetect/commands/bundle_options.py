@@ -128,7 +128,7 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
         f"explains   {_explained(report.explained)}",
         f"error      {manifest.error} {spread}",
         f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
-        f"compiled   {_compiled(manifest)}",
+        f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
         *_batches(manifest),
         f"encoder    {_encoder(manifest)}",
         *(f"picture    {path}" for path in drawn),
@@ -145,14 +145,6 @@ def _batches(manifest: Manifest) -> list[str]:
         if batch
         else []
     )
-
-
-def _compiled(manifest: Manifest) -> str:
-    form = manifest.brought.form if manifest.brought else "keras"
-    if form == "onnx":
-        return "as it was brought along"
-    origin = {"keras": "Keras", "tflite": "TFLite"}[form]
-    return f"differs from {origin} by {manifest.graph_difference.absolute:.1e} at most"
 
 
 def _explained(explained: Explained) -> str:

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import bundle_options, recording_options
 from streamdetect.config import DetectorConfig
-from streamdetect.core.detector import READINGS_AT_ONCE, Detector
+from streamdetect.core.cutting import READINGS_AT_ONCE
+from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
 from streamdetect.offline.backtest.tables import iso
@@ -62,7 +63,7 @@ def _write(file: IO[str], detector: Detector, encode: Encode, found: Sequence[Re
     rows = _rows(detector, encode, found)
     first = next(rows, None)
     if first is None:
-        wanted = detector.settings.first_steps
+        wanted = detector.settings.cutting.first_steps
         raise DataError(f"recordings: must have {wanted} readings of one sensor without a gap, for a window")
     writer.writerow(["sensor", "time", *(f"latent_{place}" for place in range(len(first) - 2))])
     writer.writerow(first)

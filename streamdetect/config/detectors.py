@@ -15,10 +15,18 @@ from streamdetect.codecs.filters import check_filter, check_pattern, overlap
 from streamdetect.codecs.paths import KEY
 from streamdetect.codecs.raw import TYPES, layout
 from streamdetect.codecs.timestamps import check_format, zone
-from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
+from streamdetect.config.judging import (
+    Factor,
+    IncidentsConfig,
+    LimitsConfig,
+    OverrideConfig,
+    ThresholdConfig,
+    Views,
+)
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
 from streamdetect.core.missing import MissingPolicy
+from streamdetect.core.rules import VIEWS, Rule
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -229,10 +237,20 @@ class DetectorConfig(Section):
     """New sensors beyond so many are rejected; idle ones are forgotten first."""
     idle_after: Span | None = 7 * 86_400.0
     """A sensor silent for so long is forgotten; without it, none is."""
+    views: Views = VIEWS
+    """The ways in which its sensors are looked at."""
+    limits: LimitsConfig = LimitsConfig()
+    """Limits in the unit of the value."""
+    silent_after: Span | None = None
+    """How long a sensor may be silent; without it, that is learnt."""
+    sensitivity: Factor = 1.0
+    """What scores are multiplied by: more finds more, and more that is nothing."""
+    overrides: Annotated[tuple[OverrideConfig, ...], Field(strict=False)] = ()
+    """What holds for some of the sensors."""
     threshold: ThresholdConfig = ThresholdConfig()
     """When a reconstruction error is anomalous."""
     incidents: IncidentsConfig = IncidentsConfig()
-    """When anomalous verdicts are an incident."""
+    """When anomalous readings are an incident."""
     unit: str | dict[str, str] = ""
     """Of the values, for the sentence in events, like °C; of several features, each by its name."""
     latent_in_events: bool = False
@@ -275,6 +293,17 @@ class DetectorConfig(Section):
             max_payload=max_payload,
             max_future=self.max_future,
         )
+
+    def rules(self, features: tuple[str, ...]) -> tuple[Rule, ...]:
+        """Give the core's rules for sensors with these features."""
+        everywhere = OverrideConfig(
+            sensors="*",
+            views=self.views,
+            limits=self.limits,
+            silent_after=self.silent_after,
+            sensitivity=self.sensitivity,
+        )
+        return tuple(rule.rule(features) for rule in (everywhere, *self.overrides))
 
     def routing(self) -> Routing:
         """Give the router's settings."""

@@ -1,234 +1,392 @@
-"""Incidents: a run of anomalous verdicts of one sensor is one thing that opens, is updated and closes."""
+"""Incidents: what is anomalous about one sensor at a time is one thing that opens, is updated and closes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from .columns import Columns
+from .faults import SETTLED, Fault, FaultFacts, fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from .columns import Rows
-
-LEAST_THRESHOLD = 1e-12
-"""A score is error / threshold; a threshold of 0 counts as this."""
+    from .moments import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentSettings:
-    """When anomalous verdicts become an incident, and when it is over. Counts are in windows."""
+    """When anomalous verdicts become an incident, and when it is over. Counts are in readings."""
 
-    consecutive: int = 1  # anomalous windows in a row that open one,
-    evidence: float = 20.0  # once their (error - threshold) / sigma add up to this
-    close_ratio: float = 1.0  # it closes at errors up to this share of the threshold
-    close_after: int = 5  # windows in a row that close one
+    consecutive: int = 1  # anomalous readings in a row that open one,
+    excess: float = 1.0  # once what their scores are above 1 adds up to this
+    close_ratio: float = 1.0  # a reading speaks for closing at scores up to this
+    close_after: int = 30  # such readings in a row that close one; a sensor with a rhythm needs more
     cooldown: int = 0  # after one closes, none opens for so long
-    update_every: int = 0  # 0 = updated only when severity rises
+    update_every: int = 0  # 0 = updated only when more is known: its severity rises, its fault is told
     critical_score: float = 2.0
+    regime_change_after: float = 86_400.0  # s; what lasts for longer is the new normal; inf = never
+    regime_readings: int = 120  # and for no fewer readings
 
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["opened", "updated", "closed", "regime_changed"]
-Reason = Literal["", "recovered", "regime_change", "evicted", "restarted"]
+Reason = Literal["", "recovered", "regime_change", "accepted", "evicted", "restarted"]
+
+MOST_EXCESS = 1.0
+"""What one reading's score adds at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One edge of one incident, or a change of regime."""
+class Edge(NamedTuple):
+    """One edge of an incident, as the incident itself knows it."""
 
+    line: int  # of the stretch; -1 if no reading of the sensor is behind it
+    place: int
+    row: int
     kind: Kind
-    sensor: str
-    time: float  # Unix seconds
-    started: float  # of the first anomalous window
-    ended: float | None  # of the last anomalous window, once closed
-    value: tuple[float, ...]  # the newest reading
-    error: float
-    threshold: float
-    mean: float
-    sigma: float
-    score: float  # error / threshold; > 1 is anomalous
-    severity: Severity
-    peak_error: float
-    peak_score: float
-    peak_time: float
-    windows: int  # anomalous ones so far
-    feature_errors: tuple[float, ...]
     reason: Reason
-
-
-class Judged(NamedTuple):
-    """One window's verdict, as an incident looks at it."""
-
-    sensor: str
-    time: float
-    value: tuple[float, ...]
-    error: float
-    threshold: float
-    mean: float
-    sigma: float
-    anomalous: bool
-    feature_errors: tuple[float, ...]
-    regime_changed: bool
-
-
-@dataclass(slots=True)
-class _State:
-    """The state of one row, in the order of the structured column."""
-
-    open: bool
-    critical: bool
-    consecutive: int  # anomalous windows in a row
-    calm: int  # windows in a row that speak for closing
-    windows: int
-    since_update: int
-    quiet: int  # windows until one may open again
-    evidence: float  # (error - threshold) / sigma, added up over the anomalous windows in a row
-    started: float
-    last: float  # time of the last anomalous window
-    peak_error: float
+    time: float  # Unix seconds
+    started: float  # of the first anomalous reading
+    ended: float | None  # of the last anomalous reading, once closed
+    severity: Severity
+    fault: Fault
+    direction: Direction
+    views: Mapping[str, float]  # the largest score so far of each that could tell
+    feature: int  # of the largest score
     peak_score: float
     peak_time: float
-
-    @property
-    def busy(self) -> bool:
-        """Whether even a normal window changes something."""
-        return bool(self.open or self.consecutive or self.quiet)
+    peak_error: float
+    peak_value: tuple[float, ...]
+    anomalous: int  # readings so far
 
 
-_values = attrgetter(*(f.name for f in fields(_State)))  # dataclasses.astuple copies deeply: 50 times slower
+Direction = Literal["", "up", "down"]
 
-_DTYPE = np.dtype(
-    [("open", "?"), ("critical", "?")]
-    + [(name, "i8") for name in ("consecutive", "calm", "windows", "since_update", "quiet")]
-    + [(name, "f8") for name in ("evidence", "started", "last", "peak_error", "peak_score", "peak_time")]
-)
+
+class Scored(NamedTuple):
+    """The readings of a stretch as incidents look at them, (U, L) each."""
+
+    rows: Rows  # (U,)
+    counts: Rows  # (U,)
+    times: Floats
+    values: Floats  # (U, L, F)
+    errors: Floats
+    views: Floats  # (U, L, W) score of each view; NaN = cannot tell
+    score: Floats  # the largest; 0 = no view can tell
+    feature: NDArray[np.int64]  # that it belongs to
+    deviation: Floats  # of that feature's value from its mean, in standard deviations
+    over: NDArray[np.bool_]  # (U, L, V) signals over their limits
+    blame: Floats  # (U, L, F) of each feature's reconstruction error from its mean; 0 = not known
+    silences: Floats  # pause before the reading over the longest that is normal; NaN = not known
+    deadlines: Floats  # when that pause became too long, Unix seconds
+
+
+class Stepped(NamedTuple):
+    """What became of a stretch."""
+
+    counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
+    open: NDArray[np.bool_]  # (U, L) after each reading
+    opened: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
+    disarmed: NDArray[np.bool_]  # (U, V) signals that were over their limits when the incident closed
+    changed: NDArray[np.bool_]  # (U,) the regime changed at the last reading taken
+    edges: list[Edge]
 
 
 class Incidents(Columns):
     """The incidents of all sensors: at most one open a row."""
 
-    state: NDArray[np.void]
-    busy: NDArray[np.bool_]  # (S,) even a normal window changes something
+    open: NDArray[np.bool_]  # (S,)
+    critical: NDArray[np.bool_]
+    silent: NDArray[np.bool_]  # not heard of for too long
+    hushed: NDArray[np.bool_]  # and that is all that is wrong
+    excess: Floats  # scores above 1, added up over the anomalous readings in a row
+    consecutive: NDArray[np.int64]  # anomalous readings in a row
+    calm: NDArray[np.int64]  # readings in a row that speak for closing
+    age: NDArray[np.int64]  # readings since it opened
+    anomalous: NDArray[np.int64]  # readings so far
+    quiet: NDArray[np.int64]  # readings until one may open again
+    since_update: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    started: Floats  # Unix seconds, as all times
+    began: Floats  # when it opened
+    last: Floats  # of the last anomalous reading
+    peak_score: Floats
+    peak_time: Floats
+    peak_error: Floats
+    peak_value: Floats  # (S, F)
+    views: Floats  # (S, W)
+    blame: Floats  # (S, F) sum over the anomalous readings of how far each feature's error is off
+    deviations: Floats  # (S,) sum over the anomalous readings, in standard deviations
+    squares: Floats
+    moments: Floats  # sum of deviation times the number of the reading: whether they grow
 
-    def __init__(self, settings: IncidentSettings) -> None:
+    def __init__(self, settings: IncidentSettings, features: int, views: Sequence[str]) -> None:
         super().__init__()
-        self.settings = settings
-        self.column("state", _DTYPE)
-        self.column("busy", np.bool_)
+        self.settings, self.names = settings, tuple(views)
+        self.silent_view = self.names.index("silent")
+        for name in ("open", "critical", "silent", "hushed"):
+            self.column(name, np.bool_)
+        for name in ("consecutive", "calm", "age", "anomalous", "quiet", "since_update", "feature"):
+            self.column(name, np.int64)
+        for name in ("excess", "started", "began", "last", "peak_score", "peak_time", "peak_error"):
+            self.column(name, np.float64)
+        for name in ("deviations", "squares", "moments"):
+            self.column(name, np.float64)
+        for name in ("peak_value", "blame"):
+            self.column(name, np.float64, shape=(features,))
+        self.column("views", np.float64, np.nan, (len(views),))
 
-    def open(self, rows: Rows) -> NDArray[np.bool_]:
-        """Rows with an open incident."""
-        return self.state["open"][rows]
-
-    def step(
-        self, row: int, anomalous: Sequence[bool], judged: Callable[[int], Judged]
-    ) -> list[tuple[int, list[Transition]]]:
-        """Take one row through its windows, oldest first; the transitions of each window that has any.
+    def step(self, scored: Scored, close_after: Rows, short: Rows) -> Stepped:
+        """Take the incidents of a stretch through its readings.
 
         Args:
-            row: the sensor's.
-            anomalous: of each window.
-            judged: gives a window by its place; not asked for those that change nothing.
+            scored: the readings.
+            close_after: (U,) calm readings in a row that close an incident.
+            short: (U,) an incident whose anomalous readings span fewer than so many passed as a spike does.
         """
-        state = _State(*self.state[row].item())
-        found = []
-        for at, is_anomalous in enumerate(anomalous):
-            if (is_anomalous or state.busy) and (done := self._step(state, judged(at))):
-                found.append((at, done))
-        self.state[row] = _values(state)
-        self.busy[row] = state.busy
-        return found
+        rows, shape = scored.rows, scored.score.shape
+        no = np.zeros(shape, dtype=bool)
+        changed = np.zeros(len(rows), dtype=bool)
+        calm = np.zeros((len(rows), scored.over.shape[2]), dtype=bool)
+        stepped = Stepped(scored.counts, no, no, no, no, calm, changed, [])
+        hot = scored.score > 1.0
+        late = scored.silences > 1.0
+        busy = self.open[rows] | (self.excess[rows] > 0) | (self.quiet[rows] > 0) | self.silent[rows]
+        busy |= hot.any(axis=1) | late.any(axis=1)
+        (lines,) = busy.nonzero()
+        if not len(lines):
+            return stepped
+        stepped = Stepped(scored.counts.copy(), no, no.copy(), no.copy(), no.copy(), calm, changed, [])
+        walk = _Walk(self, scored, stepped, close_after, short)
+        for place in range(int(scored.counts[lines].max())):
+            walk.take(lines[place < stepped.counts[lines]], place)
+        return stepped
 
-    def evict(self, row: int, last: Judged) -> Transition:
-        """The end of an incident whose row is about to be freed; the row is left as it is."""
-        return self._close(_State(*self.state[row].item()), last, "evicted")
+    def notice(self, rows: Rows, deadlines: Floats) -> list[Edge]:
+        """Open or update the incidents of rows that have been silent since these Unix seconds."""
+        return [
+            self.fall_silent(row, deadline)
+            for row, deadline in zip(rows.tolist(), deadlines.tolist(), strict=True)
+        ]
 
-    def _step(self, state: _State, window: Judged) -> list[Transition]:
-        quiet = state.quiet
-        done = self._anomalous(state, window) if window.anomalous else self._normal(state, window)
-        if quiet:  # then nothing was open, and nothing closed just now
-            state.quiet -= 1
-        if window.regime_changed:
-            if state.open:
-                done.append(self._close(state, window, "regime_change"))
-            state.consecutive, state.evidence = 0, 0.0
-            done.append(_transition("regime_changed", state, window))
-        return done
+    def close(self, row: int, time: float, reason: Reason) -> Edge:
+        """The end of an open incident at these Unix seconds."""
+        edge = self.edge("closed", row, time, reason=reason)
+        self.open[row] = self.silent[row] = self.hushed[row] = False
+        self.excess[row] = 0.0
+        self.consecutive[row], self.quiet[row] = 0, self.settings.cooldown
+        return edge
 
-    def _anomalous(self, state: _State, window: Judged) -> list[Transition]:
-        rules = self.settings
-        state.consecutive += 1
-        state.evidence += _evidence(window)
-        if state.consecutive == 1 and not state.open:
-            state.started, state.windows, state.since_update = window.time, 0, 0
-            state.peak_error, state.critical = -np.inf, False
-        state.windows += 1
-        state.since_update += 1
-        state.calm, state.last = 0, window.time
-        score = _score(window)
-        if window.error > state.peak_error:
-            state.peak_error, state.peak_score, state.peak_time = window.error, score, window.time
-        rises = score >= rules.critical_score and not state.critical
-        state.critical |= rises
-        if not state.open:
-            if state.consecutive < rules.consecutive or state.evidence < rules.evidence or state.quiet:
-                return []
-            state.open, state.since_update = True, 0
-            return [_transition("opened", state, window)]
-        if rises or (rules.update_every and state.since_update >= rules.update_every):
-            state.since_update = 0
-            return [_transition("updated", state, window)]
-        return []
+    def edge(
+        self, kind: Kind, row: int, time: float, at: tuple[int, int] = (-1, -1), reason: Reason = ""
+    ) -> Edge:
+        """An edge of the incident as it is now."""
+        scores = zip(self.names, self.views[row].tolist(), strict=True)
+        facts = FaultFacts(
+            views={name: score for name, score in scores if not isnan(score)},
+            anomalous=int(self.anomalous[row]),
+            deviations=float(self.deviations[row]),
+            squares=float(self.squares[row]),
+            moments=float(self.moments[row]),
+        )
+        fault = fault_of(facts)
+        return Edge(
+            line=at[0],
+            place=at[1],
+            row=row,
+            kind=kind,
+            reason=reason,
+            time=time,
+            started=float(self.started[row]),
+            ended=float(self.last[row]) if kind == "closed" else None,
+            severity="critical" if self.critical[row] else "warning",
+            fault=fault,
+            direction=_direction(facts.deviations),
+            views=facts.views,
+            feature=self._feature(row, fault),
+            peak_score=float(self.peak_score[row]),
+            peak_time=float(self.peak_time[row]),
+            peak_error=float(self.peak_error[row]),
+            peak_value=tuple(self.peak_value[row].tolist()),
+            anomalous=facts.anomalous,
+        )
 
-    def _normal(self, state: _State, window: Judged) -> list[Transition]:
-        state.consecutive, state.evidence = 0, 0.0
-        if not state.open:
-            return []
-        calm = window.error <= self.settings.close_ratio * window.threshold
-        state.calm = state.calm + 1 if calm else 0
-        if state.calm < self.settings.close_after:
-            return []
-        return [self._close(state, window, "recovered")]
+    def _feature(self, row: int, fault: Fault) -> int:
+        """Which feature it is: of what only the model sees, the one whose error is furthest off."""
+        return int(self.blame[row].argmax() if fault == "shape" else self.feature[row])
 
-    def _close(self, state: _State, window: Judged, reason: Reason) -> Transition:
-        state.open, state.calm, state.quiet = False, 0, self.settings.cooldown
-        return _transition("closed", state, window, reason)
+    def begin(self, rows: Rows, times: Floats) -> None:
+        """Begin to count what may become incidents."""
+        self.started[rows], self.last[rows], self.peak_score[rows] = times, times, -np.inf
+        self.anomalous[rows] = self.since_update[rows] = self.feature[rows] = 0
+        self.critical[rows] = False
+        self.views[rows], self.blame[rows] = np.nan, 0.0
+        self.deviations[rows] = self.squares[rows] = self.moments[rows] = 0.0
+
+    def fall_silent(self, row: int, deadline: float) -> Edge:
+        """A row has been silent for too long since these Unix seconds."""
+        view = self.silent_view
+        self.silent[row] = True
+        if self.open[row]:
+            self.views[row, view] = 1.0
+            return self.edge("updated", row, deadline)
+        one = np.array([row])
+        self.begin(one, np.array([deadline]))
+        self.views[row, view] = self.peak_score[row] = 1.0
+        self.peak_time[row], self.peak_error[row], self.peak_value[row] = deadline, np.nan, np.nan
+        self.open[row] = self.hushed[row] = True
+        self.began[row], self.age[row], self.calm[row] = deadline, 0, 0
+        return self.edge("opened", row, deadline)
 
 
-def _score(window: Judged) -> float:
-    return window.error / max(window.threshold, LEAST_THRESHOLD)
+class _Walk:
+    """One stretch through its incidents, place by place, all sensors side by side."""
+
+    def __init__(
+        self,
+        incidents: Incidents,
+        scored: Scored,
+        stepped: Stepped,
+        close_after: Rows,
+        short: Rows,
+    ) -> None:
+        self.incidents, self.scored, self.stepped = incidents, scored, stepped
+        self.close_after, self.short = close_after, short
+
+    def take(self, lines: Rows, place: int) -> None:
+        """The readings of these lines at this place."""
+        state, scored = self.incidents, self.scored
+        rows, settings = scored.rows[lines], state.settings
+        self._return(lines, rows, place)
+        score, times = scored.score[lines, place], scored.times[lines, place]
+        anomalous = score > 1.0
+        was_open = state.open[rows]
+        state.age[rows] += was_open
+        hot, at = rows[anomalous], lines[anomalous]
+        rises = np.zeros(len(rows), dtype=bool)
+        if len(hot):
+            rises[anomalous] = self._anomalous(hot, at, place)
+        self._calm(rows, score, anomalous)
+        opening = anomalous & ~was_open & (state.excess[rows] >= settings.excess)
+        opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
+        closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
+        changing = was_open & ~closing & (times - state.began[rows] > settings.regime_change_after)
+        changing &= state.age[rows] >= settings.regime_readings
+        state.quiet[rows] = np.maximum(state.quiet[rows] - 1, 0)
+        for place_of in np.flatnonzero(opening).tolist():
+            self._open(int(rows[place_of]), int(lines[place_of]), place)
+        for place_of in np.flatnonzero(closing).tolist():
+            self._close(int(rows[place_of]), int(lines[place_of]), place)
+        for place_of in np.flatnonzero(changing).tolist():
+            self._change(int(rows[place_of]), int(lines[place_of]), place)
+        for place_of in np.flatnonzero(was_open & anomalous & ~changing).tolist():
+            self._go_on(int(rows[place_of]), int(lines[place_of]), place, rises=bool(rises[place_of]))
+        self.stepped.open[lines, place] = state.open[rows]
+
+    def _return(self, lines: Rows, rows: Rows, place: int) -> None:
+        """Readings after a silence that was too long, noticed before or only now."""
+        state, scored = self.incidents, self.scored
+        late = scored.silences[lines, place] > 1.0
+        back = late | state.silent[rows]
+        for at in np.flatnonzero(back).tolist():
+            row, line = int(rows[at]), int(lines[at])
+            if not state.silent[row]:
+                deadline = float(scored.deadlines[line, place])
+                edge = state.fall_silent(row, deadline)
+                self.stepped.edges.append(edge._replace(line=line, place=place))
+            state.silent[row] = False
+            time = float(scored.times[line, place])
+            state.views[row, state.silent_view] = longest = float(scored.silences[line, place])
+            if state.hushed[row]:
+                state.peak_score[row], state.peak_time[row], state.last[row] = longest, time, time
+                self.stepped.edges.append(
+                    state.close(row, time, "recovered")._replace(line=line, place=place)
+                )
+
+    def _anomalous(self, rows: Rows, lines: Rows, place: int) -> NDArray[np.bool_]:
+        """Anomalous readings; returns which of them are the first that are critical."""
+        state, scored = self.incidents, self.scored
+        score, times = scored.score[lines, place], scored.times[lines, place]
+        fresh = (state.consecutive[rows] == 0) & ~state.open[rows]
+        state.begin(rows[fresh], times[fresh])
+        state.excess[rows] += np.minimum(score - 1.0, MOST_EXCESS)
+        state.consecutive[rows] += 1
+        state.since_update[rows] += 1
+        state.calm[rows], state.last[rows] = 0, times
+        number = state.anomalous[rows] + 1
+        state.anomalous[rows] = number
+        state.views[rows] = np.fmax(state.views[rows], scored.views[lines, place])
+        state.blame[rows] += scored.blame[lines, place]
+        deviation = scored.deviation[lines, place]
+        state.deviations[rows] += deviation
+        state.squares[rows] += deviation * deviation
+        state.moments[rows] += deviation * number
+        worst = score > state.peak_score[rows]
+        top, at = rows[worst], lines[worst]
+        state.peak_score[top], state.peak_time[top] = score[worst], times[worst]
+        state.peak_error[top], state.peak_value[top] = scored.errors[at, place], scored.values[at, place]
+        state.feature[top] = scored.feature[at, place]
+        rises: NDArray[np.bool_] = (score >= state.settings.critical_score) & ~state.critical[rows]
+        state.critical[rows] |= rises
+        return rises
+
+    def _calm(self, rows: Rows, score: Floats, anomalous: NDArray[np.bool_]) -> None:
+        """Readings that are not anomalous."""
+        state = self.incidents
+        normal = rows[~anomalous]
+        speaks = score[~anomalous] <= state.settings.close_ratio
+        state.calm[normal] = np.where(speaks & state.open[normal], state.calm[normal] + 1, 0)
+        state.consecutive[normal] = 0
+        state.excess[normal] = 0.0
+
+    def _open(self, row: int, line: int, place: int) -> None:
+        state = self.incidents
+        state.open[row] = True
+        state.began[row] = self.scored.times[line, place]
+        state.age[row] = state.since_update[row] = 0
+        self.stepped.opened[line, place] = True
+        self._tell("opened", row, line, place)
+
+    def _close(self, row: int, line: int, place: int) -> None:
+        state = self.incidents
+        self.stepped.closed[line, place] = True
+        self.stepped.passed[line, place] = state.age[row] - state.calm[row] < self.short[line]
+        if self.scored.over[line, place].any():
+            # It scores no more before it has been back: what comes after has to be looked at anew.
+            self.stepped.disarmed[line] = self.scored.over[line, place]
+            self.stepped.counts[line] = place + 1
+        edge = state.close(row, float(self.scored.times[line, place]), "recovered")
+        self.stepped.edges.append(edge._replace(line=line, place=place))
+
+    def _change(self, row: int, line: int, place: int) -> None:
+        """What has lasted for so long is the new normal."""
+        state, time = self.incidents, float(self.scored.times[line, place])
+        edge = state.close(row, time, "regime_change")
+        self.stepped.edges.append(edge._replace(line=line, place=place))
+        self._tell("regime_changed", row, line, place)
+        self.stepped.counts[line] = place + 1
+        self.stepped.changed[line] = True
+
+    def _go_on(self, row: int, line: int, place: int, *, rises: bool) -> None:
+        state = self.incidents
+        every = state.settings.update_every
+        told = state.anomalous[row] == SETTLED
+        if rises or told or (every and state.since_update[row] >= every):
+            state.since_update[row] = 0
+            self._tell("updated", row, line, place)
+
+    def _tell(self, kind: Kind, row: int, line: int, place: int) -> None:
+        time = float(self.scored.times[line, place])
+        self.stepped.edges.append(self.incidents.edge(kind, row, time, (line, place)))
 
 
-def _evidence(window: Judged) -> float:
-    """How far above its threshold the error is, in σ; infinite where there is no σ to measure it by."""
-    return (window.error - window.threshold) / window.sigma if window.sigma > 0 else np.inf
-
-
-def _transition(kind: Kind, state: _State, window: Judged, reason: Reason = "") -> Transition:
-    return Transition(
-        kind=kind,
-        sensor=window.sensor,
-        time=window.time,
-        started=state.started,
-        ended=state.last if kind == "closed" else None,
-        value=window.value,
-        error=window.error,
-        threshold=window.threshold,
-        mean=window.mean,
-        sigma=window.sigma,
-        score=_score(window),
-        severity="critical" if state.critical else "warning",
-        peak_error=state.peak_error,
-        peak_score=state.peak_score,
-        peak_time=state.peak_time,
-        windows=state.windows,
-        feature_errors=window.feature_errors,
-        reason=reason,
-    )
+def _direction(deviations: float) -> Direction:
+    return "up" if deviations > 0 else "down" if deviations < 0 else ""

@@ -1,265 +1,455 @@
-"""Errors to verdicts: smooth, judge against the past, then remember what is normal."""
+"""Readings and errors to verdicts: look in every view, judge against the past, then remember."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .columns import Columns
-from .grid import Grid
-from .moments import Accumulator, sum_in_order
-from .streaks import follow
-from .thresholds import Limits, make_threshold
+from .incidents import Incidents, Scored
+from .rhythm import Rhythm
+from .rules import VIEWS
+from .smoothing import Smoother
+from .views import Lesson, Stretch
+from .views.baselines import Baselines, Traits
+from .views.bounds import FixedThreshold, Limits, Rate
+from .views.profile import Profile, SlowProfile, slot_of
+from .views.range import Range
+from .views.signals import LEAST_ERROR, Level, Reconstruction, Trend
+from .views.silence import Silence
+from .views.stuck import Stuck
+from .views.worst_feature import WorstFeature
+from .warmup import Warmup
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
+    from .grid import Grid
+    from .incidents import Edge, IncidentSettings, Stepped
     from .moments import Floats
-    from .thresholds import ThresholdSettings, TrainingError
+    from .rules import RuleColumns
+    from .views.base import View
+    from .views.baselines import Known, Looked
+    from .views.signals import Signal
+
+LEAST_LIMIT = 2.0
+"""On the deviations of a value from its mean, in standard deviations."""
 
 
-NEVER = 2**62
-"""Windows; what is added to it still fits an int64."""
-LOOK, LEAST_LOOK = 1024, 16
-"""Errors looked over in a round, of all sensors and of one: what follows an anomalous one is for nothing."""
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """How readings are judged. Counts are in readings."""
+
+    sigma: float = 2.0  # least limit on a reconstruction error, in standard deviations above its mean
+    level: float | None = None  # a fixed limit on it instead; None = learnt
+    history: int = 10_000  # that a baseline remembers
+    min_count: int = 100  # that it needs
+    block: int = 120  # after which what a sensor is held against is found anew,
+    early: tuple[int, ...] = (16, 32, 64)  # and at these
+    warmup: int = 3000  # that are learnt whatever happens,
+    warmup_seconds: float = 172_800.0  # or those of so long, whichever is the sooner
+    level_of: int = 3  # values whose mean is the level
+    trend_of: int = 30  # values whose mean is the trend
+    calm_cycles: float = 0.6  # of a sensor's rhythm that have to be calm before an incident closes
+    calm_most: float = 7200.0  # s, and never longer
+    daily: float = 43_200.0  # s; a rhythm as slow as this is a daily one, and asks for no longer calm
+    short: int = 60  # an incident of fewer readings passed as a spike does,
+    short_cycles: float = 0.5  # or of fewer cycles
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Those on which the meaning of what is remembered rests."""
+        return self.block, self.early, self.level_of, self.trend_of, self.level is None
+
+
+class Seen(NamedTuple):
+    """A batch of N accepted readings, in arrival order."""
+
+    times: Floats  # (N,) Unix seconds
+    values: Floats  # (N, F)
+    pauses: Floats  # (N,) s since the sensor's reading before; NaN = none
+    errors: Floats  # (N,) reconstruction error; NaN = no window was due
+    feature_errors: Floats  # (N, F)
 
 
 class Ruling(NamedTuple):
-    """What was found of each error of a batch: in arrival order (M,), or laid out (U, L)."""
+    """What was found of each reading of a batch, in arrival order or laid out (U, L)."""
 
-    errors: Floats  # smoothed, what was judged
-    means: Floats
+    score: Floats  # the largest of all views; NaN = none can tell yet
+    view: NDArray[np.int64]  # whose it is
+    means: Floats  # of the reconstruction error; NaN = not known yet
     sigmas: Floats
-    thresholds: Floats  # NaN = not known yet
-    anomalous: NDArray[np.bool_]
-    regime_changed: NDArray[np.bool_]
+    thresholds: Floats
+    expected: Floats  # (…, F) of the value; NaN = not known yet
+    lower: Floats  # (…, F) where the score is 1
+    upper: Floats
 
 
 class Judge(Columns):
-    """Holds each sensor's errors against its threshold.
+    """Looks at each sensor's readings in several views, and keeps its incidents.
 
-    An anomalous error is remembered as no more than mean + `guard` σ, or it would raise the threshold that
-    has to catch the next one. It is not dropped altogether: at mean + 2σ, a few of a hundred normal errors
-    are above the threshold, and a history without its upper tail flags more and more of them.
-    The escape: a sensor that stays anomalous for `regime_change_after` windows has a new normal, and its
-    history restarts from those windows. `calm_after` normal windows in a row end such a streak.
-
-    Live, a batch has one error of each sensor as a rule, which needs no looking ahead. Where a sensor has
-    several, one look ahead does if all of them are remembered as they are; otherwise the batch is taken in
-    rounds, each up to the first error of every sensor that is not, or as far as the threshold can look.
+    A sensor's readings are taken block by block. Within a block all that a score rests on stands still, so a
+    stretch of it is scored at once; only its incidents are taken through it reading by reading, because what
+    may be learnt of the stretch depends on them.
     """
 
-    error: Floats  # (S,) of the last verdict; NaN before the first
-    mean: Floats
-    sigma: Floats
-    limit: Floats
-    anomalous: NDArray[np.bool_]
-    raw: Floats  # (S, smoothing - 1) errors as scored, newest last
-    scored: NDArray[np.int64]  # (S,)
-    calm: NDArray[np.int64]  # (S,) normal errors in a row
+    readings: NDArray[np.int64]  # (S,) since the start or the last change of regime
+    begun: Floats  # (S,) Unix seconds of the first of them; NaN before it
+    score: Floats  # (S,) of the last verdict; NaN before the first
+    scores: Floats  # (S, W) of each view
+    error: Floats  # (S,)
+    threshold: Floats
+    expected: Floats  # (S, F)
+    lower: Floats
+    upper: Floats
+    sensitivity: Floats  # (S,) what scores are multiplied by, beside what the rules say
 
-    def __init__(self, settings: ThresholdSettings, training: TrainingError, calm_after: int) -> None:
+    def __init__(
+        self, settings: JudgeSettings, incidents: IncidentSettings, features: int, rules: RuleColumns
+    ) -> None:
         super().__init__()
-        self.smoothing, self.calm_after, self.guard = settings.smoothing, calm_after, settings.guard
-        for name in ("error", "mean", "sigma", "limit"):
+        self.settings, self.features, self.rules = settings, features, rules
+        self.column("readings", np.int64)
+        self.column("sensitivity", np.float64, 1.0)
+        for name in ("begun", "score", "error", "threshold"):
             self.column(name, np.float64, np.nan)
-        self.column("anomalous", np.bool_)
-        self.column("raw", np.float64, shape=(settings.smoothing - 1,))
-        self.column("scored", np.int64)
-        self.column("calm", np.int64)
-        self.threshold = make_threshold(settings, training)
-        escapes = self.threshold.adapts and settings.regime_change_after
-        self.regime_after = settings.regime_change_after if escapes else NEVER
-        self.streak = Accumulator()
-
-    def judge(self, grid: Grid, errors: Floats) -> Ruling:
-        """Judge the errors (M,) of a batch laid out by `grid`, and remember them; in arrival order."""
-        if grid.width == 1:
-            ruling = self._judge_one(grid.rows, errors)
-            self._keep_last(grid.rows, ruling)
-            return ruling
-        laid = self._judge_all(grid, errors)
-        last = np.arange(len(grid.rows)), grid.counts - 1
-        self._keep_last(grid.rows, Ruling._make(part[last] for part in laid))
-        return Ruling._make(map(grid.read, laid))
-
-    def _keep_last(self, rows: Rows, last: Ruling) -> None:
-        """Set what is known of the last verdict of each row, (U,) each."""
-        self.error[rows], self.mean[rows], self.sigma[rows] = last.errors, last.means, last.sigmas
-        self.limit[rows], self.anomalous[rows] = last.thresholds, last.anomalous
-
-    def _judge_one(self, rows: Rows, errors: Floats) -> Ruling:
-        """One error (U,) of each row, which needs no looking ahead."""
-        errors = self._smooth_one(rows, errors)
-        limits = self.threshold.now(rows)
-        anomalous = errors > limits.threshold
-        changed = np.zeros(len(rows), dtype=bool)
-        self._calm(rows, ~anomalous)
-        if not np.count_nonzero(anomalous):
-            self.threshold.append(rows, errors)
-            return Ruling(errors, *limits, anomalous, changed)
-        if self.guard:
-            self.threshold.append(rows, np.where(anomalous, self._guarded(errors, limits), errors))
+        for name in ("expected", "lower", "upper"):
+            self.column(name, np.float64, np.nan, (features,))
+        self.column("scores", np.float64, np.nan, (len(VIEWS),))
+        self.recent = Smoother(settings.trend_of, features)
+        self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
+        self.profile = Profile(features, self.warmup)
+        self.range = Range(features)
+        views = (self.range, Stuck(features), Limits(rules), Rate(rules, features))
+        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile))
+        if settings.level is None:
+            self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
+            self.views: tuple[View, ...] = views
+            if features > 1:
+                memory = {"memory": settings.history, "least": settings.min_count}
+                self.signals += (WorstFeature(features, **memory),)
         else:
-            self.threshold.append(rows[~anomalous], errors[~anomalous])
-        changed[anomalous] = self._go_on(rows[anomalous], errors[anomalous])
-        return Ruling(errors, *limits, anomalous, changed)
+            self.signals, self.views = values, (FixedThreshold(settings.level), *views)
+        for part in (*self.signals, *self.views):
+            setattr(self, part.name, part)  # a branch of the columns
+        widths = [1 if signal.view == "reconstruction" else features for signal in self.signals]
+        traits = Traits(
+            np.repeat([signal.two_sided for signal in self.signals], widths),
+            np.repeat([signal.spread for signal in self.signals], widths),
+            np.repeat([self._floor(signal) for signal in self.signals], widths),
+            np.repeat([signal.cap for signal in self.signals], widths),
+        )
+        self.baselines = Baselines(traits, memory=settings.history, least=settings.min_count)
+        ends = np.cumsum(widths).tolist()
+        self._places = {
+            signal.name: slice(end - width, end)
+            for signal, end, width in zip(self.signals, ends, widths, strict=True)
+        }
+        self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
+        self.silence = Silence(rules)
+        self.rhythm = Rhythm(features)
+        self.incidents = Incidents(incidents, features, VIEWS)
 
-    def _judge_all(self, grid: Grid, errors: Floats) -> Ruling:
-        """Any number of errors of each row, in rounds."""
-        smooth = self._smooth(grid, errors)
-        if (ruling := self._judge_at_once(grid, smooth)) is not None:
-            return ruling
-        blank = np.full(smooth.shape, np.nan)
-        no = np.zeros(smooth.shape, dtype=bool)
-        ruling = Ruling(smooth, blank, blank.copy(), blank.copy(), no, no.copy())
+    def judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
+        """Judge a batch laid out by `grid`, and remember it.
+
+        Returns:
+            The rulings in arrival order, and the edges of incidents, whose line is the place of their reading
+            in that order.
+        """
+        # NaN and infinity stand for what is not known, and what is past a line's end means nothing.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._judge(grid, seen)
+
+    def _judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
+        laid = Seen(*(grid.lay(part) for part in seen))
+        order = grid.lay(np.arange(len(seen.times)))
+        edges: list[Edge] = []
+        if not len(grid.rows):
+            return self._blank((0,)), edges
+        if grid.width == 1:
+            lines = np.arange(len(grid.rows))
+            stretch, pauses = self._stretch(grid, laid, lines, np.zeros_like(lines))
+            ruling, _, found = self._look(stretch, pauses)
+            edges = [edge._replace(line=int(order[edge.line, edge.place])) for edge in found]
+            return Ruling._make(part[:, 0] for part in ruling), edges
+        whole = self._blank(laid.times.shape)
         done = np.zeros_like(grid.counts)
         while len(lines := np.flatnonzero(done < grid.counts)):
-            done[lines] = self._round(grid, ruling, lines, done[lines])
-        return ruling
+            start = done[lines]
+            stretch, pauses = self._stretch(grid, laid, lines, start)
+            ruling, counts, found = self._look(stretch, pauses)
+            line, place = np.nonzero(stretch.within(counts))
+            for part, one in zip(whole, ruling, strict=True):
+                part[lines[line], start[line] + place] = one[line, place]
+            edges += [
+                edge._replace(line=int(order[lines[edge.line], start[edge.line] + edge.place]))
+                for edge in found
+            ]
+            done[lines] += counts
+        edges.sort(key=lambda edge: edge.line)
+        return Ruling._make(map(grid.read, whole)), edges
 
-    def _judge_at_once(self, grid: Grid, smooth: Floats) -> Ruling | None:
-        """The same in one look ahead; None, and nothing is done, where it takes more.
+    def deadlines(self, rows: Rows, last: Floats) -> Floats:
+        """When rows (U,) heard of at these times will be silent for too long; infinite: they are already."""
+        return np.where(self.incidents.silent[rows], np.inf, last + self.silence.limit(rows))
 
-        A round would do it too, at the price of all that it has for what is not normal.
-        """
-        rows, counts = grid.rows, grid.counts
-        most = max(LOOK // len(rows), LEAST_LOOK)
-        if grid.width > most or np.count_nonzero(self.threshold.room(rows) < counts):
-            return None
-        limits, sums = self.threshold.ahead(rows, smooth)
-        above = smooth > limits.threshold
-        if np.count_nonzero(self._as_it_comes(rows, smooth, limits, above, counts) < counts):
-            return None
-        self.threshold.remember(rows, counts, sums)
-        self._follow(rows, smooth, above, counts)
-        return Ruling(smooth, *limits, above, np.zeros_like(above))
+    def restart(self, rows: Rows) -> None:
+        """Forget the past of these rows: they have a new normal."""
+        for part in (*self.signals, *self.views):
+            part.restart(rows)
+        self.baselines.clear(rows)
+        self.readings[rows], self.begun[rows] = 0, np.nan
 
-    def _smooth_one(self, rows: Rows, errors: Floats) -> Floats:
-        """The mean of the last n errors of each row, of which these (U,) are the newest, or of all there are.
+    def warming_up(self, rows: Rows) -> NDArray[np.bool_]:
+        """Rows (U,) whose values are not held against a past of their own yet."""
+        known: NDArray[np.bool_] = np.isnan(self.baselines.mean[rows, self._places["level"].start])
+        return known
 
-        They are added up one by one, oldest first: the sum does not depend on how the batch is cut.
-        """
-        most = self.smoothing
-        seen = self.scored[rows] + 1
-        self.scored[rows] = seen
-        if most == 1:
-            return errors
-        past = self.raw.take(rows, axis=0)
-        newest = np.empty_like(past)
-        newest[:, :-1], newest[:, -1] = past[:, 1:], errors
-        self.raw[rows] = newest
-        total = sum_in_order(past.T)
-        total += errors
-        total /= np.minimum(seen, most)
-        return total
+    def readings_to_go(self, rows: Rows) -> NDArray[np.int64]:
+        """About how many readings (U,) until rows are held against a past of their own; 0 = they are."""
+        settings = self.settings
+        ends = [end for end in settings.early if end >= settings.min_count]
+        ends.append(-(-settings.min_count // settings.block) * settings.block)
+        return np.where(self.warming_up(rows), np.maximum(ends[0] - self.readings[rows], 1), 0)
 
-    def _smooth(self, grid: Grid, errors: Floats) -> Floats:
-        """The same for any number of errors of each row, (U, L)."""
-        laid: Floats = grid.lay(errors, np.nan)
-        rows, most = grid.rows, self.smoothing
-        seen = self.scored[rows][:, None] + np.arange(1, grid.width + 1)
-        self.scored[rows] += grid.counts
-        if most == 1:
-            return laid
-        joined = np.concatenate([self.raw.take(rows, axis=0), laid], axis=1)
-        windows = joined.take(np.arange(most)[:, None] + np.arange(grid.width), axis=1)  # (U, n, L)
-        total = sum_in_order(windows.swapaxes(0, 1))
-        newest = grid.counts[:, None] + np.arange(most - 1)
-        self.raw[rows] = joined[np.arange(len(rows))[:, None], newest]
-        total /= np.minimum(seen, most)
-        return total
+    def _floor(self, signal: Signal) -> float:
+        """The least limit on a signal, in standard deviations."""
+        return self.settings.sigma if signal.view == "reconstruction" else LEAST_LIMIT
 
-    def _round(self, grid: Grid, ruling: Ruling, lines: Rows, start: Rows) -> Rows:
-        """One look ahead from `start` on these lines; returns how far each has come."""
+    def _blank(self, shape: tuple[int, ...]) -> Ruling:
+        wide = (*shape, self.features)
+        shapes = (shape, shape, shape, shape, shape, wide, wide, wide)
+        made = [np.full(of, np.nan) for of in shapes]
+        return Ruling._make(made)._replace(view=np.zeros(shape, dtype=np.int64))
+
+    def _stretch(self, grid: Grid, laid: Seen, lines: Rows, start: Rows) -> tuple[Stretch, Floats]:
+        """The next readings of these lines, up to the end of a block or of a half hour; and their pauses."""
         rows = grid.rows[lines]
-        take = np.minimum(grid.counts[lines] - start, self.threshold.room(rows))
-        np.minimum(take, max(LOOK // len(lines), LEAST_LOOK), out=take)
-        ahead = np.arange(take.max())
-        places = np.minimum(start[:, None] + ahead, grid.width - 1)
-        errors = ruling.errors[lines[:, None], places]
-        limits, sums = self.threshold.ahead(rows, errors)
-        above = (errors > limits.threshold) & (ahead < take[:, None])
-        plain = self._as_it_comes(rows, errors, limits, above, take)
-        self.threshold.remember(rows, plain, sums)
-        self._follow(rows, errors, above & (ahead < plain[:, None]), plain)
-        end: Rows = take.copy()
-        hit = np.flatnonzero(plain < take)
-        if len(hit):
-            end[hit] = plain[hit] + 1
-            here = hit, plain[hit]
-            if self.guard:
-                known = Limits(*(part[here] for part in limits))
-                self.threshold.append(rows[hit], self._guarded(errors[here], known))
-            changed = hit[self._go_on(rows[hit], errors[here])]
-            ruling.regime_changed[lines[changed], (start + plain)[changed]] = True
-        written = ahead < end[:, None]
-        at = np.broadcast_to(lines[:, None], places.shape)[written], places[written]
-        ruling.means[at], ruling.sigmas[at], ruling.thresholds[at] = (part[written] for part in limits)
-        ruling.anomalous[at] = above[written]
-        reached: Rows = start + end
-        return reached
+        counts = np.minimum(grid.counts[lines] - start, self._room(rows))
+        places = np.minimum(start[:, None] + np.arange(counts.max()), grid.width - 1)
+        at = lines[:, None], places
+        slots = slot_of(laid.times[at])
+        self.profile.enter(rows, slots[:, 0])
+        other = slots != slots[:, :1]
+        if np.count_nonzero(other):
+            np.minimum(counts, np.where(other.any(axis=1), other.argmax(axis=1), counts), out=counts)
+            places = places[:, : counts.max()]
+            at = lines[:, None], places
+        values, times = laid.values[at], laid.times[at]
+        begun = self.begun[rows]
+        self.begun[rows] = np.where(np.isnan(begun), times[:, 0], begun)
+        stretch = Stretch(
+            rows=rows,
+            counts=counts,
+            times=times,
+            values=values,
+            level=self.recent.of(rows, values, self.settings.level_of),
+            trend=self.recent.of(rows, values, self.settings.trend_of),
+            errors=laid.errors[at],
+            feature_errors=laid.feature_errors[at],
+            warming=self.warmup.lasts(self.readings[rows], self.begun[rows], times),
+        )
+        return stretch, laid.pauses[at]
 
-    def _as_it_comes(
-        self, rows: Rows, errors: Floats, limits: Limits, above: NDArray[np.bool_], counts: Rows
-    ) -> Rows:
-        """How many of the first counts[u] errors of (U, L) are remembered as they are, up to one that is not.
+    def _room(self, rows: Rows) -> Rows:
+        """Readings (U,) up to the end of the block."""
+        count = self.readings[rows]
+        end = self.settings.block - count % self.settings.block
+        for early in reversed(self.settings.early):
+            end = np.where(count < early, early - count, end)
+        return end
 
-        Anomalous ones are, but past the guard, or where there is none, or when they may change the regime.
+    def _look(self, stretch: Stretch, pauses: Floats) -> tuple[Ruling, Rows, list[Edge]]:
+        """Judge a stretch; returns the ruling (U, L), the readings taken of each line (U,), and edges."""
+        rows = stretch.rows
+        signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
+        looked = self._hold(stretch, signals)
+        views, by_feature = self._views(stretch, looked.scores)
+        score = np.fmax.reduce(views, axis=2)
+        limit = self.silence.limit(rows)
+        scored = Scored(
+            rows=rows,
+            counts=stretch.counts,
+            times=stretch.times,
+            values=stretch.values,
+            errors=stretch.errors,
+            views=views,
+            score=np.nan_to_num(score),
+            feature=by_feature,
+            deviation=self._deviation(looked.z, by_feature),
+            over=looked.over,
+            blame=self._blame(stretch),
+            silences=pauses / limit[:, None],
+            deadlines=stretch.times - pauses + limit[:, None],
+        )
+        stepped = self.incidents.step(scored, *self._patience(rows))
+        self._learn(stretch, scored, stepped, looked, pauses)
+        ruling = self._ruling(stretch, score, views, looked.known)
+        self._keep_last(stretch, stepped.counts, ruling, views)
+        self._end_blocks(rows, stepped)
+        return ruling, stepped.counts, stepped.edges
+
+    def _hold(self, stretch: Stretch, signals: Floats) -> Looked:
+        """Hold the signals (U, L, V) against their baselines; the profile cannot tell before it is warm."""
+        warming = np.empty(signals.shape, dtype=bool)
+        for signal in self.signals:
+            warming[:, :, self._places[signal.name]] = signal.warming(stretch)[:, :, None]
+        near = signals.copy()
+        for signal in self.signals:
+            if (closer := signal.near(stretch)) is not None:
+                near[:, :, self._places[signal.name]] = closer
+        mute = warming & self._slow_to_judge
+        return self.baselines.look(stretch.rows, signals, near, warming, mute)
+
+    def _views(self, stretch: Stretch, signal_scores: Floats) -> tuple[Floats, NDArray[np.int64]]:
+        """The score of each view (U, L, W), and the feature (U, L) of the largest."""
+        shape = stretch.times.shape
+        views = np.full((*shape, len(VIEWS)), np.nan)
+        features = np.zeros((*shape, len(VIEWS)), dtype=np.int64)
+        parts = [(signal.view, signal_scores[:, :, self._places[signal.name]]) for signal in self.signals]
+        parts += [(view.name, view.scores(stretch)) for view in self.views]
+        for name, part in parts:
+            at = VIEWS.index(name)
+            largest = part[:, :, 0] if part.shape[2] == 1 else np.fmax.reduce(part, axis=2)
+            views[:, :, at] = np.fmax(views[:, :, at], largest)
+            if part.shape[2] > 1:
+                features[:, :, at] = np.nan_to_num(part, nan=-np.inf).argmax(axis=2)
+        sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]
+        views *= sensitivity[:, None, None]
+        views[~np.broadcast_to(self.rules.views[stretch.rows][:, None], views.shape)] = np.nan
+        if self.features == 1:
+            return views, features[:, :, 0]
+        best = np.nan_to_num(views, nan=-np.inf).argmax(axis=2)
+        return views, np.take_along_axis(features, best[:, :, None], axis=2)[:, :, 0]
+
+    def _deviation(self, z: Floats, feature: NDArray[np.int64]) -> Floats:
+        """How far the level of a feature (U, L) is from its mean, in standard deviations; 0 = not known."""
+        level = z[:, :, self._places["level"]]
+        return np.nan_to_num(np.take_along_axis(level, feature[:, :, None], axis=2)[:, :, 0])
+
+    def _blame(self, stretch: Stretch) -> Floats:
+        """How far (U, L, F) each feature's reconstruction error is above its mean; 0 = not known."""
+        worst = self.signals[-1]
+        if not isinstance(worst, WorstFeature):
+            return np.zeros(stretch.values.shape)
+        return np.nan_to_num(worst.deviations(stretch))
+
+    def _patience(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Calm readings (U,) that close an incident, and of how many at most it passed as a spike does."""
+        settings, least = self.settings, self.incidents.settings.close_after
+        period, usual = np.nan_to_num(self.rhythm.period[rows]), self.silence.usual[rows]
+        period[period * usual >= settings.daily] = 0.0
+        most = np.maximum(settings.calm_most / usual, least)
+        calm = np.clip(settings.calm_cycles * period, least, most)
+        short = np.maximum(settings.short_cycles * period, settings.short)
+        return np.ceil(calm).astype(np.int64), np.ceil(short).astype(np.int64)
+
+    def _learn(
+        self,
+        stretch: Stretch,
+        scored: Scored,
+        stepped: Stepped,
+        looked: Looked,
+        pauses: Floats,
+    ) -> None:
+        """Remember what was normal."""
+        rows, counts = stretch.rows, stepped.counts
+        kept = stretch.within(counts) & (~stepped.open | stretch.warming)
+        kept[stepped.changed] = False
+        lesson = Lesson(
+            counts=counts,
+            open=stepped.open,
+            kept=kept,
+            calm=kept & ((scored.score <= 1.0) | stretch.warming),
+            opened=stepped.opened,
+            closed=stepped.closed,
+            learns=~stepped.changed,
+            passed=stepped.passed,
+        )
+        self.baselines.learn(stretch, lesson, looked)
+        self.baselines.armed[rows] &= ~stepped.disarmed
+        for part in (*self.signals, *self.views):
+            part.learn(stretch, lesson)
+        self.recent.push(rows, stretch.values, counts)
+        self.silence.learn(stretch, pauses, counts)
+        level = self._places["level"]
+        mean, sigma = looked.known.mean[:, None, level], looked.known.sigma[:, None, level]
+        self.rhythm.learn(rows, (stretch.values - mean) / sigma, counts)
+
+    def _ruling(self, stretch: Stretch, score: Floats, views: Floats, known: Known) -> Ruling:
+        shape = stretch.times.shape
+        centre, above, threshold = self._error_limits(known)
+        expected, lower, upper = self._band(stretch.rows, known)
+        wide = (*shape, self.features)
+        return Ruling(
+            score=score,
+            view=np.nan_to_num(views, nan=-np.inf).argmax(axis=2),
+            means=np.broadcast_to(centre, shape),
+            sigmas=np.broadcast_to(above, shape),
+            thresholds=np.broadcast_to(threshold, shape),
+            expected=np.broadcast_to(expected[:, None], wide),
+            lower=np.broadcast_to(lower[:, None], wide),
+            upper=np.broadcast_to(upper[:, None], wide),
+        )
+
+    def _error_limits(self, known: Known) -> tuple[Floats, Floats, Floats]:
+        """Mean, deviation and threshold (U, 1) of reconstruction errors, which are judged by their logarithm.
+
+        The deviation is how far one standard deviation of the logarithm is above the mean.
         """
-        if not np.count_nonzero(above):
-            return counts
-        apart = above
-        if self.guard:
-            many = self.streak.count[rows] + np.count_nonzero(above, axis=1) >= self.regime_after
-            apart = above & ((errors > self._most(limits)) | many[:, None])
-        return _first(apart, counts)
+        where = self._places.get("reconstruction")
+        if where is None:
+            nothing = np.full((len(known.mean), 1), np.nan)
+            return nothing, nothing, np.full_like(nothing, self.settings.level)
+        mean, sigma, limit = (part[:, where] for part in known)
+        centre = np.exp(mean)
+        return centre - LEAST_ERROR, np.exp(mean + sigma) - centre, np.exp(mean + limit * sigma) - LEAST_ERROR
 
-    def _follow(self, rows: Rows, errors: Floats, above: NDArray[np.bool_], counts: Rows) -> None:
-        """Take the streaks of rows through the first counts[u] errors (U, L), none of which ends a regime."""
-        hit = np.flatnonzero(above.any(axis=1))
-        if len(hit) < len(rows):
-            calm = np.ones(len(rows), dtype=bool)
-            calm[hit] = False
-            self._calm(rows[calm], counts[calm])
-        if not len(hit):
+    def _band(self, rows: Rows, known: Known) -> tuple[Floats, Floats, Floats]:
+        """What is expected of the values of a stretch, and where their score is 1, (U, F) each."""
+        lower, upper = self.range.bounds(rows)
+        expected = known.mean[:, self._places["level"]]
+        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
+        for signal, centre in (("level", expected), ("profile", usual)):
+            on = self.rules.views[rows, VIEWS.index(signal)][:, None]
+            where = self._places[signal]
+            reach = known.limit[:, where] * known.sigma[:, where]
+            lower = np.fmax(lower, np.where(on, centre - reach, np.nan))
+            upper = np.fmin(upper, np.where(on, centre + reach, np.nan))
+        lower, upper = np.fmax(lower, self.rules.low[rows]), np.fmin(upper, self.rules.high[rows])
+        expected = np.where(np.isnan(usual), expected, usual)
+        return expected, np.where(np.isinf(lower), np.nan, lower), np.where(np.isinf(upper), np.nan, upper)
+
+    def _keep_last(self, stretch: Stretch, counts: Rows, ruling: Ruling, views: Floats) -> None:
+        """Set what is known of the last verdict of each row."""
+        rows, last = stretch.rows, (stretch.lines, counts - 1)
+        self.score[rows], self.scores[rows] = ruling.score[last], views[last]
+        self.error[rows] = stretch.errors[last]
+        self.threshold[rows] = ruling.thresholds[last]
+        self.expected[rows] = ruling.expected[last]
+        self.lower[rows], self.upper[rows] = ruling.lower[last], ruling.upper[last]
+
+    def _end_blocks(self, rows: Rows, stepped: Stepped) -> None:
+        """Count the readings, and let what was learnt be in force where a block ends."""
+        counts = stepped.counts
+        if np.count_nonzero(stepped.changed):
+            self.restart(rows[stepped.changed])
+            rows, counts = rows[~stepped.changed], counts[~stepped.changed]
+        count = self.readings[rows] + counts
+        self.readings[rows] = count
+        full = count % self.settings.block == 0
+        ends = full.copy()
+        for early in self.settings.early:
+            ends |= count == early
+        if not np.count_nonzero(ends):
             return
-        struck = rows[hit]
-        lasting, restarted, calm_since = follow(above[hit], counts[hit], self.calm[struck], self.calm_after)
-        self.streak.clear(struck[restarted])
-        grid = Grid(lasting.nonzero()[0])  # each line has some: its last anomalous one
-        self.streak.add(struck, grid.lay(errors[hit][lasting]), grid.counts)
-        self.calm[struck] = 0
-        self._calm(struck, calm_since)
-
-    def _calm(self, rows: Rows, normal: Rows | NDArray[np.bool_]) -> None:
-        """Count normal errors in a row, and end the streaks that they end."""
-        calm = self.calm[rows] + normal
-        self.calm[rows] = calm
-        streak = self.streak.count[rows]
-        if np.count_nonzero(streak):
-            self.streak.clear(rows[(calm >= self.calm_after) & (streak > 0)])
-
-    def _guarded(self, errors: Floats, limits: Limits) -> Floats:
-        """What may be remembered of anomalous errors."""
-        return np.minimum(errors, self._most(limits))
-
-    def _most(self, limits: Limits) -> Floats:
-        """The largest error that is remembered as it is."""
-        return limits.mean + self.guard * limits.sigma
-
-    def _go_on(self, rows: Rows, errors: Floats) -> NDArray[np.bool_]:
-        """Go on with the streaks of rows with one anomalous error (U,) each; returns whose regime changes."""
-        self.calm[rows] = 0
-        changed: NDArray[np.bool_] = self.streak.append(rows, errors) >= self.regime_after
-        if np.count_nonzero(changed):
-            self.threshold.restart(rows[changed], self.streak)
-            self.streak.clear(rows[changed])
-        return changed
-
-
-def _first(which: NDArray[np.bool_], otherwise: Rows) -> Rows:
-    """The first True of each line of (U, R), or `otherwise` (U,) where there is none."""
-    return np.where(which.any(axis=1), which.argmax(axis=1), otherwise)
+        rows, full = rows[ends], full[ends]
+        self.baselines.refresh(rows, full)
+        for part in (*self.signals, *self.views):
+            part.refresh(rows, full)
+        self.silence.refresh(rows)
+        self.rhythm.refresh(rows)

@@ -5,12 +5,15 @@ To sum about a value of the series itself keeps the sums exact under a large off
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns, Rows
+
+if TYPE_CHECKING:
+    from typing import Any
 
 Floats = NDArray[np.float64]
 
@@ -26,17 +29,18 @@ class Moments(NamedTuple):
         """The population standard deviation; 0 where nothing was counted."""
         return np.sqrt(self.m2 / np.maximum(self.n, 1.0))
 
-
-class Sums(NamedTuple):
-    """Running sums about a base, before each of R values and after the last."""
-
-    base: Floats  # (U, *shape)
-    total: Floats  # (U, R + 1, *shape)
-    squares: Floats
+    def fading(self, most: float) -> Moments:
+        """The same mean and variance as of at most so many values, so that new ones weigh more."""
+        n = np.minimum(self.n, most)
+        return Moments(n, self.mean, self.m2 * (n / np.maximum(self.n, 1.0)))
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """The moments of two sets of values taken together (Chan et al., formula 2.1)."""
+    """The moments of two sets of values taken together.
+
+    Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
+    (1979), formula 2.1.
+    """
     n = a.n + b.n
     share = b.n / np.maximum(n, 1.0)
     delta = b.mean - a.mean
@@ -44,7 +48,7 @@ def merge(a: Moments, b: Moments) -> Moments:
 
 
 class Accumulator(Columns):
-    """Sums about the first value, one per row (or one per row and feature): the block being filled."""
+    """Sums about the first value, of each row and series: the block being filled."""
 
     count: Floats  # (S, *shape), as all of these
     base: Floats
@@ -53,59 +57,38 @@ class Accumulator(Columns):
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self._ones = (1,) * len(shape)
         for name in ("count", "base", "total", "squares"):
             self.column(name, np.float64, shape=shape)
 
-    def ahead(self, rows: Rows, values: Floats) -> Sums:
-        """The sums before each of the values (U, R, *shape) and after the last.
+    def add(self, rows: Rows, values: Floats, kept: NDArray[np.bool_]) -> None:
+        """Take in those of the values (U, R, *shape) that are kept, oldest first.
 
-        They run from left to right, so they do not depend on how the values are cut into calls.
+        They are added up one by one, so the sums do not depend on how the values are cut into calls.
         """
-        base = np.where(self.count[rows] == 0, values[:, 0], self.base[rows])
-        delta = values - base[:, None]
-        total = np.empty((len(rows), values.shape[1] + 1, *values.shape[2:]))
-        squares = np.empty_like(total)
-        total[:, 0], squares[:, 0] = self.total[rows], self.squares[rows]
-        total[:, 1:] = delta
-        np.multiply(delta, delta, out=squares[:, 1:])
-        np.cumsum(total, axis=1, out=total)
-        np.cumsum(squares, axis=1, out=squares)
-        return Sums(base, total, squares)
-
-    def keep(self, rows: Rows, counts: Rows, sums: Sums) -> None:
-        """Take in the first counts[u] of the values that `ahead` was called with."""
-        self.count[rows] += counts.reshape(-1, *self._ones)
-        self.base[rows] = np.where(self.count[rows] > 0, sums.base, 0.0)
-        lines = np.arange(len(rows))
-        self.total[rows] = sums.total[lines, counts]
-        self.squares[rows] = sums.squares[lines, counts]
-
-    def add(self, rows: Rows, values: Floats, counts: Rows) -> None:
-        """Take in the first counts[u] of the values (U, R, *shape) of each row."""
-        self.keep(rows, counts, self.ahead(rows, values))
-
-    def append(self, rows: Rows, values: Floats) -> Floats:
-        """Take in one value (U, *shape) of each row; returns how many each then holds."""
         count, base = self.count[rows], self.base[rows]
-        if np.count_nonzero(count) < count.size:
-            base = self.base[rows] = np.where(count == 0, values, base)
-        delta = values - base
-        count += 1.0
-        self.count[rows] = count
-        self.total[rows] += delta
-        self.squares[rows] += delta * delta
-        return count
+        first = kept.argmax(axis=1)[:, None]
+        begins = (count == 0) & kept.any(axis=1)
+        base = np.where(begins, np.take_along_axis(values, first, axis=1)[:, 0], base)
+        delta = np.where(kept, values - base[:, None], 0.0)
+        self.base[rows] = base
+        self.count[rows] = count + kept.sum(axis=1)
+        self.total[rows] = added(self.total[rows], delta)
+        self.squares[rows] = added(self.squares[rows], delta * delta)
 
     def moments(self, rows: Rows) -> Moments:
         """What each row holds."""
-        return summed(self.count[rows], self.base[rows], self.total[rows], self.squares[rows])
+        count, total = self.count[rows], self.total[rows]
+        mean = total / np.maximum(count, 1.0)
+        return Moments(count, self.base[rows] + mean, np.maximum(self.squares[rows] - total * mean, 0.0))
 
 
-def summed(count: Floats, base: Floats, total: Floats, squares: Floats) -> Moments:
-    """Moments from sums about a base."""
-    mean = total / np.maximum(count, 1.0)
-    return Moments(count, base + mean, np.maximum(squares - total * mean, 0.0))
+def added(start: Floats, values: Floats) -> Floats:
+    """`start` (U, *shape) and then the values (U, R, *shape), added up one by one."""
+    if values.shape[1] == 1:
+        return start + values[:, 0]
+    running: NDArray[Any] = np.cumsum(np.concatenate([start[:, None], values], axis=1), axis=1)
+    last: Floats = running[:, -1]
+    return last
 
 
 def sum_in_order(values: Floats) -> Floats:

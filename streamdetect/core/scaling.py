@@ -115,7 +115,8 @@ class SensorScale(Columns):
             places = start[:, None] + np.arange(take.max())
             within = places < (start + take)[:, None]
             places = np.minimum(places, values.shape[1] - 1)
-            self.open.add(here, values[lines[:, None], places], take)
+            taken = values[lines[:, None], places]
+            self.open.add(here, taken, np.broadcast_to(within[:, :, None], taken.shape))
             line, place = np.broadcast_to(lines[:, None], places.shape)[within], places[within]
             offset[line, place], scale[line, place] = self.offset[rows[line]], self.scale[rows[line]]
             self._estimate(here)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .incidents import Judged
+from .transitions import Facts
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from .columns import Rows
-    from .grid import Grid
-    from .incidents import Transition
+    from .cutting import Cut
     from .moments import Floats
     from .readings import Readings
+    from .transitions import Transition
 
 
 @dataclass(slots=True)  # a frozen one takes five times as long to make
@@ -23,47 +23,72 @@ class Pushed:
     """A batch of N readings after `push`: what became of them, and the M windows due, in arrival order."""
 
     readings: Readings
-    outcomes: NDArray[np.uint8]  # (N,) Outcome
-    index: Rows  # (M,) position of each window's newest reading in the readings
-    grid: Grid  # of the windows, by sensor
-    windows: NDArray[np.float32]  # (M, T, F) scaled, PADDING before the real steps
-    real: NDArray[np.bool_] | None  # (M, T, F) neither padding nor missing; None = everything is
+    cut: Cut
     evicted: list[Transition]
+
+    @property
+    def outcomes(self) -> NDArray[np.uint8]:
+        """(N,) Outcome."""
+        return self.cut.outcomes
+
+    @property
+    def index(self) -> Rows:
+        """(M,) position of each window's newest reading in the readings."""
+        return self.cut.index[self.cut.due]
+
+    @property
+    def windows(self) -> NDArray[np.float32]:
+        """(M, T, F) scaled, PADDING before the real steps."""
+        return self.cut.windows
+
+    @property
+    def real(self) -> NDArray[np.bool_] | None:
+        """(M, T, F) neither padding nor missing; None = everything is."""
+        return self.cut.real
 
 
 @dataclass(slots=True)
 class Verdicts:
-    """M verdicts in arrival order, what changed with them, and what became of all N readings."""
+    """One verdict for each of A accepted readings in arrival order, what changed, and what became of all N.
 
-    index: Rows  # (M,) position in the readings
-    sensors: list[str]  # M
-    times: Floats  # (M,) Unix seconds
-    values: Floats  # (M, F) the newest reading of each window
-    errors: Floats  # (M,) smoothed: what was judged
-    feature_errors: Floats  # (M, F) of this window alone
-    means: Floats  # (M,)
-    sigmas: Floats  # (M,)
-    thresholds: Floats  # (M,) NaN = not known yet
-    anomalous: NDArray[np.bool_]  # (M,)
+    NaN = not known: an error where no window was due, a score where no view can tell yet.
+    """
+
+    index: Rows  # (A,) position in the readings
+    sensors: list[str]  # A
+    times: Floats  # (A,) Unix seconds
+    values: Floats  # (A, F)
+    errors: Floats  # (A,) reconstruction error
+    feature_errors: Floats  # (A, F)
+    means: Floats  # (A,) of past errors
+    sigmas: Floats  # (A,)
+    thresholds: Floats  # (A,)
+    scores: Floats  # (A,) the largest of all views; > 1 is anomalous
+    views: NDArray[np.int64]  # (A,) whose it is, a place in VIEWS
+    expected: Floats  # (A, F) of the value
+    lower: Floats  # (A, F) where its score is 1
+    upper: Floats  # (A, F)
+    anomalous: NDArray[np.bool_]  # (A,)
     transitions: list[Transition]
     outcomes: NDArray[np.uint8]  # (N,) Outcome
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def judged(self, at: int, *, regime_changed: bool) -> Judged:
-        """One of them, as an incident looks at it."""
-        return Judged(
+    def facts(self, at: int) -> Facts:
+        """One of them, as a transition tells it."""
+        return Facts(
             sensor=self.sensors[at],
-            time=float(self.times[at]),
             value=tuple(self.values[at].tolist()),
+            expected=tuple(self.expected[at].tolist()),
+            lower=tuple(self.lower[at].tolist()),
+            upper=tuple(self.upper[at].tolist()),
             error=float(self.errors[at]),
             threshold=float(self.thresholds[at]),
             mean=float(self.means[at]),
             sigma=float(self.sigmas[at]),
-            anomalous=bool(self.anomalous[at]),
+            score=float(self.scores[at]),
             feature_errors=tuple(self.feature_errors[at].tolist()),
-            regime_changed=regime_changed,
         )
 
 
@@ -74,8 +99,16 @@ class SensorColumns:
     ids: list[str]
     last_time: Floats  # (S,) Unix seconds
     value: Floats  # (S, F)
-    error: Floats  # (S,)
+    error: Floats  # (S,) reconstruction error
     threshold: Floats  # (S,)
+    score: Floats  # (S,) the largest of all views
+    views: Floats  # (S, W) of each view, see VIEWS
+    expected: Floats  # (S, F) of the value
+    lower: Floats  # (S, F) where its score is 1
+    upper: Floats  # (S, F)
     anomalous: NDArray[np.bool_]  # (S,)
     incident_open: NDArray[np.bool_]  # (S,)
-    warming_up: NDArray[np.bool_]  # (S,) no threshold of its own yet
+    silent: NDArray[np.bool_]  # (S,) not heard of for too long
+    warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
+    readings_to_go: NDArray[np.int64]  # (S,) until it is
+    interval: Floats  # (S,) s between readings; 0 = not known yet

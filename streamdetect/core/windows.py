@@ -25,7 +25,7 @@ class Accepted(NamedTuple):
     """What the times of a batch say, in its own order."""
 
     outcomes: NDArray[np.uint8]  # (N,)
-    gaps: NDArray[np.bool_]  # (N,) accepted, and more than max_gap after the one before
+    pauses: Floats  # (N,) s since the sensor's reading before; infinite before its first
 
 
 @dataclass(slots=True)  # frozen ones take twice as long to make
@@ -80,11 +80,11 @@ class Windows(Columns):
         if np.count_nonzero(later) < len(times):
             outcomes[~later] = LATE
             outcomes[times == before] = DUPLICATE
-        # A first reading follows -inf, which is a gap only where gaps count at all.
-        return Accepted(outcomes, later & (times - before > self.max_gap))
+        return Accepted(outcomes, times - before)
 
-    def push(self, grid: Grid, values: Floats, gaps: NDArray[np.bool_]) -> Due:
-        """Take in accepted readings; values (N, F), gaps (N,)."""
+    def push(self, grid: Grid, values: Floats, pauses: Floats) -> Due:
+        """Take in accepted readings: values (N, F), and pauses (N,) before them in seconds."""
+        gaps = pauses > self.max_gap
         if grid.width == 1:
             return self._push_one(grid.rows, values, gaps)
         places, features = np.arange(grid.width), values.shape[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -88,7 +88,6 @@ class Watch:
             for at, sensor in enumerate(verdicts.sensors):
                 one = self.latest.get(sensor)
                 if one is not None and _within(one, verdicts.times[at]):
-                    score = float(verdicts.errors[at] / max(verdicts.thresholds[at], LEAST_THRESHOLD))
-                    one.peak = max(one.peak, score)
+                    one.peak = max(one.peak, float(np.nan_to_num(verdicts.scores[at])))
         self.events += len(processed.events)
         self.processed += sum(processed.report.messages.values())

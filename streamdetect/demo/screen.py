@@ -13,7 +13,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
 from streamdetect.demo.plant import WARM_UP
 from streamdetect.demo.summary import clock
 
@@ -85,7 +84,7 @@ class LiveScreen:
         for sensor in _fitting(sensors, room, loud | set(faults)):
             at, name = places[sensor.name], sensor.name
             error, threshold = columns.error[at], columns.threshold[at]
-            score = float(error / max(threshold, LEAST_THRESHOLD))
+            score = float(columns.score[at])
             value = f"{columns.value[at, 0]:.{sensor.quantity.decimals}f}"
             cells = [value, sensor.quantity.unit, _number(error), _number(threshold), _number(score)]
             state = Text("anomaly", "bold red") if name in loud else Text("normal", "green")

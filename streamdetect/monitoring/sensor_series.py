@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
+from streamdetect.core.rules import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,9 +25,16 @@ _HELP = {
     "value": "Latest reading.",
     "reconstruction_error": "Reconstruction error of the latest window.",
     "threshold": "Limit that the latest reconstruction error was held against.",
-    "anomaly_score": "Reconstruction error / threshold; above 1 is anomalous.",
-    "anomalous": "Whether the latest window was anomalous.",
+    "expected": "What the value is expected to be.",
+    "lower": "Value below which the sensor is anomalous.",
+    "upper": "Value above which the sensor is anomalous.",
+    "anomaly_score": "Largest score of all views; above 1 is anomalous.",
+    "view_score": "Score of each view; above 1 is anomalous.",
+    "anomalous": "Whether the latest reading was anomalous.",
     "incident_open": "Whether the sensor has an incident that is open.",
+    "silent": "Whether the sensor has been silent for too long.",
+    "warmup_readings": "Readings until the sensor is held against a past of its own; 0: it is.",
+    "warmup_seconds": "Seconds until then, at the rate of its readings.",
     "last_reading_timestamp_seconds": "Time of the latest reading.",
 }
 
@@ -72,11 +79,20 @@ def _gauges(
     for at, feature in enumerate(features):
         suffix = f',feature="{escaped(feature)}"}}' if len(features) > 1 else "}"
         yield "value", columns.value[:, at], suffix
+        yield "expected", columns.expected[:, at], suffix
+        yield "lower", columns.lower[:, at], suffix
+        yield "upper", columns.upper[:, at], suffix
     yield "reconstruction_error", columns.error, "}"
     yield "threshold", columns.threshold, "}"
-    yield "anomaly_score", columns.error / np.maximum(columns.threshold, LEAST_THRESHOLD), "}"
-    yield "anomalous", np.where(np.isnan(columns.error), np.nan, columns.anomalous), "}"
+    yield "anomaly_score", columns.score, "}"
+    for at, view in enumerate(VIEWS):
+        yield "view_score", columns.views[:, at], f',view="{view}"}}'
+    yield "anomalous", np.where(np.isnan(columns.score), np.nan, columns.anomalous), "}"
     yield "incident_open", columns.incident_open.astype(np.float64), "}"
+    yield "silent", columns.silent.astype(np.float64), "}"
+    to_go = columns.readings_to_go.astype(np.float64)
+    yield "warmup_readings", to_go, "}"
+    yield "warmup_seconds", np.where(columns.interval > 0, to_go * columns.interval, np.nan), "}"
     yield "last_reading_timestamp_seconds", columns.last_time, "}"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from streamdetect.config import validate
-from streamdetect.core.incidents import LEAST_THRESHOLD
+from streamdetect.core.rules import VIEWS
 from streamdetect.errors import DataError
 from streamdetect.offline.backtest import backtest
 from streamdetect.offline.recordings import Layout, Recording, read, with_features
@@ -168,9 +168,17 @@ def _columns(result: SensorResult) -> dict[str, NDArray[Any]]:
         **dict(zip(recording.features if len(recording.features) > 1 else ["value"], values, strict=True)),
         "error": result.errors,
         "threshold": result.thresholds,
-        "score": result.errors / np.maximum(result.thresholds, LEAST_THRESHOLD),
+        "score": result.scores,
+        "view": _views(result),
         "anomalous": result.anomalous,
     }
+
+
+def _views(result: SensorResult) -> NDArray[Any]:
+    """(M,) the view whose score it is; None where none can tell yet."""
+    names = np.array(VIEWS, dtype=object)[result.views]
+    names[np.isnan(result.scores)] = None
+    return names
 
 
 def _times(column: Column) -> NDArray[np.float64]:

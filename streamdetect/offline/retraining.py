@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.errors import DataError
 from streamdetect.offline.backtest import backtest
 from streamdetect.offline.backtest.evaluation import meeting

@@ -11,7 +11,7 @@ from streamdetect.bundles.bundle import Bundle
 from streamdetect.bundles.features import are_numbered, config_name
 from streamdetect.codecs import codec
 from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.thresholds import TrainingError
+from streamdetect.core.judging import JudgeSettings
 from streamdetect.errors import BundleError, ConfigError, Problem
 from streamdetect.sinks.events import EventEncoder
 
@@ -50,12 +50,10 @@ class Assembly:
 
 def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSettings:
     """What the core is told: the user's choices and the bundle's facts."""
-    training = manifest.training_error
     return DetectorSettings(
         time_steps=manifest.time_steps,
         features=len(manifest.features),
         scaling=manifest.scaling,
-        training_error=TrainingError(training.mean, training.std),
         error=manifest.error,
         min_steps=manifest.min_steps,
         missing=config.missing,
@@ -63,8 +61,21 @@ def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSet
         max_gap=config.max_gap_seconds,
         max_sensors=config.max_sensors,
         idle_after=config.idle_after_seconds,
-        threshold=config.threshold.settings(),
+        judging=judge_settings(config, manifest),
         incidents=config.incidents.settings(),
+        rules=config.rules(manifest.features),
+    )
+
+
+def judge_settings(config: DetectorConfig, manifest: Manifest) -> JudgeSettings:
+    """How a detector judges; a threshold that the training errors set is one that the bundle knows."""
+    threshold, training = config.threshold, manifest.training_error
+    levels = {"training": training.mean + threshold.sigma * training.std, "fixed": threshold.level}
+    return JudgeSettings(
+        sigma=threshold.sigma,
+        history=threshold.history,
+        min_count=threshold.min_count,
+        level=levels.get(threshold.kind),
     )
 
 

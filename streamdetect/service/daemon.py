@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from streamdetect.config import Config
     from streamdetect.core.readings import Readings
-    from streamdetect.service.pipeline import Pipeline, Processed
+    from streamdetect.service.pipeline import Changed, Pipeline, Processed
     from streamdetect.sinks.sink import Sink
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after everything else
 UNHEARD_AFTER = 60.0  # s without a reading until it is said
 EVICT_EVERY = 60.0  # s
+LOOK_EVERY = 1.0  # s after which it is looked at the earliest who has fallen silent
 EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
 GIVE_BACK_EVERY = 30.0  # s
@@ -79,8 +80,11 @@ class Daemon:
         self._reload, self._observers = reload, observers
         self._notifier = Notifier()
         self._stopping = self._reloading = False
-        self._due = {"evict": time.monotonic() + EVICT_FIRST, "memory": 0.0, "status": 0.0, "watchdog": 0.0}
-        self._due["unheard"] = time.monotonic() + UNHEARD_AFTER
+        self._due = dict.fromkeys(("silence", "memory", "status", "watchdog"), 0.0)
+        self._due |= {
+            "evict": time.monotonic() + EVICT_FIRST,
+            "unheard": time.monotonic() + UNHEARD_AFTER,
+        }
         self.metrics = Metrics(per_sensor=config.metrics.per_sensor, max_sensors=config.metrics.max_sensors)
         with ExitStack() as undo:
             assemblies = assemble(config)
@@ -102,6 +106,7 @@ class Daemon:
                 stamp=arrivals.stamp,
                 forget=not self._store.durable,
             )
+            self.edge.on_connected.append(self._resume)
             self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
@@ -256,9 +261,9 @@ class Daemon:
             self._load_again()
         now = self._vitals.turn
         if self._is_due("evict", now, EVICT_EVERY):
-            entries, events, kinds = self.pipeline.evict()
-            self._committer.take((), entries, self._answers.mark(events))
-            self.metrics.count_transitions(kinds)
+            self._change(self.pipeline.evict())
+        if self.edge.connected and self._is_due("silence", now, LOOK_EVERY):
+            self._change(self.pipeline.look())
         if self._answers.expire():
             self._committer.note_mutes(self._answers.mutes.values())
         if self.edge.subscribed and self._is_due("unheard", now, UNHEARD_AFTER):
@@ -270,6 +275,15 @@ class Daemon:
         interval = self._notifier.watchdog_interval
         if interval and not self.unhealthy() and self._is_due("watchdog", now, interval / 3):
             self._notifier.watchdog()
+
+    def _change(self, changed: Changed) -> None:
+        """Take in what changed without a message."""
+        self._committer.take((), changed.entries, self._answers.mark(changed.events))
+        self.metrics.count_transitions(changed.kinds)
+
+    def _resume(self) -> None:
+        """The broker is there again: who was not heard of meanwhile was not silent."""
+        self._committer.take((), self.pipeline.resume(), ())
 
     def _load_again(self) -> None:
         self._notifier.reloading()

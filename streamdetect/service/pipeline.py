@@ -13,15 +13,15 @@ from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.gathering import Gathering
 from streamdetect.sinks.events import latent_vectors
-from streamdetect.store import DetectorState, Eviction, Intake, Waiting
+from streamdetect.store import DetectorState, Eviction, Intake, Looked, Resumption, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from streamdetect.core.incidents import Transition
     from streamdetect.core.moments import Floats
+    from streamdetect.core.transitions import Transition
     from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.mqtt.inbox import Message
     from streamdetect.service.assembly import Assembly
@@ -44,6 +44,14 @@ class Processed(NamedTuple):
     finished: list[Message]  # large messages that are taken in as a whole
 
 
+class Changed(NamedTuple):
+    """What changed without a message."""
+
+    entries: list[Entry]  # for the journal
+    events: list[Event]
+    kinds: dict[str, list[str]]  # of the transitions, by detector
+
+
 class _Part(NamedTuple):
     """One detector's share in what came of a batch."""
 
@@ -64,6 +72,7 @@ class Pipeline:
         kept: Mapping[str, DetectorState] | None = None,
         take_retained: bool = False,
         arrivals: ArrivalClock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the pipeline of these detectors.
 
@@ -72,6 +81,7 @@ class Pipeline:
             kept: what is known beside them from earlier, by name.
             take_retained: whether a retained message, which says what was true at some time, is a reading.
             arrivals: what messages were stamped with.
+            monotonic: seconds that never step.
         """
         self.assemblies = list(assemblies)
         known = [(kept or {}).get(assembly.name) for assembly in assemblies]
@@ -79,6 +89,9 @@ class Pipeline:
         waiting = [one.waiting if one else {} for one in known]
         self._gathering = Gathering(assemblies, waiting, take_retained=take_retained)
         self._arrivals = arrivals or ArrivalClock()
+        self._monotonic = monotonic
+        # Of each detector, its newest reading and when that came, by the monotonic clock.
+        self._moved = [(one.detector.newest, monotonic()) for one in self.assemblies]
 
     @property
     def halfway(self) -> bool:
@@ -131,14 +144,10 @@ class Pipeline:
             finished=finished,
         )
 
-    def evict(self) -> tuple[list[Entry], list[Event], dict[str, list[str]]]:
+    def evict(self) -> Changed:
         """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
 
         The wall clock would do away with every sensor of a replay.
-
-        Returns:
-            Entries for the journal, events that close what the sensors had open, and the kinds of the
-            transitions of each detector.
         """
         events: list[Event] = []
         entries: list[Entry] = []
@@ -154,7 +163,32 @@ class Pipeline:
                 entries.append(Eviction(assembly.name, idle_before))
             for sensor in [sensor for sensor in labels if sensor not in detector.sensors]:
                 del labels[sensor]
-        return entries, events, kinds
+        return Changed(entries, events, kinds)
+
+    def resume(self) -> list[Entry]:
+        """Say that nobody was listened to until now; returns entries for the journal."""
+        for assembly in self.assemblies:
+            assembly.detector.resume()
+        return [Resumption(assembly.name) for assembly in self.assemblies]
+
+    def look(self) -> Changed:
+        """Open incidents of the sensors that have been silent for too long.
+
+        The clock is that of the readings: the newest of a detector, and how long none has come since. So a
+        replay of last year's readings is as right as a clock that steps.
+        """
+        changed = Changed([], [], {})
+        for at, assembly in enumerate(self.assemblies):
+            newest, since = self._moved[at]
+            now = newest + self._monotonic() - since
+            if now <= assembly.detector.soonest:
+                continue
+            transitions = assembly.detector.look(now)
+            if transitions:
+                changed.entries.append(Looked(assembly.name, now))
+            changed.events.extend(self._events(at, transitions, {}))
+            changed.kinds[assembly.name] = [transition.kind for transition in transitions]
+        return changed
 
     def states(self) -> list[DetectorState]:
         """All detectors, for a snapshot or for their successors."""
@@ -180,12 +214,14 @@ class Pipeline:
         errors, feature_errors = detector.score(pushed)
         took = time.perf_counter() - started
         verdicts = detector.judge(pushed, errors, feature_errors)
+        if detector.newest > self._moved[at][0]:
+            self._moved[at] = detector.newest, self._monotonic()
         news = self._news(at, gathered.labels)
         latents = latent_vectors(assembly.encode, pushed, verdicts) if assembly.encode else {}
         report = DetectorReport(
             detector=assembly.name,
             readings=verdicts.outcomes,
-            windows=len(verdicts),
+            windows=len(pushed.windows),
             anomalous=int(np.count_nonzero(verdicts.anomalous)),
             transitions=[transition.kind for transition in verdicts.transitions],
             inference_seconds=took,
@@ -194,7 +230,7 @@ class Pipeline:
             verdicts=verdicts,
             report=report,
             events=self._events(at, verdicts.transitions, latents),
-            intake=_intake(assembly.name, pushed, errors, news),
+            intake=_intake(assembly.name, pushed, (errors, feature_errors), news),
             latencies=self._arrivals.time() - np.array(gathered.arrivals)[verdicts.index],
         )
 
@@ -231,7 +267,10 @@ class Pipeline:
 
 
 def _intake(
-    detector: str, pushed: Pushed, errors: Floats, labels: Mapping[str, Mapping[str, str]]
+    detector: str,
+    pushed: Pushed,
+    errors: tuple[Floats, Floats],
+    labels: Mapping[str, Mapping[str, str]],
 ) -> Intake | None:
     """What the journal needs to repeat this; None if nothing was taken in."""
     outcomes, readings = pushed.outcomes, pushed.readings
@@ -242,4 +281,4 @@ def _intake(
         kept = np.flatnonzero(~turned_away)
         sensors = [readings.sensors[place] for place in kept.tolist()]
         readings = Readings(sensors, readings.times[kept], readings.values[kept])
-    return Intake(detector, readings, errors, labels)
+    return Intake(detector, readings, *errors, labels)

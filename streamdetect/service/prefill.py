@@ -11,7 +11,7 @@ from streamdetect.core.readings import Readings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streamdetect.core.incidents import Transition
+    from streamdetect.core.transitions import Transition
     from streamdetect.service.assembly import Assembly
     from streamdetect.store import Event
 

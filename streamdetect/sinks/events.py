@@ -7,6 +7,7 @@ happened, so an event that is made or sent twice, even by two processes, is reco
 from __future__ import annotations
 
 import hashlib
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamdetect.bundles.runtime import Encode
-    from streamdetect.core.incidents import Transition
+    from streamdetect.core.transitions import Transition
     from streamdetect.core.verdicts import Pushed, Verdicts
 
     Window = tuple[str, float]  # the sensor, and the time of its newest reading
@@ -90,19 +91,25 @@ class EventEncoder:
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended
-        values = dict(zip(self._features, transition.value, strict=True))
         labels = self._labels | dict(labels)
         units = labels.get("unit") or self._units
         return {
-            "message": sentence(_facts(transition, values, end, units)),
+            "message": sentence(self._facts(transition, end, units)),
             "incident": self._identity("incident", transition, transition.started),
             "labels": labels,
-            "value": transition.value[0] if len(values) == 1 else values,
+            "value": self._by_feature(transition.value),
             "unit": units or None,
             "error": transition.error,
             "threshold": transition.threshold,
             "mean": transition.mean,
             "sigma": transition.sigma,
+            "kind": transition.fault,
+            "direction": transition.direction,
+            "views": transition.views,
+            "feature": self._features[transition.feature],
+            "expected": self._by_feature(transition.expected),
+            "lower": self._by_feature(transition.lower),
+            "upper": self._by_feature(transition.upper),
             "score": transition.score,
             "severity": transition.severity,
             # Of an evicted sensor they are no longer known.
@@ -111,6 +118,7 @@ class EventEncoder:
             "ended": None if transition.ended is None else rfc3339(transition.ended),
             "duration_seconds": end - transition.started,
             "peak": {
+                "value": self._by_feature(transition.peak_value),
                 "error": transition.peak_error,
                 "score": transition.peak_score,
                 "time": rfc3339(transition.peak_time),
@@ -119,6 +127,30 @@ class EventEncoder:
             "reason": transition.reason,
             "bundle": self._bundle,
         }
+
+    def _facts(self, transition: Transition, end: float, units: str | Mapping[str, str]) -> Facts:
+        """What the sentence about a transition is made of."""
+        at, feature = transition.feature, self._features[transition.feature]
+        return Facts(
+            edge=transition.kind,
+            sensor=transition.sensor,
+            values=dict(zip(self._features, transition.value, strict=True)),
+            seconds=end - transition.started,
+            score=transition.score,
+            reason=transition.reason,
+            kind=transition.fault,
+            direction=transition.direction or None,
+            feature=feature,
+            worst=_known(transition.peak_value[at]),
+            expected=_known(transition.expected[at]),
+            lower=_known(transition.lower[at]),
+            upper=_known(transition.upper[at]),
+            unit=units if isinstance(units, str) else units.get(feature, ""),
+        )
+
+    def _by_feature(self, numbers: Sequence[float]) -> float | dict[str, float]:
+        """One number, or those of several features by name; orjson writes NaN as null."""
+        return numbers[0] if len(numbers) == 1 else dict(zip(self._features, numbers, strict=True))
 
     def _identity(self, kind: str, transition: Transition, time: float) -> str:
         """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
@@ -160,27 +192,16 @@ def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[W
     Whatever ended because its sensor was evicted is about a window of some batch before: it has none here.
     """
     changed = {(transition.sensor, transition.time) for transition in verdicts.transitions}
-    windows = zip(verdicts.sensors, verdicts.times.tolist(), strict=True) if changed else ()
+    due = pushed.cut.due.tolist() if changed else ()
+    windows = [(verdicts.sensors[place], float(verdicts.times[place])) for place in due]
     places = {window: at for at, window in enumerate(windows) if window in changed}
     if not places:
         return {}
     return dict(zip(places, encode(pushed.windows[list(places.values())]), strict=True))
 
 
-def _facts(
-    transition: Transition, values: Mapping[str, float], end: float, units: str | Mapping[str, str]
-) -> Facts:
-    """What the sentence about a transition is made of."""
-    (only, *others) = values
-    return Facts(
-        edge=transition.kind,
-        sensor=transition.sensor,
-        values=values,
-        seconds=end - transition.started,
-        score=transition.score,
-        reason=transition.reason,
-        unit=units if isinstance(units, str) else units.get(only, "") if not others else "",
-    )
+def _known(number: float) -> float | None:
+    return None if isnan(number) else number
 
 
 def example(source: str, now: float) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamdetect.store.database import DamagedError, UnavailableError
 from streamdetect.store.event import Event
-from streamdetect.store.journal import Entry, Eviction, Intake, Waiting
+from streamdetect.store.journal import Entry, Eviction, Intake, Looked, Resumption, Waiting
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
 from streamdetect.store.tables import Change, DeadLetter, Mute, Place, Queued, Receipted
@@ -18,10 +18,12 @@ __all__ = [
     "Event",
     "Eviction",
     "Intake",
+    "Looked",
     "Mute",
     "Place",
     "Queued",
     "Receipted",
+    "Resumption",
     "Saved",
     "Store",
     "UnavailableError",

@@ -37,6 +37,7 @@ class Intake:
     detector: str
     readings: Readings  # without those of sensors that were turned away
     errors: Floats  # (M,) as scored, one for each window that the readings completed
+    feature_errors: Floats  # (M, F)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by sensor, where they are news
 
 
@@ -49,6 +50,21 @@ class Eviction:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """It was looked at who has been silent for too long."""
+
+    detector: str
+    now: float  # Unix seconds by the clock of the readings
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Nobody was listened to for a while before the next reading."""
+
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Readings that are not whole yet: what the batch has changed."""
 
@@ -56,7 +72,7 @@ class Waiting:
     pending: Mapping[str, Pending | None]  # by device; None = no more
 
 
-Entry = Intake | Eviction | Waiting
+Entry = Intake | Eviction | Looked | Resumption | Waiting
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -66,6 +82,12 @@ def encode(entries: Sequence[Entry]) -> bytes:
     for entry in entries:
         if isinstance(entry, Eviction):
             head.append({"detector": entry.detector, "idle_before": entry.idle_before})
+            continue
+        if isinstance(entry, Looked):
+            head.append({"detector": entry.detector, "looked": entry.now})
+            continue
+        if isinstance(entry, Resumption):
+            head.append({"detector": entry.detector, "resumed": True})
             continue
         if isinstance(entry, Waiting):
             head.append({"detector": entry.detector, "waiting": entry.pending})
@@ -77,8 +99,12 @@ def encode(entries: Sequence[Entry]) -> bytes:
             "features": readings.values.shape[1],
             "windows": len(entry.errors),
         }
+        if readings.values.shape[1] > 1:
+            described["feature_errors"] = True
         head.append(described | ({"labels": entry.labels} if entry.labels else {}))
         columns += (readings.times, readings.values, entry.errors)
+        if readings.values.shape[1] > 1:  # of one feature they are the same
+            columns.append(entry.feature_errors)
     text = orjson.dumps(head, default=tuple)
     return b"".join([_HEAD.pack(len(text)), text, *(_bytes(column) for column in columns)])
 
@@ -108,6 +134,10 @@ def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
     detector = described["detector"]
     if "idle_before" in described:
         return Eviction(detector, float(described["idle_before"]))
+    if "looked" in described:
+        return Looked(detector, float(described["looked"]))
+    if "resumed" in described:
+        return Resumption(detector)
     if "waiting" in described:
         waiting = described["waiting"].items()
         return Waiting(detector, {device: None if one is None else pending(one) for device, one in waiting})
@@ -115,7 +145,12 @@ def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
     times = reader.floats(len(sensors))
     values = reader.floats(len(sensors) * features).reshape(len(sensors), features)
     errors = reader.floats(described["windows"])
-    return Intake(detector, Readings(sensors, times, values), errors, described.get("labels", {}))
+    if "feature_errors" in described:
+        apart = reader.floats(len(errors) * features)
+    else:  # 0.1.0 did not write those of several features, and of one they are the same
+        apart = errors.repeat(features)
+    readings, by_feature = Readings(sensors, times, values), apart.reshape(len(errors), features)
+    return Intake(detector, readings, errors, by_feature, described.get("labels", {}))
 
 
 def pending(written: Sequence[Any]) -> Pending:

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.store.journal import Intake, Waiting
+from streamdetect.store.journal import Intake, Looked, Resumption, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,6 +62,12 @@ class _Player:
                     state.waiting[device] = pending
             return
         self.finish()
+        if isinstance(entry, Looked):
+            state.detector.look(entry.now)
+            return
+        if isinstance(entry, Resumption):
+            state.detector.resume()
+            return
         state.detector.evict(entry.idle_before)
         for sensor in state.labels.keys() - set(state.detector.sensors.ids):
             del state.labels[sensor]
@@ -74,14 +80,19 @@ class _Player:
         if len(detector) + _new(detector, intakes) > detector.settings.max_sensors:
             # Some made room for others, and whom a batch spares is the one thing that depends on its bounds.
             for intake in intakes:
-                _feed(detector, intake.readings, intake.errors)
+                _feed(detector, intake.readings, intake.errors, intake.feature_errors)
             return
         readings = Readings(
             [sensor for intake in intakes for sensor in intake.readings.sensors],
             np.concatenate([intake.readings.times for intake in intakes]),
             np.concatenate([intake.readings.values for intake in intakes]),
         )
-        _feed(detector, readings, np.concatenate([intake.errors for intake in intakes]))
+        _feed(
+            detector,
+            readings,
+            np.concatenate([intake.errors for intake in intakes]),
+            np.concatenate([intake.feature_errors for intake in intakes]),
+        )
 
 
 def _new(detector: Detector, intakes: Iterable[Intake]) -> int:
@@ -90,9 +101,8 @@ def _new(detector: Detector, intakes: Iterable[Intake]) -> int:
     return len({sensor for intake in intakes for sensor in intake.readings.sensors if sensor not in known})
 
 
-def _feed(detector: Detector, readings: Readings, errors: Floats) -> None:
+def _feed(detector: Detector, readings: Readings, errors: Floats, feature_errors: Floats) -> None:
     pushed = detector.push(readings)
     if len(pushed.index) != len(errors):
         raise StateError(f"journal: must have {len(pushed.index)} errors, got {len(errors)}")
-    # The errors of single features go into events only, and those are in the outbox already.
-    detector.judge(pushed, errors, np.zeros((len(errors), detector.settings.features)))
+    detector.judge(pushed, errors, feature_errors)

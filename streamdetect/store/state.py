@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import orjson
@@ -16,18 +16,21 @@ from numpy.lib.format import descr_to_dtype, dtype_to_descr
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
-from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.errors import StateError
+from streamdetect.store.earlier import detector_of, is_earlier
 from streamdetect.store.journal import pending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from streamdetect.codecs.joining import Pending
 
+_Settings = TypeVar("_Settings")
 PART = 1 << 19
 """Bytes of a snapshot that are written at once, about: what a group commit can carry unnoticed."""
 
@@ -89,8 +92,12 @@ def decode(head: bytes, columns: bytes) -> list[DetectorState]:
                 count = int(np.prod(shape, dtype=np.int64))
                 arrays[name] = np.frombuffer(columns, dtype, count, at).reshape(shape)
                 at += count * dtype.itemsize
-            detector = Detector(_settings(json.loads(described["settings"])), _no_model)
-            detector.restore(arrays)
+            settings = json.loads(described["settings"])
+            if is_earlier(settings):
+                detector = detector_of(settings, arrays, _no_model)
+            else:
+                detector = Detector(_settings(settings), _no_model)
+                detector.restore(arrays)
             states.append(
                 DetectorState(
                     described["name"],
@@ -117,11 +124,16 @@ def _settings(saved: dict[str, Any]) -> DetectorSettings:
         "scaling": Scaling(
             **scaling | {"offset": tuple(scaling["offset"]), "scale": tuple(scaling["scale"])}
         ),
-        "training_error": TrainingError(**saved["training_error"]),
-        "threshold": ThresholdSettings(**saved["threshold"]),
+        "judging": _of(JudgeSettings, saved["judging"]),
         "incidents": IncidentSettings(**saved["incidents"]),
+        "rules": tuple(_of(Rule, rule) for rule in saved["rules"]),
     }
     return DetectorSettings(**saved | parts)
+
+
+def _of(kind: Callable[..., _Settings], saved: dict[str, Any]) -> _Settings:
+    """Settings as they were saved; JSON has lists where they have tuples."""
+    return kind(**{name: tuple(part) if isinstance(part, list) else part for name, part in saved.items()})
 
 
 def _no_model(_: NDArray[np.float32]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A model and the windows it is to be judged by, put into a bundle.
+"""A Keras model and the windows it is to be judged by, put into a bundle.
 
 The errors whose statistics go into the bundle are made by the compiled graph that runs live.
 """
@@ -14,12 +14,13 @@ import numpy as np
 
 from streamdetect.bundles.manifest import Manifest, TrainingErrors
 from streamdetect.bundles.runtime import ONNX_BATCH
+from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING
-from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.errors import DataError
 from streamdetect.times import rfc3339
-from streamdetect.training.export import describe_files, publish, staging
+from streamdetect.training.encoder import export_encoder
+from streamdetect.training.export import describe_files, difference, export, publish, staging
 from streamdetect.training.rhythm import UNKNOWN, Rhythm
 from streamdetect.training.worth import explain, warnings
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from streamdetect.bundles.bundle import Bundle
     from streamdetect.bundles.manifest import Explained, GraphDifference, Quantile
+    from streamdetect.bundles.tensorflow import Model
     from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
-    from streamdetect.training.forms import Form
     from streamdetect.training.series import Prepared
 
     Floats = NDArray[np.float64]
@@ -67,26 +68,30 @@ class BundleReport:
 
 
 def write_bundle(
-    form: Form,
+    model: Model,
     prepared: Prepared,
     out: Path,
     *,
     features: Sequence[str],
     error: ErrorMetric,
     origin: Mapping[str, Any],
+    compiled: Model | None = None,
     min_steps: int = 0,
+    latent_layer: str | None = None,
     rhythm: Rhythm = UNKNOWN,
 ) -> BundleReport:
-    """Compile a model, compare the graph with it, measure its errors, and write all of it.
+    """Compile a model, compare it with Keras, measure its errors, and write all of it.
 
     Args:
-        form: the model, (B, T, F) float32 -> (B, T, F) float32.
+        model: (B, T, F) float32 -> (B, T, F) float32.
         prepared: the normal data as the model takes it.
         out: the bundle's directory.
         features: F names; by default `value`, or `value_1`, `value_2`, ….
         error: the reconstruction error.
         origin: what the manifest says of where the model comes from.
+        compiled: another form of the same model, which compiles better.
         min_steps: readings from which a window is judged; 0: only full ones are.
+        latent_layer: the layer that the encoder ends with; None: write no encoder.
         rhythm: of the normal data.
 
     Raises:
@@ -97,8 +102,10 @@ def write_bundle(
     windows = np.concatenate([prepared.fitted, prepared.held_out])
     names = feature_names(features, windows.shape[2])
     with staging(out) as directory:
-        graph, agreement, encoder = form.export(directory, windows)
+        graph = export(model, directory, compiled)
+        agreement = difference(model, graph, windows)
         explained = explain(graph, prepared)
+        encoder = export_encoder(model, latent_layer, windows, directory, compiled) if latent_layer else None
         errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
         manifest = Manifest(
             format=1,
@@ -123,9 +130,9 @@ def write_bundle(
     return BundleReport(
         bundle=bundle,
         errors=errors,
-        threshold=float(errors.mean() + ThresholdSettings().sigma * errors.std()),
+        threshold=float(errors.mean() + JudgeSettings().sigma * errors.std()),
         windows=len(windows),
-        parameters=form.parameters,
+        parameters=model.count_params(),
         graph_difference=agreement,
         explained=explained,
         warnings=tuple(warnings(explained, prepared, graph, names, rhythm.period)),

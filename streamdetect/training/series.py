@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streamdetect.bundles.manifest import Source
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.core.scaling import PADDING, Scaling, spread_floor
 from streamdetect.errors import DataError
 

@@ -31,10 +31,10 @@ from choosing_data import groups, half
 from quality_command import add_arguments, head, note, row, show
 from quality_errors import scored
 from quality_judging import changed, judge, total
+from streamdetect.core.thresholds import ThresholdSettings
 
 from streamdetect.bundles.bundle import GENERAL
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.thresholds import ThresholdSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -19,10 +19,10 @@ from quality_command import add_arguments, head, note, row, show, side_by_side
 from quality_data import DATA_SETS, FOLDERS, Case
 from quality_errors import METRICS, RECIPES, scored
 from quality_judging import Tally, changed, judge, total
+from streamdetect.core.thresholds import ThresholdSettings
 
 from streamdetect.bundles.bundle import GENERAL
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.thresholds import ThresholdSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

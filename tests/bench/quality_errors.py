@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+from streamdetect.core.thresholds import TrainingError
 
 from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.bundles.tensorflow import load_keras
-from streamdetect.core.detector import Detector, DetectorSettings, windows_of
+from streamdetect.core.cutting import windows_of
+from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import ErrorMetric, reconstruction_errors
 from streamdetect.core.scaling import PADDING
-from streamdetect.core.thresholds import TrainingError
 from streamdetect.errors import BundleError
 from streamdetect.training.fit import train
 from streamdetect.training.series import Series

@@ -10,11 +10,11 @@ from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from streamdetect.core.thresholds import ThresholdSettings
 
 from streamdetect.core.detector import Detector
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.thresholds import ThresholdSettings
-from streamdetect.offline.backtest.evaluation import Counts, runs
+from streamdetect.offline.backtest.evaluation import Counts, events, runs
 from streamdetect.offline.backtest.running import backtest
 
 if TYPE_CHECKING:
@@ -135,17 +135,3 @@ def _incidents(result: SensorResult, normal: int) -> list[tuple[int, Range, Rang
 def total(tallies: Sequence[Tally]) -> Tally:
     """All cases together."""
     return reduce(add, tallies)
-
-
-def events(incidents: Sequence[tuple[int, int]], ranges: Sequence[tuple[int, int]]) -> Counts:
-    """Count ranges found and missed, and incidents in none; both are half-open [start, end)."""
-    if not ranges:
-        return Counts(0, len(incidents), 0)
-    starts, ends = np.array(ranges).T
-    found = np.zeros(len(ranges), np.bool_)
-    false = 0
-    for start, end in incidents:
-        hit = (starts < end) & (start < ends)
-        found |= hit
-        false += not hit.any()
-    return Counts(tp=int(found.sum()), fp=false, fn=int((~found).sum()))

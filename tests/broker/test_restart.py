@@ -56,7 +56,7 @@ class Process:
                     "name": "lab",
                     "topics": ["in/#"],
                     "payload": {"time": "time"},
-                    "threshold": {"smoothing": 1},
+                    "threshold": {"kind": "fixed", "level": 0.6},
                     "incidents": {"update_every": 3, "close_after": 3},
                 }
             ],

@@ -17,8 +17,8 @@ READINGS = 40
 def config(**mqtt):
     """A detector whose first full window is an incident."""
     always = {
-        "threshold": {"kind": "fixed", "level": 1e-9, "smoothing": 1},
-        "incidents": {"evidence": 0.0},
+        "threshold": {"kind": "fixed", "level": 1e-9},
+        "incidents": {"excess": 0.0},
     }
     return validate(
         {

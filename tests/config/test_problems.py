@@ -24,7 +24,7 @@ detectors:
   - name: a
     sigma: 3
     topics: ["a/#/b", "#"]
-    threshold: {sigma: -2, history: 50, smothing: 3}
+    threshold: {sigma: -2, history: 50, histry: 3}
     max_gap: 5m
   - name: a
     bundle: 3
@@ -42,7 +42,7 @@ batch: {inbox: 5}
         'detectors[0].sigma: unknown key, did you mean "threshold.sigma"?',
         "detectors[0].topics[0]: must have # only alone, as the last level, got 'a/#/b'",
         "detectors[0].threshold.sigma: must be > 0, got -2",
-        'detectors[0].threshold.smothing: unknown key, did you mean "smoothing"?',
+        'detectors[0].threshold.histry: unknown key, did you mean "history"?',
         "detectors[0].threshold.min_count: must be <= history (50), got 100",
         "detectors[0].max_gap: must be seconds or a duration like 500ms, 10s, 5min, 2h or 7d, got '5m'",
         "detectors[1].name: must be unique, got 'a'",

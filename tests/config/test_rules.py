@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from streamdetect.codecs import PayloadSettings, Routing
-from streamdetect.config import Config, IncidentsConfig, PayloadConfig, ThresholdConfig, parse
+from streamdetect.config import Config, IncidentsConfig, PayloadConfig, parse
 from streamdetect.config.detectors import OWN
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.thresholds import ThresholdSettings
+from streamdetect.core.rules import VIEWS, Rule
 from streamdetect.errors import ConfigError
 
 LEVEL_RULE = "must have literals, _, {name}, text with {name} in it or a final # as levels"
@@ -81,10 +81,11 @@ def test_the_port_follows_the_transport(mqtt, port):
 @pytest.mark.parametrize(
     ("detector", "expected"),
     [
-        ("threshold: {min_count: 3000}", "threshold.min_count: must be <= history (500), got 3000"),
+        ("threshold: {min_count: 20000}", "threshold.min_count: must be <= history (10000), got 20000"),
+        ("limits: {low: 3.0, high: 2.0}", "limits.low: must be < high (2), got 3.0"),
         (
-            "threshold: {regime_change_after: 50}",
-            "threshold.regime_change_after: must be 0 or >= min_count (100), got 50",
+            "overrides: [{sensors: a, limits: {low: 3.0, high: 2.0}}]",
+            "overrides[0].limits.low: must be < high (2), got 3.0",
         ),
         (
             "topics: [a/#], templates: ['b/{x}']",
@@ -99,8 +100,6 @@ def test_the_port_follows_the_transport(mqtt, port):
             f"templates[0]: {LEVEL_RULE}, not 'b{{X}}', got 'a/b{{X}}'",
         ),
         ("threshold: {level: 0.65}", "threshold.level: is for kind: fixed, got 0.65"),
-        ("threshold: {kind: pot, quantile: 0.9}", "threshold.quantile: is for kind: quantile, got 0.9"),
-        ("threshold: {kind: pot, risk: 0.05}", "threshold.risk: must be < 0.02, got 0.05"),
         (
             "sensor: '{site}', payload: {format: number}",
             "sensor: has {site}, which no template has; payloads of number name nothing, got '{site}'",
@@ -195,7 +194,12 @@ detectors:
     max_future: 0
     max_gap: 90s
     idle_after: null
-    threshold: {regime_change_after: 0, sigma: 3}
+    incidents: {regime_change_after: null}
+    sensitivity: 0.5
+    silent_after: 2h
+    limits: {high: {t: 40.0}, rate: 0.5}
+    overrides:
+      - {sensors: north/*, views: [limits, silent], limits: {low: -5.0}}
   - name: b
     topics: [other]
     payload: {format: influx, value: temp, time_format: ms}
@@ -218,7 +222,12 @@ detectors:
     )
     assert (first.max_gap_seconds, first.idle_after_seconds) == (90.0, math.inf)
     assert (second.max_gap_seconds, second.idle_after_seconds) == (math.inf, 604_800.0)
-    assert first.threshold.settings() == ThresholdSettings(regime_change_after=0, sigma=3.0)
+    assert first.incidents.settings().regime_change_after == math.inf
+    inf = math.inf
+    assert first.rules(("t", "h")) == (
+        Rule("*", VIEWS, high=(40.0, inf), rate=(0.5, 0.5), silent_after=7200.0, sensitivity=0.5),
+        Rule("north/*", ("limits", "silent"), low=(-5.0, -5.0)),
+    )
     assert config.mqtt.keepalive == 60.0
     assert config.events.status_topic == "a/sd/status"
     assert config.events.topic_for("a", "n/t/x") == "a/sd/a/n/t/x"
@@ -229,8 +238,7 @@ detectors:
 @pytest.mark.parametrize(
     ("section", "settings", "elsewhere"),
     [
-        (ThresholdConfig, ThresholdSettings, set()),
-        (IncidentsConfig, IncidentSettings, set()),
+        (IncidentsConfig, IncidentSettings, {"regime_readings"}),
         (PayloadConfig, PayloadSettings, {"options", "partial", "max_payload", "max_future"}),
     ],
 )

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from streamdetect.codecs.ids import escaped
 from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.incidents import IncidentSettings, Reason, Transition
+from streamdetect.core.incidents import IncidentSettings, Reason
+from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.readings import Readings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
-from streamdetect.core.thresholds import ThresholdSettings, TrainingError
+from streamdetect.core.transitions import Transition
 from streamdetect.sinks.events import EventEncoder, example
 from streamdetect.sinks.mqtt import topic_levels
 from streamdetect.times import rfc3339
@@ -34,7 +36,14 @@ OPENED = Transition(
     time=1714564800.25,
     started=1714564790.0,
     ended=None,
+    fault="level",
+    direction="up",
+    views={"level": 3.0, "range": 0.5},
+    feature=0,
     value=(21.5,),
+    expected=(20.0,),
+    lower=(18.5,),
+    upper=(21.25,),
     error=0.5,
     threshold=0.25,
     mean=0.125,
@@ -44,6 +53,7 @@ OPENED = Transition(
     peak_error=0.75,
     peak_score=3.0,
     peak_time=1714564795.0,
+    peak_value=(22.5,),
     windows=4,
     feature_errors=(0.5,),
     reason="",
@@ -108,13 +118,20 @@ def test_an_event_says_what_happened():
         "datacontenttype": "application/json",
     }
     assert data == {
-        "message": "hall/a 21.5: unusual pattern, 2.0 times the limit, for 10 s",
+        "message": "hall/a 21.5, usually 18.5 to 21.2, for 10 s",
         "detector": "default",
         "sensor": "hall/a",
         "incident": data["incident"],
         "labels": {"site": "north", "team": "b", "room": "hall"},
         "value": 21.5,
         "unit": None,
+        "kind": "level",
+        "direction": "up",
+        "views": {"level": 3.0, "range": 0.5},
+        "feature": "value",
+        "expected": 20.0,
+        "lower": 18.5,
+        "upper": 21.25,
         "error": 0.5,
         "threshold": 0.25,
         "mean": 0.125,
@@ -125,7 +142,7 @@ def test_an_event_says_what_happened():
         "started": "2024-05-01T11:59:50.000000Z",
         "ended": None,
         "duration_seconds": 10.25,
-        "peak": {"error": 0.75, "score": 3.0, "time": "2024-05-01T11:59:55.000000Z"},
+        "peak": {"value": 22.5, "error": 0.75, "score": 3.0, "time": "2024-05-01T11:59:55.000000Z"},
         "windows": 4,
         "reason": "",
         "bundle": "0123456789abcdef",
@@ -133,9 +150,12 @@ def test_an_event_says_what_happened():
 
 
 def test_several_features_go_by_name():
-    transition = replace(OPENED, value=(1.0, 2.0), feature_errors=(0.25, 0.75))
+    two = dict.fromkeys(("value", "expected", "lower", "upper", "peak_value"), (1.0, 2.0))
+    transition = replace(OPENED, **two, feature=1, feature_errors=(0.25, 0.75))
     data = decoded(encoder(features=["temperature", "humidity"]).encode(transition, {}))["data"]
     assert data["value"] == {"temperature": 1.0, "humidity": 2.0}
+    assert data["upper"] == data["peak"]["value"] == {"temperature": 1.0, "humidity": 2.0}
+    assert data["feature"] == "humidity"
     assert data["feature_errors"] == {"temperature": 0.25, "humidity": 0.75}
 
 
@@ -145,7 +165,7 @@ def test_several_features_go_by_name():
         ("°C", {}, "°C", "21.5 °C"),
         ({"value": "°C"}, {}, {"value": "°C"}, "21.5 °C"),
         ("°C", {"unit": "K"}, "K", "21.5 K"),
-        ("", {}, None, "21.5:"),
+        ("", {}, None, "21.5,"),
     ],
 )
 def test_the_unit_is_the_labels_or_the_configurations(units, labels, unit, said):
@@ -215,10 +235,17 @@ def test_the_events_of_a_real_detector_are_valid():
         time_steps=4,
         features=2,
         scaling=Scaling("none"),
-        training_error=TrainingError(0.1, 0.05),
         idle_after=1e6,
-        threshold=ThresholdSettings(min_count=10, history=50, smoothing=1, guard=0.0, regime_change_after=60),
-        incidents=IncidentSettings(evidence=0.0, close_after=1, update_every=5, critical_score=3.0),
+        judging=JudgeSettings(level=0.3),
+        incidents=IncidentSettings(
+            excess=0.0,
+            close_after=1,
+            update_every=5,
+            critical_score=3.0,
+            regime_change_after=60.0,
+            regime_readings=10,
+        ),
+        rules=(Rule(views=("reconstruction", "silent")),),
     )
     detector = Detector(settings, np.zeros_like)
     level = np.concatenate(
@@ -232,7 +259,10 @@ def test_the_events_of_a_real_detector_are_valid():
     types = {decoded(encode(transition, {}))["type"] for transition in transitions}
     assert types == set(SCHEMA["properties"]["type"]["enum"])
     # "restarted" is what the daemon says of detectors that are no more
-    assert {transition.reason for transition in transitions} == set(get_args(Reason)) - {"restarted"}
+    assert {transition.reason for transition in transitions} == set(get_args(Reason)) - {
+        "accepted",
+        "restarted",
+    }
     assert len({encode(transition, {}).id for transition in transitions}) == len(transitions)
 
 

@@ -74,9 +74,9 @@ def test_the_features_of_a_device_are_joined_by_time(pipeline):
         ]
     )
     ((_, verdicts),) = done.verdicts
-    assert verdicts.sensors == ["a"]
-    assert verdicts.values.tolist() == [[3, 4]]
-    assert verdicts.times.tolist() == [START + 21]
+    assert verdicts.sensors == ["a", "a"]
+    assert verdicts.values.tolist() == [[1, 2], [3, 4]]
+    assert verdicts.times.tolist() == [START + 11, START + 21]
 
 
 @pytest.mark.parametrize(

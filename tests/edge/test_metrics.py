@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
+from streamdetect.core.rules import VIEWS
 from streamdetect.core.verdicts import SensorColumns
 from streamdetect.metrics import Metric, counter, gauge
 from streamdetect.monitoring.metrics import Metrics, Model, Watched, _Histogram
@@ -34,9 +35,19 @@ def columns(ids=("a", "b", "c"), features=1) -> SensorColumns:
         value=np.arange(float(count * features)).reshape(count, features),
         error=np.array([0.5, 0.25, NAN])[np.arange(count) % 3],
         threshold=np.array([0.25, 0.5, NAN])[np.arange(count) % 3],
+        score=np.array([2.0, 0.5, NAN])[np.arange(count) % 3],
+        views=np.array([[2.0, 1.5], [0.5, NAN], [NAN, NAN]])[np.arange(count) % 3].repeat(
+            [1, len(VIEWS) - 1], 1
+        ),
+        expected=np.array([[1.5], [NAN], [NAN]])[np.arange(count) % 3].repeat(features, 1),
+        lower=np.array([[1.0], [NAN], [NAN]])[np.arange(count) % 3].repeat(features, 1),
+        upper=np.array([[2.0], [NAN], [NAN]])[np.arange(count) % 3].repeat(features, 1),
         anomalous=np.arange(count) % 3 == 0,
         incident_open=np.arange(count) % 3 == 0,
+        silent=np.arange(count) % 3 == 1,
         warming_up=np.arange(count) % 3 == 2,
+        readings_to_go=np.where(np.arange(count) % 3 == 2, 100, 0),
+        interval=np.array([60.0, 60.0, 0.0])[np.arange(count) % 3],
     )
 
 
@@ -202,6 +213,11 @@ def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
     assert found["sensor_reconstruction_error", a] == 0.5
     assert found["sensor_threshold", a] == 0.25
     assert found["sensor_anomaly_score", a] == 2.0
+    assert found["sensor_expected", a] == 1.5
+    assert (found["sensor_lower", a], found["sensor_upper", a]) == (1.0, 2.0)
+    assert found["sensor_view_score", (*a, ("view", "level"))] == 1.5
+    assert found["sensor_warmup_readings", a] == found["sensor_warmup_seconds", a] == 0
+    assert found["sensor_warmup_readings", c] == 100
     assert found["sensor_anomalous", a] == 1
     assert found["sensor_incident_open", a] == 1
     assert found["sensor_last_reading_timestamp_seconds", a] == 1.7e9
@@ -210,6 +226,8 @@ def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
     assert {name for name, labels in found if labels == c} == {
         "sensor_value",
         "sensor_incident_open",
+        "sensor_silent",
+        "sensor_warmup_readings",
         "sensor_last_reading_timestamp_seconds",
     }
 
@@ -225,7 +243,10 @@ def test_several_features_have_a_label():
 def test_a_sensor_id_cannot_leave_its_label(sensor):
     found = samples(sensor_series({"d": (columns([sensor]), ["value"])}, 10)[0].encode())
     assert found["sensor_value", (("detector", "d"), ("sensor", sensor))] == 0.0
-    assert len(found) == 7
+    assert {labels for _, labels in found} <= {
+        (("detector", "d"), ("sensor", sensor)),
+        *((("detector", "d"), ("sensor", sensor), ("view", view)) for view in VIEWS),
+    }
 
 
 def test_sensors_past_the_cap_are_counted():

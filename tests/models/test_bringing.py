@@ -15,7 +15,7 @@ from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands.bundle_options import summary
 from streamdetect.config import DetectorConfig
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import BundleError, ConfigError, DataError

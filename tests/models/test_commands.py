@@ -9,7 +9,7 @@ import pytest
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.cli import INTERRUPTED, main
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.training import fit
 
 pytest.importorskip("tensorflow")

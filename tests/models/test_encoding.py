@@ -14,7 +14,7 @@ from quiet_keras import save
 from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.bundles.runtime import ONNX_BATCH, BatchedRun, onnx_graph
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
 from streamdetect.training.architectures import RECIPES, build, compilable

@@ -11,7 +11,7 @@ import pytest
 
 from streamdetect.bundles.architecture import Architecture
 from streamdetect.config import validate
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.errors import ConfigError
 from streamdetect.monitoring.metrics import Metrics
 from streamdetect.mqtt.inbox import Message
@@ -29,8 +29,9 @@ START = 1.7e9
 STEPS = 8
 SENSORS = ("a", "b")
 RULES = {
-    "threshold": {"min_count": 20, "history": 200, "smoothing": 1, "regime_change_after": 40},
-    "incidents": {"evidence": 0.0, "close_after": 3, "update_every": 2},
+    "threshold": {"kind": "fixed", "level": 2.0},
+    "views": ["reconstruction"],
+    "incidents": {"excess": 0.0, "close_after": 3, "update_every": 2, "regime_change_after": "40s"},
 }
 
 

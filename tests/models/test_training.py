@@ -11,7 +11,7 @@ import pytest
 
 from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.core.detector import windows_of
+from streamdetect.core.cutting import windows_of
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.errors import BundleError, ConfigError, DataError
 from streamdetect.training import fit

@@ -5,12 +5,13 @@ import pytest
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
-from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.offline.recordings import Recording
 
 # Judges each error by itself, so that what opens and closes an incident can be told from the readings.
-HASTY = {"sigma": 5.0, "min_count": 20, "smoothing": 1, "sigma_floor": 0.05, "guard": 0.0}
+HASTY = {"level": 0.5}
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +33,14 @@ def make_recording():
 def make_detector():
     """A detector that rebuilds every window as its mean: the error is how much a window moves."""
 
-    def make(features=1, time_steps=4, incidents=None, **threshold):
+    def make(features=1, time_steps=4, incidents=None, **judging):
         settings = DetectorSettings(
             time_steps=time_steps,
             features=features,
             scaling=Scaling("none"),
-            training_error=TrainingError(mean=0.1, std=0.1),
-            threshold=ThresholdSettings(**{**HASTY, **threshold}),
-            incidents=incidents or IncidentSettings(evidence=0.0, close_after=1),
+            judging=JudgeSettings(**{**HASTY, **judging}),
+            incidents=incidents or IncidentSettings(excess=0.0, close_after=1),
+            rules=(Rule(views=("reconstruction",)),),
         )
         return Detector(
             settings, lambda windows: np.broadcast_to(windows.mean(1, keepdims=True), windows.shape)

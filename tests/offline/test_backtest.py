@@ -20,7 +20,17 @@ from streamdetect.offline.backtest.summary import as_json, as_table
 from streamdetect.offline.backtest.tables import write_incidents, write_verdicts
 from streamdetect.offline.recordings import Layout, read
 
-COLUMNS = ("index", "errors", "feature_errors", "means", "sigmas", "thresholds", "anomalous", "outcomes")
+COLUMNS = (
+    "index",
+    "errors",
+    "feature_errors",
+    "means",
+    "sigmas",
+    "thresholds",
+    "scores",
+    "anomalous",
+    "outcomes",
+)
 
 
 def same(one, other):
@@ -60,7 +70,7 @@ def test_verdicts_are_those_of_the_detector_fed_alone(make_detector, spiked):
 )
 def test_neither_batches_nor_company_change_a_recording(make_detector, make_recording, lengths, batch, seed):
     random = np.random.default_rng(seed)
-    settings = {"min_count": 5, "sigma": 1.0}
+    settings = {"level": 0.5}
     recordings = [
         make_recording(random.normal(size=length), sensor=f"s{place}", times=random.integers(0, 90, length))
         for place, length in enumerate(lengths)
@@ -100,13 +110,15 @@ def test_verdicts_csv(make_detector, spiked, tmp_path):
     write_verdicts([result], path)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 297
-    assert rows[0]["time"] == "2023-11-14T22:13:23Z"
+    assert len(rows) == 300
+    assert rows[0]["time"] == "2023-11-14T22:13:20Z"
     assert [float(row["f0"]) for row in rows] == spiked.values[result.index, 0].tolist()
-    np.testing.assert_allclose([float(row["error"]) for row in rows], result.errors, rtol=1e-8)
-    np.testing.assert_allclose([float(row["threshold"]) for row in rows], result.thresholds, rtol=1e-8)
+    np.testing.assert_allclose([float(row["error"] or "nan") for row in rows], result.errors, rtol=1e-8)
+    np.testing.assert_allclose(
+        [float(row["threshold"] or "nan") for row in rows], result.thresholds, rtol=1e-8
+    )
     assert [row["anomalous"] == "1" for row in rows] == result.anomalous.tolist()
-    assert all((float(row["score"]) > 1) == (row["anomalous"] == "1") for row in rows)
+    assert all((float(row["score"] or "nan") > 1) == (row["anomalous"] == "1") for row in rows)
     edges = [(int(row["incident"]), row["edge"]) for row in rows if row["edge"] in ("opened", "closed")]
     assert edges == [(n, edge) for n in range(1, len(result.incidents) + 1) for edge in ("opened", "closed")]
     assert {row["incident"] for row in rows if row["anomalous"] == "1"} <= {"1", "2", "3"}
@@ -179,11 +191,11 @@ def test_options_win_over_the_file(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(
         "detectors:\n"
-        "- {name: hot, topics: [hot/#], threshold: {sigma: 3.0, smoothing: 5}}\n"
+        "- {name: hot, topics: [hot/#], threshold: {sigma: 3.0, history: 700}}\n"
         "- {name: cold, topics: [cold/#], incidents: {cooldown: 9}}\n"
     )
     chosen = options("-c", str(path), "--detector", "hot", "--sigma", "4")
-    assert (chosen.name, chosen.threshold.sigma, chosen.threshold.smoothing) == ("hot", 4.0, 5)
+    assert (chosen.name, chosen.threshold.sigma, chosen.threshold.history) == ("hot", 4.0, 700)
     assert options("-c", str(path), "--detector", "cold").incidents.cooldown == 9
     with pytest.raises(ConfigError, match="--detector: is required to choose one of hot, cold"):
         options("-c", str(path))
@@ -195,7 +207,7 @@ def test_options_win_over_the_file(tmp_path):
 
 def test_options_obey_the_rules_of_the_configuration():
     with pytest.raises(ConfigError) as caught:
-        options("--sigma", "-2", "--min-count", "5000", "--close-ratio", "1.5")
+        options("--sigma", "-2", "--min-count", "50000", "--close-ratio", "1.5")
     assert {problem.path for problem in caught.value.problems} == {"--sigma", "--min-count", "--close-ratio"}
 
 
@@ -203,13 +215,13 @@ def test_an_incident_still_open_is_told_up_to_the_end(make_detector, make_record
     """Its last word is its opening, but it went on and grew worse."""
     values = np.random.default_rng(1).normal(0.0, 0.1, 300)
     values[280:] += np.tile([8.0, -8.0], 10) * np.linspace(1, 3, 20)
-    settings = IncidentSettings(evidence=0.0, critical_score=1e9)
+    settings = IncidentSettings(excess=0.0, critical_score=1e9)
     (result,) = backtest(make_detector(incidents=settings), [make_recording(values)])
     (incident,) = result.incidents
     assert not incident.closed
     assert incident.opened.windows == 1
     assert incident.latest.windows == result.anomalous.sum() > 10
-    assert incident.latest.peak_error == result.errors.max() > incident.opened.peak_error
-    assert incident.latest.peak_score == (result.errors / result.thresholds)[result.errors.argmax()]
-    assert incident.latest.peak_time == result.times[result.errors.argmax()]
+    assert incident.latest.peak_error == np.nanmax(result.errors) > incident.opened.peak_error
+    assert incident.latest.peak_score == np.nanmax(result.scores)
+    assert incident.latest.peak_time == result.times[np.nanargmax(result.errors)]
     assert incident.ended == result.times[-1]

@@ -12,25 +12,24 @@ from hypothesis import strategies as st
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.readings import Readings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
-from streamdetect.core.thresholds import ThresholdSettings, TrainingError
 from streamdetect.service.pipeline import _intake
 from streamdetect.store import DetectorState, Event, Eviction, Intake, Queued
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-THRESHOLD = ThresholdSettings(history=40, min_count=6, regime_change_after=12, smoothing=3)
+JUDGING = JudgeSettings(history=40, min_count=6, block=7, early=(2, 4), warmup=12, short=5)
 
 VARIANTS = {
     "none": {},
     "sensor": {"scaling": Scaling("sensor", history=64)},
     "affine": {"scaling": Scaling("affine", (1.0,), (2.0,)), "stride": 2},
-    **{
-        kind: {"threshold": replace(THRESHOLD, kind=kind)}
-        for kind in ("ewma", "robust", "quantile", "pot", "training", "fixed")
-    },
+    "fixed": {"judging": replace(JUDGING, level=0.5)},
+    "rules": {"rules": (Rule(low=(-1.0,), high=(1.0,)), Rule("s1", views=("level",), silent_after=5.0))},
     "short": {"min_steps": 2},
     **{f"two features, {policy}": {"features": 2, "missing": policy} for policy in ("drop", "hold", "mask")},
 }
@@ -58,9 +57,15 @@ def detector_settings(**changes) -> DetectorSettings:
         "time_steps": 4,
         "features": 1,
         "scaling": Scaling("none"),
-        "training_error": TrainingError(0.5, 0.2),
-        "threshold": THRESHOLD,
-        "incidents": IncidentSettings(consecutive=2, close_after=2, cooldown=3, close_ratio=0.9),
+        "judging": JUDGING,
+        "incidents": IncidentSettings(
+            consecutive=2,
+            close_after=2,
+            cooldown=3,
+            close_ratio=0.9,
+            regime_change_after=25.0,
+            regime_readings=8,
+        ),
         "max_gap": 30.0,
         "max_sensors": 5,
         "idle_after": 60.0,
@@ -89,7 +94,7 @@ class Live:
         pushed = self.detector.push(readings)
         errors, by_feature = self.detector.score(pushed)
         self.detector.judge(pushed, errors, by_feature)
-        return _intake(self.state.name, pushed, errors, {})
+        return _intake(self.state.name, pushed, (errors, by_feature), {})
 
     def evict(self, idle_before: float) -> Eviction:
         self.detector.evict(idle_before)

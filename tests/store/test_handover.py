@@ -103,20 +103,20 @@ def test_a_restart_goes_on_in_the_middle_of_an_incident(directory):
 
 def test_settings_may_change_as_long_as_the_columns_mean_the_same(directory):
     one, _ = with_open_incident(config())
-    changed = config({"threshold": {"sigma": 3.0}})
+    changed = config({"incidents": {"cooldown": 3}})
     again = lineup(changed, saved(one, directory()))
     assert again.unsaved == []  # nothing to close, but other settings from now on
     assert same(again.states()[0].detector, one.states()[0].detector)
-    assert again.states()[0].detector.settings.threshold.sigma == 3.0
+    assert again.states()[0].detector.settings.incidents.cooldown == 3
 
 
-@pytest.mark.parametrize("change", ["bundle", "history", "removed"])
+@pytest.mark.parametrize("change", ["bundle", "kind", "removed"])
 def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, directory, other_bundle, caplog):
     one, opened = with_open_incident(config())
     wanted = config(
         {
             "bundle": {"bundle": other_bundle},
-            "history": {"threshold": {"history": 700}},
+            "kind": {"threshold": {"kind": "fixed", "level": 0.7}},
             "removed": {"name": "another"},
         }[change]
     )

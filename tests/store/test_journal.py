@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,8 +30,10 @@ def intakes(draw):
     times = draw(hn.arrays(np.float64, count, elements=floats))
     values = draw(hn.arrays(np.float64, (count, features), elements=floats))
     errors = draw(hn.arrays(np.float64, st.integers(0, 5), elements=floats))
+    apart = draw(hn.arrays(np.float64, (len(errors), features), elements=floats))
+    by_feature = errors[:, None] if features == 1 else apart
     labels = draw(st.dictionaries(names, st.dictionaries(names, names, max_size=2), max_size=2))
-    return Intake(draw(names), Readings(sensors, times, values), errors, labels)
+    return Intake(draw(names), Readings(sensors, times, values), errors, by_feature, labels)
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -43,7 +46,7 @@ def plain(entry):
     if isinstance(entry, Eviction | Waiting):
         return repr(entry)
     readings = entry.readings
-    columns = (readings.times, readings.values, entry.errors)
+    columns = (readings.times, readings.values, entry.errors, entry.feature_errors)
     return entry.detector, list(readings.sensors), [(c.shape, c.tobytes()) for c in columns], entry.labels
 
 
@@ -92,7 +95,7 @@ def test_a_replay_keeps_labels_of_those_who_are_still_there():
     live, again = Live(), Live()
     readings = Readings(["a", "b"], np.array([1.0, 100.0]), np.ones((2, 1)))
     intake = live.feed(readings)
-    intake = Intake(intake.detector, intake.readings, intake.errors, {"a": {"at": "x"}, "b": {"at": "y"}})
+    intake = replace(intake, labels={"a": {"at": "x"}, "b": {"at": "y"}})
     replay([again.state], [intake, live.evict(50.0)])
     assert again.state.labels == {"b": {"at": "y"}}
 
@@ -103,7 +106,7 @@ def test_a_journal_of_another_detector_is_refused():
     with pytest.raises(StateError, match="lab"):
         replay([Live("other").state], [intake])
     with pytest.raises(StateError, match="errors"):
-        replay([Live().state], [Intake("lab", intake.readings, np.ones(3))])
+        replay([Live().state], [Intake("lab", intake.readings, np.ones(3), np.ones((3, 1)))])
 
 
 def test_a_replay_knows_what_is_not_whole_yet():

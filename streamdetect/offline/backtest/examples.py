@@ -10,7 +10,6 @@ import numpy as np
 
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import Detector
-from streamdetect.core.thresholds import ThresholdSettings
 from streamdetect.offline.backtest.choosing import MOST_OTHERS, Choice, apart, own_errors
 from streamdetect.offline.backtest.rebuilding import rebuild
 from streamdetect.offline.backtest.running import backtest
@@ -38,7 +37,6 @@ def examples(bundle: Bundle, recordings: Sequence[Recording], largest: float = i
         stride=training.stride,
         max_gap=inf if training.max_gap is None else training.max_gap,
         max_sensors=len(recordings),
-        threshold=ThresholdSettings(kind="training", smoothing=1),
     )
     detector = Detector(settings, bundle.reconstructor())
     results = backtest(detector, recordings)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.core.detector import READINGS_AT_ONCE, Detector
+from streamdetect.core.cutting import READINGS_AT_ONCE
+from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import real_steps, window_scale
 from streamdetect.offline.backtest.choosing import own_errors
@@ -97,7 +98,7 @@ def _cut(fresh: Detector, result: SensorResult, choices: Sequence[Choice]) -> li
 
 def _latest(detector: Detector, pushed: Pushed) -> _Window:
     """The window that was due last, and how it was scaled."""
-    settings, state, row = detector.settings, detector.state, pushed.grid.rows[-1]
+    settings, state, row = detector.settings, detector.state.cutter, pushed.cut.grid.rows[-1]
     raw = state.windows.buffer[row, :, : settings.features].copy()
     length = np.minimum(state.windows.filled[[row]], settings.time_steps)
     if state.scale:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from streamdetect.core.incidents import Transition
+    from streamdetect.core.transitions import Transition
     from streamdetect.offline.recordings import Recording
 
 
@@ -51,16 +52,21 @@ class Incident(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SensorResult:
-    """The verdicts of one recording: M windows judged of N readings."""
+    """The verdicts of one recording: M accepted of N readings. NaN = not known."""
 
     recording: Recording
     outcomes: NDArray[np.uint8]  # (N,) see core.readings.Outcome
-    index: NDArray[np.intp]  # (M,) the reading that completed each window
-    errors: NDArray[np.float64]  # (M,)
+    index: NDArray[np.intp]  # (M,) the accepted readings
+    errors: NDArray[np.float64]  # (M,) NaN where no window was due
     feature_errors: NDArray[np.float64]  # (M, F)
     means: NDArray[np.float64]  # (M,)
     sigmas: NDArray[np.float64]  # (M,)
-    thresholds: NDArray[np.float64]  # (M,) NaN = not known yet
+    thresholds: NDArray[np.float64]  # (M,)
+    scores: NDArray[np.float64]  # (M,) the largest of all views
+    views: NDArray[np.int64]  # (M,) whose it is, a place in VIEWS
+    expected: NDArray[np.float64]  # (M, F)
+    lower: NDArray[np.float64]  # (M, F) where the score is 1
+    upper: NDArray[np.float64]  # (M, F)
     anomalous: NDArray[np.bool_]  # (M,)
     transitions: tuple[Transition, ...]
     incidents: tuple[Incident, ...]
@@ -68,5 +74,10 @@ class SensorResult:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """(M,) Unix seconds of each window's newest reading."""
+        """(M,) Unix seconds of each accepted reading."""
         return self.recording.times[self.index]
+
+    @property
+    def windows(self) -> NDArray[np.bool_]:
+        """(M,) which readings completed a window."""
+        return ~np.isnan(self.errors)

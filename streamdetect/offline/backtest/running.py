@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
 from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
 from streamdetect.offline.backtest.results import Incident, SensorResult
@@ -16,23 +15,29 @@ from streamdetect.offline.backtest.results import Incident, SensorResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from streamdetect.core.detector import Detector
-    from streamdetect.core.incidents import Transition
+    from streamdetect.core.transitions import Transition
     from streamdetect.core.verdicts import Verdicts
     from streamdetect.offline.recordings import Recording
 
-BATCH = 1024
-"""Readings at once. Any number gives the same verdicts; throughput is flat from here on."""
+COLUMNS = (
+    *("errors", "feature_errors", "means", "sigmas", "thresholds", "scores", "views"),
+    *("expected", "lower", "upper", "anomalous"),
+)
+BATCH, BATCH_EACH = 1024, 32
+"""Readings at once, at least, and for each sensor. Any number gives the same verdicts; more gain nothing."""
 
 
 def backtest(
     detector: Detector,
     recordings: Sequence[Recording],
     *,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> list[SensorResult]:
-    """Feed the recordings, one after the other, and sort what comes out by recording.
+    """Feed the recordings as they came, all sensors side by side, and sort what comes out by recording.
 
     Args:
         detector: Takes in the readings; a fresh one, unless what it knows already is meant to count.
@@ -44,15 +49,43 @@ def backtest(
         DataError: A recording has another number of features than the bundle.
     """
     check_features(detector, recordings)
+    batch = batch or max(BATCH, BATCH_EACH * len(recordings))
     sensors = list(chain.from_iterable([recording.sensor] * len(recording) for recording in recordings))
     times = np.concatenate([recording.times for recording in recordings])
     values = np.concatenate([recording.values for recording in recordings])
+    order = _as_they_came(recordings)
     found: list[Verdicts] = []
     for start in range(0, len(sensors), batch):
-        part = slice(start, start + batch)
-        found.append(detector.process(Readings(sensors[part], times[part], values[part])))
+        part = order[start : start + batch]
+        ids = [sensors[at] for at in part.tolist()]
+        found.append(detector.process(Readings(ids, times[part], values[part])))
         progress(start + len(found[-1].outcomes))
-    return _by_recording(recordings, found, batch, detector.settings.time_steps)
+    return _by_recording(recordings, found, order, detector.settings.time_steps)
+
+
+def _as_they_came(recordings: Sequence[Recording]) -> NDArray[np.intp]:
+    """(N,) the readings of all recordings by time; a late one comes after the one before it."""
+    due = [np.maximum.accumulate(recording.times) for recording in recordings]
+    return np.argsort(np.concatenate(due), kind="stable")
+
+
+def _known_until(recordings: Sequence[Recording]) -> dict[str, float]:
+    """When there is nothing more to say of each sensor, in Unix seconds.
+
+    Recordings that overlap were made together: who is missing at their end has fallen silent. Past that
+    nobody was listened to.
+    """
+    spans = [(float(one.times.min()), float(one.times.max()), one.sensor) for one in recordings if len(one)]
+    until: dict[str, float] = {}
+    together: list[str] = []
+    reached = -np.inf
+    for first, last, sensor in sorted(spans):
+        if first > reached:
+            together = []
+        together.append(sensor)
+        reached = max(reached, last)
+        until |= dict.fromkeys(together, reached)
+    return until
 
 
 def check_features(detector: Detector, recordings: Sequence[Recording]) -> None:
@@ -72,20 +105,27 @@ def check_features(detector: Detector, recordings: Sequence[Recording]) -> None:
 
 
 def _by_recording(
-    recordings: Sequence[Recording], found: Sequence[Verdicts], batch: int, time_steps: int
+    recordings: Sequence[Recording], found: Sequence[Verdicts], order: NDArray[np.intp], time_steps: int
 ) -> list[SensorResult]:
-    offsets = np.arange(len(found)) * batch
-    index = np.concatenate([part.index + offset for part, offset in zip(found, offsets, strict=True)])
+    offsets = np.cumsum([0, *(len(part.outcomes) for part in found)])[:-1]
+    came = np.concatenate([part.index + offset for part, offset in zip(found, offsets, strict=True)])
+    index = order[came]
+    sort = np.argsort(index)
+    index = index[sort]
     ends = np.cumsum([len(recording) for recording in recordings])
     cuts = np.searchsorted(index, ends)
     columns = {
-        name: np.split(np.concatenate([getattr(part, name) for part in found]), cuts)
-        for name in ("errors", "feature_errors", "means", "sigmas", "thresholds", "anomalous")
+        name: np.split(np.concatenate([getattr(part, name) for part in found])[sort], cuts)
+        for name in COLUMNS
     }
-    outcomes = np.split(np.concatenate([part.outcomes for part in found]), ends)
+    outcomes_of = np.empty(len(order), dtype=np.uint8)
+    outcomes_of[order] = np.concatenate([part.outcomes for part in found])
+    outcomes = np.split(outcomes_of, ends)
+    until = _known_until(recordings)
     transitions: dict[str, list[Transition]] = {recording.sensor: [] for recording in recordings}
     for transition in chain.from_iterable(part.transitions for part in found):
-        transitions[transition.sensor].append(transition)
+        if transition.time <= until[transition.sensor]:
+            transitions[transition.sensor].append(transition)
     indices = np.split(index, cuts)
     results = []
     for place, recording in enumerate(recordings):
@@ -120,14 +160,16 @@ def _incidents(result: SensorResult) -> list[Incident]:
 
 def _so_far(incident: Incident, result: SensorResult) -> Incident:
     """An incident that is still open, as it is at the recording's end: its last word may be its opening."""
-    windows = np.flatnonzero(result.anomalous & (result.times >= incident.started))
-    peak = windows[result.errors[windows].argmax()]
-    error, threshold = float(result.errors[peak]), float(result.thresholds[peak])
+    anomalous = np.flatnonzero(result.anomalous & (result.times >= incident.started))
+    if not len(anomalous):  # it has not been heard of since
+        return Incident(incident.opened, incident.latest, incident.latest.time)
+    peak = anomalous[result.scores[anomalous].argmax()]
     latest = replace(
         incident.latest,
-        windows=len(windows),
-        peak_error=error,
-        peak_score=error / max(threshold, LEAST_THRESHOLD),
+        windows=len(anomalous),
+        peak_error=float(result.errors[peak]),
+        peak_score=float(result.scores[peak]),
         peak_time=float(result.times[peak]),
+        peak_value=tuple(result.recording.values[result.index[peak]].tolist()),
     )
-    return Incident(incident.opened, latest, float(result.times[windows[-1]]))
+    return Incident(incident.opened, latest, float(result.times[anomalous[-1]]))

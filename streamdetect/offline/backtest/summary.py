@@ -8,6 +8,8 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from streamdetect.core.readings import Outcome
 from streamdetect.offline.backtest.evaluation import Counts, Evaluation, days, evaluate
 from streamdetect.times import DAY, HOUR, MINUTE
@@ -73,7 +75,7 @@ def summarise(result: SensorResult) -> Summary:
         dropped=result.recording.dropped,
         duplicates=int((result.outcomes == Outcome.DUPLICATE).sum()),
         late=int((result.outcomes == Outcome.LATE).sum()),
-        windows=len(result.index),
+        windows=int(np.count_nonzero(result.windows)),
         anomalous=int(result.anomalous.sum()),
         incidents=len(result.incidents),
         days=days(result.recording.times),

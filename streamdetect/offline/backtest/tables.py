@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
+from streamdetect.core.rules import VIEWS
 from streamdetect.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from streamdetect.core.incidents import Transition
+    from streamdetect.core.transitions import Transition
     from streamdetect.offline.backtest.results import SensorResult
 
 _INCIDENT_COLUMNS = (
     *("sensor", "incident", "opened", "started", "ended", "closed", "severity", "windows"),
-    *("peak_time", "peak_error", "peak_score", "threshold", "reason"),
+    *("fault", "direction", "views", "peak_time", "peak_value", "peak_error", "peak_score"),
+    *("expected", "lower", "upper", "reason"),
 )
 
 
@@ -44,11 +46,13 @@ def neutral(text: str) -> str:
 def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: bool = False) -> None:
     """Write a row a verdict, or with `all_rows` a row a reading: without a window, those cells are empty.
 
-    `score` is error / threshold, above 1 is anomalous. `incident` counts a sensor's incidents from 1 and is
-    set from the window that opened it to the one that closed it; `edge` says what changed there.
+    `score` is the largest of all views, above 1 is anomalous, and `view` whose it is. `incident` counts a
+    sensor's incidents from 1 and is set from the reading that opened it to the one that closed it; `edge`
+    says what changed there.
     """
     names = list(dict.fromkeys(name for result in results for name in result.recording.features))
-    head = ["time", "sensor", *names, "error", "mean", "threshold", "score", "anomalous", "incident", "edge"]
+    head = ["time", "sensor", *names, "error", "mean", "threshold", "score", "view"]
+    head += ["anomalous", "incident", "edge"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(map(neutral, head))
@@ -70,10 +74,19 @@ def write_incidents(results: Sequence[SensorResult], path: Path) -> None:
                     [
                         *(neutral(result.recording.sensor), number, *map(iso, times)),
                         *(iso(last.time) if incident.closed else "", last.severity, last.windows),
-                        *(iso(last.peak_time), _show(last.peak_error), _show(last.peak_score)),
-                        *(_show(incident.opened.threshold), last.reason),
+                        *(last.fault, last.direction, " ".join(found_by(last))),
+                        *(iso(last.peak_time), _show_all(last.peak_value)),
+                        *(_show(last.peak_error), _show(last.peak_score)),
+                        *map(_show_all, (incident.opened.expected, incident.opened.lower)),
+                        *(_show_all(incident.opened.upper), last.reason),
                     ]
                 )
+
+
+def found_by(transition: Transition) -> list[str]:
+    """The views that found an incident, the one with the largest score first."""
+    over = {view: score for view, score in transition.views.items() if score >= 1.0}
+    return sorted(over, key=lambda view: -over[view])
 
 
 def iso(time: float) -> str:
@@ -88,7 +101,7 @@ def _verdict_rows(
     count = len(recording)
     window = np.full(count, -1)
     window[result.index] = np.arange(len(result.index))
-    changes = _changes(result)
+    changes = deque(result.transitions)
     incident, number, sensor = 0, 0, neutral(recording.sensor)
     times, values = recording.times.tolist(), recording.values.tolist()
     for at in range(count) if all_rows else result.index.tolist():
@@ -96,30 +109,27 @@ def _verdict_rows(
         for place, value in zip(places, values[at], strict=True):
             cells[place] = "" if value != value else repr(value)  # noqa: PLR0124 - NaN
         edges: list[str] = []
-        for transition in changes.get(times[at], ()) if window[at] >= 0 else ():
+        while changes and changes[0].time <= times[at] and window[at] >= 0:
+            transition = changes.popleft()
             edges.append(transition.kind)
             if transition.kind == "opened":
                 number += 1
                 incident = number
-        verdict = _verdict(result, int(window[at])) if window[at] >= 0 else [""] * 5
+        verdict = _verdict(result, int(window[at])) if window[at] >= 0 else [""] * 6
         yield [iso(times[at]), sensor, *cells, *verdict, incident or "", " ".join(edges)]
         if "closed" in edges:
             incident = 0
 
 
-def _changes(result: SensorResult) -> dict[float, list[Transition]]:
-    """Transitions by the time of their window; a sensor has one window at a time."""
-    changes: dict[float, list[Transition]] = {}
-    for transition in result.transitions:
-        changes.setdefault(transition.time, []).append(transition)
-    return changes
-
-
 def _verdict(result: SensorResult, at: int) -> list[str | int]:
-    error, threshold = float(result.errors[at]), float(result.thresholds[at])
-    score = error / max(threshold, LEAST_THRESHOLD)
-    shown = [_show(number) for number in (error, float(result.means[at]), threshold, score)]
-    return [*shown, int(result.anomalous[at])]
+    columns = result.errors, result.means, result.thresholds, result.scores
+    shown = [_show(float(column[at])) for column in columns]
+    view = "" if np.isnan(result.scores[at]) else VIEWS[result.views[at]]
+    return [*shown, view, int(result.anomalous[at])]
+
+
+def _show_all(numbers: Sequence[float]) -> str:
+    return " ".join(_show(number) or "-" for number in numbers)
 
 
 def _show(number: float) -> str:

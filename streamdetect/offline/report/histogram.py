@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def histogram(result: SensorResult, metric: str) -> Figure:
     """Draw how the errors spread, those up to and above their threshold, and the threshold's range."""
-    errors, limits = result.errors, result.thresholds
+    windows = result.windows
+    errors, limits = result.errors[windows], result.thresholds[windows]
     edges, wide = histogram_edges(errors)
     above = errors > limits
     data, most = [], 1.0

@@ -32,7 +32,8 @@ def kept(result: SensorResult, features: Sequence[int]) -> NDArray[np.intp]:
         return np.arange(len(recording))
     rows = [extremes(recording.values[:, feature], 2 * SPANS) for feature in features]
     limits = np.nan_to_num(result.thresholds)  # or every window without a threshold would be kept
-    rows += [result.index[extremes(line, 2 * SPANS)] for line in (result.errors, limits)]
+    errors = np.nan_to_num(result.errors)
+    rows += [result.index[extremes(line, 2 * SPANS)] for line in (errors, limits)]
     rows.append(result.index[result.anomalous])
     after = gaps(recording.times)
     rows += [after - 1, after, np.array([0, len(recording) - 1])]
@@ -47,7 +48,8 @@ def _near_incidents(result: SensorResult) -> NDArray[np.bool_]:
     near = np.zeros(len(result.recording), np.bool_)
     times, steps = result.times, result.time_steps
     for incident in result.incidents:
-        first = int(result.index[np.searchsorted(times, incident.started)])
-        last = int(result.index[np.searchsorted(times, incident.ended, "right") - 1])
+        last_at = max(int(np.searchsorted(times, incident.ended, "right")) - 1, 0)
+        first_at = min(int(np.searchsorted(times, incident.started)), last_at)
+        first, last = int(result.index[first_at]), int(result.index[last_at])
         near[max(first - 2 * steps, 0) : last + 2 * steps] = True
     return near

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamdetect.core.incidents import LEAST_THRESHOLD
 from streamdetect.offline.backtest.evaluation import runs
 from streamdetect.offline.plots.drawing import KNOWN, LIMIT, LINE, SHADE, Clock, error_label, gaps, log_from
 from streamdetect.offline.plots.sensors import worst_features
@@ -91,7 +90,7 @@ def _errors(result: SensorResult, rows: NDArray[np.intp], clock: Clock, axis: st
     after = after[after < len(index)]
     times = axis_time(clock, result.times[windows])
     errors, limits = result.errors[windows], result.thresholds[windows]
-    scores = errors / np.maximum(limits, LEAST_THRESHOLD)
+    scores = result.scores[windows]
     x = column(np.insert(times, after, times[after]))
     errors, limits, scores = (np.insert(line, after, np.nan) for line in (errors, limits, scores))
     hover = "%{y:.4~g}"

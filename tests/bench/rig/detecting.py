@@ -31,7 +31,6 @@ def section(bundle: Path, topics: str = "bench/#", **more: Any) -> dict[str, Any
         "payload": {"time": "time", "value": "value"},
         "max_future": "1000000d",
         "max_sensors": 1_000_000,
-        "threshold": {"history": HISTORY},
         **more,
     }
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 SHARE = 0.5
 EVERY = 0.01  # s between probes
 _TELLING = ("streamdetect_inbox_dropped_total", "streamdetect_mqtt_publications_", "streamdetect_incident_tr")
-ALWAYS = {"kind": "fixed", "level": 1e-9, "smoothing": 1}
-AT_ONCE = {"consecutive": 1, "evidence": 0.0, "close_after": 1, "cooldown": 0}
+ALWAYS = {"kind": "fixed", "level": 1e-9}
+AT_ONCE = {"consecutive": 1, "excess": 0.0, "close_after": 1, "cooldown": 0}
 
 
 def rows(run: Run) -> Iterator[Row]:

@@ -27,8 +27,8 @@ DURABLE = ("persistence true", "autosave_on_changes true", "autosave_interval 1"
 """A Mosquitto that has on disk what it acknowledged."""
 
 EVENTFUL = {
-    "threshold": {"sigma": 0.5, "smoothing": 3, "sigma_floor": 0.05},
-    "incidents": {"evidence": 0.0, "close_after": 1},
+    "threshold": {"kind": "fixed", "level": 0.6},
+    "incidents": {"excess": 0.0, "close_after": 1},
 }
 """Judges so hastily that there are many events that may get lost."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from streamdetect.config import validate
-from streamdetect.core.detector import READINGS_AT_ONCE
+from streamdetect.core.cutting import READINGS_AT_ONCE
 from streamdetect.core.readings import Readings
 from streamdetect.service.assembly import assemble
 from streamdetect.store import Store
@@ -91,7 +91,7 @@ def judge(expected: Expected, directory: Path, events: Collection[str]) -> Found
 
 def taken(detector: Detector, like: Detector | None = None) -> int:
     """How many readings a detector accepted of its sensors, or of those that `like` has."""
-    return int(_columns(detector, like or detector)["windows.filled"].sum())
+    return int(_columns(detector, like or detector)["cutter.windows.filled"].sum())
 
 
 def differences(expected: Detector, found: Detector) -> list[str]:
@@ -103,9 +103,9 @@ def differences(expected: Detector, found: Detector) -> list[str]:
 def _columns(detector: Detector, like: Detector) -> dict[str, NDArray[Any]]:
     """The state of the sensors that `like` has, in the order of their ids."""
     columns = detector.snapshot()
-    made_with = columns.pop("made_with")
+    apart = {name: columns.pop(name) for name in ("made_with", "heard_since")}
     ids = columns["sensors"]
     wanted = np.flatnonzero(np.isin(ids, like.snapshot()["sensors"]))
     order = wanted[np.argsort(ids[wanted])]
     picked = {name: np.ascontiguousarray(column[order]) for name, column in columns.items()}
-    return picked | {"made_with": made_with, "sensors": picked["sensors"].astype("S256")}
+    return picked | apart | {"sensors": picked["sensors"].astype("S256")}

@@ -1,0 +1,90 @@
+"""What every view of a sensor does: score a stretch of readings, then remember what was normal in it.
+
+All that a score rests on stands still within a block of a sensor's readings and is found anew at its end. So
+a block can be looked at in one go, and where a batch is cut cannot be seen.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+from ..columns import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ..columns import Rows
+    from ..moments import Floats
+
+
+class Stretch(NamedTuple):
+    """Readings of U sensors that lie within one block of each, L places a line, filled from the left."""
+
+    rows: Rows  # (U,)
+    counts: Rows  # (U,) readings of each line
+    times: Floats  # (U, L) Unix seconds
+    values: Floats  # (U, L, F)
+    level: Floats  # (U, L, F) the mean of the last few values
+    trend: Floats  # (U, L, F) and of many
+    errors: Floats  # (U, L) reconstruction error; NaN where no window was due
+    feature_errors: Floats  # (U, L, F)
+    warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
+
+    @property
+    def lines(self) -> Rows:
+        """(U,) numbers of the lines."""
+        return np.arange(len(self.rows))
+
+    def within(self, counts: Rows) -> NDArray[np.bool_]:
+        """(U, L) which places are among the first counts[u] of their line."""
+        return np.arange(self.times.shape[1]) < counts[:, None]
+
+
+class Lesson(NamedTuple):
+    """What may be learnt of a stretch once it is judged."""
+
+    counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
+    open: NDArray[np.bool_]  # (U, L) with an incident open
+    kept: NDArray[np.bool_]  # (U, L) with none open, or while the sensor is warming up
+    calm: NDArray[
+        np.bool_
+    ]  # (U, L) of the kept ones, those that no view found anomalous, or all in a warm-up
+    opened: NDArray[np.bool_]  # (U, L) an incident opened here
+    learns: NDArray[np.bool_]  # (U,) whether anything is learnt; not from a regime that has just ended
+    closed: NDArray[np.bool_]  # (U, L) one closed here
+    passed: NDArray[np.bool_]  # (U, L) and was too short to be more than a spike
+
+    def through_incidents(self) -> Iterator[tuple[Rows, int]]:
+        """The lines with an incident that is open at a place, or that closed there, place by place."""
+        busy = self.open | self.closed
+        for place in np.flatnonzero(busy.any(axis=0)).tolist():
+            yield np.flatnonzero(busy[:, place]), place
+
+
+class Learner(Columns):
+    """What learns from stretches, and lets that be in force at the ends of blocks."""
+
+    def learn(self, stretch: Stretch, lesson: Lesson) -> None:
+        """Take in what was normal, and what the next stretch needs."""
+
+    def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
+        """Let what was learnt be in force; `full` (U,) tells the ends of blocks from the early ones."""
+
+    def restart(self, rows: Rows) -> None:
+        """Forget the past of these rows: they have a new normal."""
+        self.clear(rows)
+
+
+class View(Learner, ABC):
+    """One way of looking at a sensor: a score, of which 1 is the limit."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def scores(self, stretch: Stretch) -> Floats:
+        """The scores (U, L, F) of each feature, or (U, L, 1) of all; NaN where the view cannot tell yet."""

@@ -1,0 +1,211 @@
+"""Baselines: mean, standard deviation and limit of many signals, each from its own past.
+
+How far above its mean a signal gets when all is well differs from sensor to sensor: the z that one normal
+window in 200 exceeds goes from 1.8 to 23. So the limit on z comes from the largest z of each past block:
+their mean and some of their standard deviations, and never less than 2, mean + 2σ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..columns import Columns
+from ..moments import Accumulator, Moments, merge
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..columns import Rows
+    from ..moments import Floats
+    from .base import Lesson, Stretch
+
+MAXIMA = 100.0
+"""Block maxima that count, exponentially weighted."""
+PRIOR, PRIOR_VARIANCE, PRIORS = 3.0, 0.25, 3.0
+"""Made-up block maxima to begin with: their mean, variance and number."""
+FIRST_LIMIT = 4.0
+LEAST_SIGMA = 1e-12
+STILL_THERE = 0.4
+"""Of what a long mean is off by, that the last readings must be off by."""
+
+
+class Known(NamedTuple):
+    """What signals are held against, (U, V) each; NaN where it is not known yet."""
+
+    mean: Floats
+    sigma: Floats
+    limit: Floats  # on z
+
+
+class Traits(NamedTuple):
+    """What V signals are like, (V,) each."""
+
+    two_sided: NDArray[np.bool_]  # too low is as anomalous as too high
+    spread: Floats  # standard deviations of the block maxima by which the limit is above their mean
+    floor: Floats  # the least limit
+    cap: Floats  # a block maximum counts as at most so many limits
+
+
+class Looked(NamedTuple):
+    """The signals of a stretch, and how they look against their baselines, (U, L, V) each."""
+
+    signals: Floats  # NaN where there is none yet
+    z: Floats  # standard deviations above the mean; NaN where nothing can be told yet
+    sided: Floats  # the same, on the side that counts
+    scores: Floats
+    over: NDArray[np.bool_]  # the signal is over its limit, whether it may score or not
+    armed: NDArray[np.bool_]  # it may score
+    warming: NDArray[np.bool_]  # where a signal is learnt whatever happens
+    known: Known
+
+
+class Baselines(Columns):
+    """What V signals of each sensor are held against."""
+
+    mean: Floats  # (S, V) in force; NaN = not known yet
+    sigma: Floats
+    limit: Floats
+    count: Floats  # (S, V) of the past
+    centre: Floats
+    m2: Floats
+    maxima: Floats  # (S, V) block maxima that count
+    maxima_mean: Floats
+    maxima_variance: Floats
+    top: Floats  # (S, V) largest z of this block that may be learnt; NaN = none
+    worst: Floats  # (S, V) largest z of the open incident
+    armed: NDArray[np.bool_]  # (S, V) it has been within its limit since an incident closed
+
+    def __init__(self, traits: Traits, *, memory: float, least: int) -> None:
+        """Begin.
+
+        Args:
+            traits: what the signals are like.
+            memory: values that count.
+            least: values needed before a baseline is in force.
+        """
+        super().__init__()
+        self.two_sided, self.spread, self.floor, self.cap = traits
+        self.memory, self.least = memory, least
+        signals = traits.two_sided.shape
+        for name in ("mean", "sigma"):
+            self.column(name, np.float64, np.nan, signals)
+        self.column("limit", np.float64, FIRST_LIMIT, signals)
+        for name in ("count", "centre", "m2"):
+            self.column(name, np.float64, shape=signals)
+        for name, fill in (("maxima", PRIORS), ("maxima_mean", PRIOR), ("maxima_variance", PRIOR_VARIANCE)):
+            self.column(name, np.float64, fill, signals)
+        for name in ("top", "worst"):
+            self.column(name, np.float64, np.nan, signals)
+        self.column("armed", np.bool_, True, signals)  # noqa: FBT003 - what a row starts as
+        self.block = Accumulator(signals)
+
+    def known(self, rows: Rows) -> Known:
+        """What is in force."""
+        return Known(self.mean[rows], self.sigma[rows], self.limit[rows])
+
+    def look(
+        self,
+        rows: Rows,
+        signals: Floats,
+        near: Floats,
+        warming: NDArray[np.bool_],
+        mute: NDArray[np.bool_],
+    ) -> Looked:
+        """Hold signals against what is in force, (U, L, V) each.
+
+        Args:
+            rows: (U,).
+            signals: NaN where there is none yet.
+            near: the same over fewer readings; the signals themselves where they are short.
+            warming: where a signal is learnt whatever happens.
+            mute: where it cannot tell yet.
+        """
+        known = self.known(rows)
+        mean, limit = known.mean[:, None], known.limit[:, None]
+        z = (signals - mean) / known.sigma[:, None]
+        z[mute] = np.nan
+        sided = np.where(self.two_sided, np.abs(z), z)
+        over = sided > limit
+        armed = np.logical_or.accumulate(sided <= limit, axis=1) | self.armed[rows][:, None]
+        far, now = signals - mean, near - mean
+        there = (now * far > 0.0) & (np.abs(now) >= STILL_THERE * np.abs(far))
+        scores = np.where(armed & (there | ~self.two_sided), sided, np.minimum(sided, 0.0)) / limit
+        return Looked(signals, z, sided, scores, over, armed, warming, known)
+
+    def learn(
+        self,
+        stretch: Stretch,
+        lesson: Lesson,
+        looked: Looked,
+    ) -> None:
+        """Take in the signals of a stretch, capped at their limits."""
+        rows, known, z = stretch.rows, looked.known, looked.sided
+        frozen = lesson.open[:, :, None] & ~looked.warming
+        here = stretch.within(lesson.counts)[:, :, None] & ~frozen & lesson.learns[:, None, None]
+        reach = (np.maximum(known.limit, self.floor) * known.sigma)[:, None]
+        judged = ~np.isnan(z)
+        least = np.where(self.two_sided & judged, known.mean[:, None] - reach, -np.inf)
+        most = np.where(judged, known.mean[:, None] + reach, np.inf)
+        self.block.add(rows, looked.signals.clip(least, most), here & ~np.isnan(looked.signals))
+        capped = np.minimum(z, self.cap * known.limit[:, None])
+        seen = np.fmax.reduce(np.where(here, capped, np.nan), axis=1)
+        self.top[rows] = np.fmax(self.top[rows], seen)
+        self.armed[rows] = looked.armed[stretch.lines, lesson.counts - 1]
+        for lines, place in lesson.through_incidents():
+            at = lines, place
+            worst = np.where(frozen[at], capped[at], np.nan)
+            self._in_incident(rows[lines], worst, known.limit[lines], lesson, at)
+
+    def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
+        """Let what was learnt be in force, and end the blocks that are full."""
+        past = Moments(self.count[rows], self.centre[rows], self.m2[rows]).fading(self.memory)
+        block = self.block.moments(rows)
+        some = block.n > 0
+        pooled = merge(past, block)
+        at = np.where(some, pooled.n, self.count[rows])
+        self.centre[rows] = np.where(some, pooled.mean, self.centre[rows])
+        self.m2[rows] = np.where(some, pooled.m2, self.m2[rows])
+        self.count[rows] = at
+        self.block.clear(rows)
+        self._limit(rows[full])
+        enough = at >= self.least
+        sigma = np.maximum(np.sqrt(self.m2[rows] / np.maximum(at, 1.0)), LEAST_SIGMA)
+        self.mean[rows] = np.where(enough, self.centre[rows], np.nan)
+        self.sigma[rows] = np.where(enough, sigma, np.nan)
+
+    def _limit(self, rows: Rows) -> None:
+        """Count the largest z of the block, and find the limits anew."""
+        if not len(rows):
+            return
+        top = self.top[rows]
+        seen = ~np.isnan(top)
+        self.top[rows] = np.nan
+        count = np.minimum(self.maxima[rows], MAXIMA) + 1.0
+        mean, variance = self.maxima_mean[rows], self.maxima_variance[rows]
+        delta = top - mean
+        mean, variance = mean + delta / count, (1.0 - 1.0 / count) * (variance + delta * delta / count)
+        limit = np.maximum(mean + self.spread * np.sqrt(variance), self.floor)
+        for column, new in (
+            (self.maxima, count),
+            (self.maxima_mean, mean),
+            (self.maxima_variance, variance),
+            (self.limit, limit),
+        ):
+            column[rows] = np.where(seen, new, column[rows])
+
+    def _in_incident(
+        self, rows: Rows, z: Floats, limit: Floats, lesson: Lesson, at: tuple[Rows, int]
+    ) -> None:
+        """One reading (U, V) each of rows that have an incident open, or had until now.
+
+        What an incident reached counts once, when it closes: as it is if it passed as a spike does, for this
+        sensor is like that, or else as its limit at most.
+        """
+        fresh, closed = rows[lesson.opened[at]], lesson.closed[at]
+        most = np.where(lesson.passed[at][closed][:, None], np.inf, limit[closed])
+        over = rows[closed]
+        self.top[over] = np.fmax(self.top[over], np.minimum(self.worst[over], most))
+        self.worst[fresh] = np.nan
+        self.worst[rows] = np.fmax(self.worst[rows], z)

@@ -1,0 +1,83 @@
+"""Limits given in the unit of the value: where it may be, and how fast it may change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .base import View
+
+if TYPE_CHECKING:
+    from ..columns import Rows
+    from ..moments import Floats
+    from ..rules import RuleColumns
+    from .base import Lesson, Stretch
+
+BEYOND = 2.0
+"""The least score of a value that is beyond a limit: a limit is no matter of degree."""
+
+
+class FixedThreshold(View):
+    """A reconstruction error against a limit that nothing moves."""
+
+    name = "reconstruction"
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level = level
+
+    def scores(self, stretch: Stretch) -> Floats:
+        """See View; one a reading."""
+        score: Floats = stretch.errors / self.level
+        return score[:, :, None]
+
+
+class Limits(View):
+    """How near a value is to the nearer of two limits; at least `BEYOND` past them."""
+
+    name = "limits"
+
+    def __init__(self, rules: RuleColumns) -> None:
+        super().__init__()
+        self.rules = rules
+
+    def scores(self, stretch: Stretch) -> Floats:
+        """See View; feature by feature."""
+        values = stretch.values
+        low, high = self.rules.low[stretch.rows][:, None], self.rules.high[stretch.rows][:, None]
+        half = (high - low) / 2.0
+        inside = np.where(np.isfinite(half), np.abs(values - (low + high) / 2.0) / half, 0.0)
+        beyond = (values < low) | (values > high)
+        return np.where(beyond, np.maximum(inside, BEYOND), np.minimum(inside, 1.0))
+
+
+class Rate(View):
+    """How fast the value changes, against the fastest that it may."""
+
+    name = "rate"
+
+    last: Floats  # (S, F) value of the last reading
+    time: Floats  # (S,) and its time, Unix seconds
+
+    def __init__(self, rules: RuleColumns, features: int) -> None:
+        super().__init__()
+        self.rules = rules
+        self.column("last", np.float64, np.nan, (features,))
+        self.column("time", np.float64, np.nan)
+
+    def scores(self, stretch: Stretch) -> Floats:
+        """See View; feature by feature."""
+        rows = stretch.rows
+        values = np.concatenate([self.last[rows][:, None], stretch.values], axis=1)
+        times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
+        change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
+        return change / self.rules.rate[rows][:, None]
+
+    def learn(self, stretch: Stretch, lesson: Lesson) -> None:
+        """See View."""
+        newest = stretch.lines, lesson.counts - 1
+        self.last[stretch.rows], self.time[stretch.rows] = stretch.values[newest], stretch.times[newest]
+
+    def restart(self, rows: Rows) -> None:
+        """See View: the last reading is still the last one."""

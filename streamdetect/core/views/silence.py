@@ -1,0 +1,79 @@
+"""Silence: a sensor has not been heard of for far longer than it ever was.
+
+The only clock is the time of the readings: the newest of all sensors, and how long nothing has come since.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..columns import Columns
+from ..moments import added
+from ..rules import VIEWS
+
+if TYPE_CHECKING:
+    from ..columns import Rows
+    from ..moments import Floats
+    from ..rules import RuleColumns
+    from .base import Stretch
+
+SILENT = VIEWS.index("silent")
+USUAL, LONGEST = 10.0, 3.0
+"""Times the usual interval, and times the longest one seen: the longer of the two is too long."""
+WEIGHT = 0.2
+"""Of a new block in the usual interval."""
+CAP = 3.0
+"""A pause counts in the usual interval as at most so many of it."""
+LEAST_READINGS = 100
+
+
+class Silence(Columns):
+    """How long each sensor may be silent, learnt from its own pauses."""
+
+    usual: Floats  # (S,) s between readings, in force; 0 = not known yet
+    longest: Floats  # (S,) s
+    new_longest: Floats  # (S,) of this block
+    total: Floats  # (S,) s, of the pauses of this block
+    pauses: Floats  # (S,) how many
+    readings: Floats  # (S,)
+
+    def __init__(self, rules: RuleColumns) -> None:
+        super().__init__()
+        self.rules = rules
+        for name in ("usual", "longest", "new_longest", "total", "pauses", "readings"):
+            self.column(name, np.float64)
+
+    def limit(self, rows: Rows) -> Floats:
+        """Seconds (U,) after which each is silent; infinite where that is not known yet."""
+        usual, given = self.usual[rows], self.rules.silent_after[rows]
+        known = (usual > 0) & (self.readings[rows] >= LEAST_READINGS)
+        learnt = np.where(known, np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
+        limit = np.where(np.isnan(given), learnt, given)
+        return np.where(self.rules.views[rows, SILENT], limit, np.inf)
+
+    def learn(self, stretch: Stretch, pauses: Floats, counts: Rows) -> None:
+        """Take in the first counts[u] pauses (U, L) before readings; NaN before the first of a sensor.
+
+        A pause that was too long counts as long as it may be.
+        """
+        rows = stretch.rows
+        counted = stretch.within(counts) & ~np.isnan(pauses)
+        pauses = np.where(counted, pauses, 0.0)
+        capped = np.minimum(pauses, self.limit(rows)[:, None])
+        self.new_longest[rows] = np.maximum(self.new_longest[rows], capped.max(axis=1))
+        usual = self.usual[rows][:, None]
+        even = np.where(usual > 0, np.minimum(pauses, CAP * usual), pauses)
+        self.total[rows] = added(self.total[rows], even)
+        self.pauses[rows] += counted.sum(axis=1)
+        self.readings[rows] += counts
+
+    def refresh(self, rows: Rows) -> None:
+        """Let what was learnt be in force."""
+        some = self.pauses[rows] > 0
+        rows = rows[some]
+        mean, usual = self.total[rows] / self.pauses[rows], self.usual[rows]
+        self.usual[rows] = np.where(usual > 0, usual + WEIGHT * (mean - usual), mean)
+        self.longest[rows] = np.maximum(self.longest[rows], self.new_longest[rows])
+        self.new_longest[rows] = self.total[rows] = self.pauses[rows] = 0.0

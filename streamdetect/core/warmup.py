@@ -1,0 +1,33 @@
+"""Warm-up: how long too little is known of a sensor to leave anything out of what is learnt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+    from .moments import Floats
+
+
+class Warmup(NamedTuple):
+    """How long all of a sensor's readings are learnt, whatever happens."""
+
+    least: int
+    readings: int
+    seconds: float
+
+    def lasts(self, seen: Rows, begun: Floats, times: Floats) -> NDArray[np.bool_]:
+        """Which of the next readings (U, L), at these Unix seconds, are within it: the sooner of two ends.
+
+        Args:
+            seen: (U,) readings so far.
+            begun: (U,) Unix seconds of the first of them; NaN = there was none.
+            times: (U, L).
+        """
+        count = seen[:, None] + np.arange(times.shape[1])
+        young = np.isnan(begun)[:, None] | (times - begun[:, None] < self.seconds)
+        return (count < self.least) | (count < self.readings) & young

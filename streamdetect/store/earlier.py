@@ -1,0 +1,61 @@
+"""Detectors as 0.1.0 saved them: what of them can go on.
+
+Windows, scales and open incidents do. What 0.1.0 had learnt of errors does not: baselines are others now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.scaling import Scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.reconstruction import Reconstruct
+
+_KEPT = (
+    *("time_steps", "features", "error", "min_steps", "stride", "missing", "max_gap"),
+    *("max_sensors", "idle_after"),
+)
+_CUTTER = ("windows.", "scale.", "known.")
+_TIMES = {"started": "started", "last": "last", "peak_time": "peak_time", "began": "started"}
+
+
+def is_earlier(settings: Mapping[str, Any]) -> bool:
+    """Whether these are settings of 0.1.0."""
+    return "threshold" in settings
+
+
+def detector_of(
+    settings: Mapping[str, Any], saved: Mapping[str, NDArray[Any]], reconstruct: Reconstruct
+) -> Detector:
+    """A detector with what goes on of one that 0.1.0 saved.
+
+    Raises:
+        LookupError: something is missing.
+        ValueError: a column has another shape or type than it must have.
+    """
+    scaling = settings["scaling"]
+    kept = {name: settings[name] for name in _KEPT}
+    kept["scaling"] = Scaling(**scaling | {name: tuple(scaling[name]) for name in ("offset", "scale")})
+    detector = Detector(DetectorSettings(**kept), reconstruct)
+    rows = detector.enter([sensor.decode() for sensor in saved["sensors"].tolist()])
+    state = detector.state
+    state.cutter.restore(rows, {name: part for name, part in saved.items() if name.startswith(_CUTTER)})
+    old, incidents = saved["incidents.state"], state.judge.incidents
+    is_open = rows[old["open"]]
+    old = old[old["open"]]
+    incidents.begin(is_open, old["started"])
+    incidents.open[is_open], incidents.critical[is_open] = True, old["critical"]
+    incidents.anomalous[is_open] = old["windows"]
+    for ours, theirs in _TIMES.items():
+        getattr(incidents, ours)[is_open] = old[theirs]
+    incidents.peak_score[is_open], incidents.peak_error[is_open] = old["peak_score"], old["peak_error"]
+    incidents.peak_value[is_open] = np.nan
+    return detector
