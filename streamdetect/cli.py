@@ -32,6 +32,7 @@ COMMANDS = {
         "streamdetect.commands.demo", "a broker, a simulated plant and the daemon, live on screen", "demo"
     ),
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
+    "init": Command("streamdetect.commands.init", "listen to a broker and write a configuration for it"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
     "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
     "answer": Command("streamdetect.commands.answer", "mute sensors, and say whether an incident was one"),

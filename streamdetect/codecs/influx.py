@@ -115,6 +115,18 @@ class InfluxCodec(Codec):
         samples.sort(key=itemgetter(1))
         return Decoded(samples, [fault for fault in faults if not fault.foreign])
 
+    def lines(self, payload: bytes) -> list[Line]:
+        """Take a payload apart.
+
+        Raises:
+            RejectedPayload: it is not line protocol.
+        """
+        faults: list[RejectedPayload] = []
+        lines = list(_lines(cleaned(payload, self._settings).decode(errors="replace"), faults))
+        if faults:
+            raise faults[0]
+        return lines
+
     def _lines(self, payload: bytes, faults: list[RejectedPayload]) -> list[Line]:
         try:
             lines = list(_lines(cleaned(payload, self._settings).decode(), faults))

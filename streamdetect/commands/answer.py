@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
 import sys
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from streamdetect.commands.spans import span
 from streamdetect.config import load
-from streamdetect.config.quantities import seconds
 from streamdetect.errors import StreamdetectError
 from streamdetect.logs import printable
 from streamdetect.mqtt.asker import Asker
@@ -32,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="do", metavar="COMMAND", required=True)
     mute = commands.add_parser("mute", help="tell nobody about a sensor")
     mute.add_argument("sensor", help="or a pattern with * and ?")
-    mute.add_argument("--for", dest="lasts", metavar="TIME", type=_span, help="2h, 7d; else until unmuted")
+    mute.add_argument("--for", dest="lasts", metavar="TIME", type=span, help="2h, 7d; else until unmuted")
     unmute = commands.add_parser("unmute", help="tell people again")
     unmute.add_argument("sensor", help="as it was muted")
     for word, text in (("false", "say that an incident was none"), ("true", "say that an incident was one")):
@@ -76,10 +75,3 @@ def _data(payload: bytes) -> dict[str, Any]:
     except (LookupError, TypeError, orjson.JSONDecodeError):
         return {}  # of another publisher
     return found if isinstance(found, dict) else {}
-
-
-def _span(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from streamdetect.config.quantities import seconds
+from streamdetect.commands.spans import span
 from streamdetect.errors import BundleError
 from streamdetect.offline.backtest.examples import examples
 from streamdetect.training.series import Series
@@ -46,17 +45,10 @@ def add_max_gap(group: Any) -> None:  # noqa: ANN401 - argparse's
     group.add_argument(
         "--max-gap",
         metavar="SPAN",
-        type=_span,
+        type=span,
         default=inf,
         help="as 10min: a longer gap restarts the window",
     )
-
-
-def _span(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def setting(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from streamdetect.commands.spans import span
 from streamdetect.config import load
 from streamdetect.config.tls import client_context
 from streamdetect.monitoring.access import access
+from streamdetect.offline.discovery.explaining import Explanation
+from streamdetect.offline.discovery.hearing import hear
 from streamdetect.service.assembly import assemble
 from streamdetect.sinks import workers
 
@@ -26,10 +30,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave passwords, keys and certificates unread: only the service may have them",
     )
+    parser.add_argument(
+        "--connect", action="store_true", help="also listen to the broker, and tell what would be taken"
+    )
+    parser.add_argument(
+        "--for", dest="span", metavar="SPAN", type=span, default=30.0, help="with --connect: so long [30s]"
+    )
 
 
 def run(args: Namespace) -> int:
-    """Read configurations, load their bundles, and say what each would do; connects to nothing."""
+    """Read configurations, load their bundles, and say what each would do."""
+    heard = True
     for path in args.config:
         config = load(path)
         assemblies = assemble(config)
@@ -43,7 +54,27 @@ def run(args: Namespace) -> int:
                 f"(T={manifest.time_steps}, {', '.join(manifest.features)}), bundle {one.config.bundle} "
                 f"{one.bundle.fingerprint}\n"
             )
-    return 0
+        if args.connect:
+            heard &= _listen(config, args.span)
+    return 0 if heard else 1
+
+
+def _listen(config: Config, seconds: float) -> bool:
+    """Tell what the detectors make of what the broker sends; False if one took nothing or rejects something.
+
+    Raises:
+        StreamdetectError: there is no connection.
+    """
+    explanation = Explanation(config)
+    settings = config.mqtt.model_copy(
+        update={"client_id": f"{config.mqtt.client_id[:50]}-check-{token_hex(3)}"}
+    )
+    sys.stdout.write(f"listening to {settings.address} for {seconds:g} s\n")
+    topics = [topic for one in config.detectors for topic in one.topics]
+    explanation.look(hear(settings, topics, seconds))
+    sys.stdout.write(f"{explanation.messages} messages\n")
+    sys.stdout.writelines(f"{line}\n" for line in explanation.lines())
+    return not explanation.deaf and not explanation.rejected
 
 
 def _read_secrets(config: Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from datetime import datetime
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from streamdetect.commands.spans import span
 from streamdetect.config import Config, load
-from streamdetect.config.quantities import seconds
 from streamdetect.errors import StateError
 from streamdetect.logs import printable
 from streamdetect.sinks.message import duration
@@ -31,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        type=_span,
+        type=span,
         default=86_400.0,
         help="how far to look back: 90min, 1d (default), 4w",
     )
@@ -65,13 +64,6 @@ def _directory(args: Namespace) -> Path:
     if config.state.path is None:
         raise StateError("no state.directory: the daemon keeps no history; --state DIR names another")
     return config.state.path
-
-
-def _span(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _line(incident: Incident) -> str:

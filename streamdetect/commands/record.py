@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import logs
+from streamdetect.commands.spans import span
 from streamdetect.config import Config, load
-from streamdetect.config.quantities import seconds, size
+from streamdetect.config.quantities import size
 from streamdetect.offline.recorder import Bounds, Recorder
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, required=True, help="for the files")
     parser.add_argument(
-        "--for", dest="span", metavar="SPAN", type=_span, default=inf, help="end after so long"
+        "--for", dest="span", metavar="SPAN", type=span, default=inf, help="end after so long"
     )
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="[%(default)s]")
     parser.add_argument(
@@ -56,13 +57,6 @@ def run(args: Namespace) -> int:
     recorder.run(args.span)
     sys.stdout.write(f"{recorder.status()} in {args.output}\n")
     return 0
-
-
-def _span(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
 
 
 def _size(text: str) -> int:

@@ -120,6 +120,11 @@ class MqttConfig(Section):
         return self.port or _DEFAULT_PORTS.get((self.transport, self.tls.enabled), 0)
 
     @property
+    def address(self) -> str:
+        """Where the broker is, for messages: broker.lan:1883."""
+        return str(self.path) if self.transport == "unix" else f"{self.host}:{self.resolved_port}"
+
+    @property
     def websocket_path(self) -> str:
         """The path of the WebSocket URL."""
         return self.path or "/mqtt"
