@@ -15,6 +15,7 @@ from streamdetect.config import Config, load
 from streamdetect.errors import StateError
 from streamdetect.logs import printable
 from streamdetect.sinks.message import duration
+from streamdetect.store.groups import Group, groups
 from streamdetect.store.history import HISTORY, answers, read
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors like this")
     parser.add_argument("--open", action="store_true", help="only incidents that go on")
+    parser.add_argument(
+        "--groups", action="store_true", help="together what overlaps and shares a detector or a label"
+    )
     parser.add_argument("--answers", action="store_true", help="what people answered, instead of incidents")
     parser.add_argument("--json", action="store_true", help="one JSON document an incident and line")
 
@@ -50,8 +54,11 @@ def run(args: Namespace) -> int:
             sys.stdout.write(_answer(answer, as_json=args.json))
         return 0
     found = read(path, since=time.time() - args.since, sensors=args.sensor, only_open=args.open)
-    for incident in found:
-        sys.stdout.write(_json(incident) if args.json else _line(incident))
+    together = groups(found) if args.groups else [Group([incident]) for incident in found]
+    for group in together:
+        for incident in group.incidents:
+            indent = "" if incident is group.first else "  "
+            sys.stdout.write(_json(incident, group) if args.json else indent + _line(incident))
     if not found and not args.json:
         sys.stdout.write(f"no incidents in the last {duration(args.since)}\n")
     return 0
@@ -81,5 +88,6 @@ def _answer(answer: Answer, *, as_json: bool) -> str:
     return printable(f"{at}  {data['do']:<8}  {data['by'] or '-':<12}  {about}") + "\n"
 
 
-def _json(incident: Incident) -> str:
-    return orjson.dumps(incident._asdict() | {"open": incident.open}).decode() + "\n"
+def _json(incident: Incident, group: Group) -> str:
+    more = {"open": incident.open, "group": group.first.id}
+    return orjson.dumps(incident._asdict() | more).decode() + "\n"

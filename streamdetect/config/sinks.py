@@ -228,6 +228,8 @@ class NotifyConfig(UrlConfig):
     """The title of a notification about one incident."""
     body: Annotated[str, AfterValidator(_template)] = "{message}"
     """Its text, in a digest a line for each incident."""
+    wait: Annotated[Duration, Field(le=3_600)] = 0.0
+    """How long others like it may come before an incident is told: they are one notification."""
     digest: Duration = 0.0
     """After a notification, what happens within this time is gathered into one."""
     most_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 30

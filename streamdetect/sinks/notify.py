@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from streamdetect.errors import ConfigError, Problem, StreamdetectError
@@ -35,6 +34,7 @@ class Note(NamedTuple):
     """An event on its way into a notification."""
 
     number: int  # in the outbox
+    since: float  # that it waits there, Unix seconds
     facts: dict[str, Any]  # the CloudEvent's
 
     @property
@@ -82,12 +82,12 @@ class Notify(ChoosingWorker):
 
     def deliver(self, event: Event) -> None:
         """Send one event by itself."""
-        self.send_now(notification(self._settings, [Note(0, event.facts)]))
+        self.send_now(notification(self._settings, [Note(0, 0.0, event.facts)]))
 
     def work(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
         """Send what may go out now as one notification."""
         notes = self._notes = {
-            at: self._notes.get(at) or Note(at, one.event.facts) for at, one in given.items()
+            at: self._notes.get(at) or Note(at, one.since, one.event.facts) for at, one in given.items()
         }
         now = self._clock()
         due = self._due(list(notes.values()), now)
@@ -121,12 +121,18 @@ class Notify(ChoosingWorker):
 
     def _due(self, notes: Sequence[Note], now: float) -> list[Note]:
         """What may go out now."""
-        if len(self._sent) == self._sent.maxlen and now - self._sent[0] < _HOUR:
+        if len(self._sent) == self._sent.maxlen and _within(self._sent[0], _HOUR, now):
             return []
-        gathering = now - (self._sent[-1] if self._sent else -inf) < self._settings.digest
+        gathering = bool(self._sent) and _within(self._sent[-1], self._settings.digest, now)
+        gathering |= _within(min(note.since for note in notes), self._settings.wait, now)
         if gathering or any(period.holds(now) for period in self._settings.quiet_hours):
             return [note for note in notes if note.data["severity"] in self._settings.urgent]
         return list(notes)
+
+
+def _within(began: float, seconds: float, now: float) -> bool:
+    """Whether so many seconds are not over yet; they are when the clock was set back before they began."""
+    return 0.0 <= now - began < seconds
 
 
 def service(name: str, url: str) -> Apprise:
@@ -184,10 +190,11 @@ def template_fields(note: Note) -> dict[str, object]:
 
 
 def _title(lines: Sequence[Note]) -> str:
-    open_now = sum(note.edge != "closed" for note in lines)
-    over = len(lines) - open_now
-    parts = [f"{open_now} open"] if open_now else []
-    return f"{len(lines)} incidents: " + ", ".join([*parts, *([f"{over} over"] if over else [])])
+    over = sum(note.edge == "closed" for note in lines)
+    counts = {"open": len(lines) - over, "over": over}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    began = min(lines, key=lambda note: str(note.data["started"])).data["sensor"]
+    return f"{len(lines)} incidents, the first of {began}: {said}"
 
 
 def _kind(note: Note) -> str:

@@ -33,13 +33,19 @@ script:
     mode: parallel
     sequence:
       - action: mqtt.publish
-        data: {topic: phone/told, qos: 1, payload: "{{ title }} | {{ message }}"}
-      - event: mobile_app_notification_action
-        event_data: {action: "{{ data.actions[%d].action }}"}
+        data:
+          topic: phone/told
+          qos: 1
+          payload: "{{ {'said': title ~ ' | ' ~ message, 'pressed': data.actions[%d].action} | tojson }}"
 automation:
   - use_blueprint:
       path: streamdetect/streamdetect.yaml
       input: {notify_action: script.phone}
+  - triggers: [{trigger: mqtt, topic: phone/told}]
+    actions:
+      - delay: 2
+      - event: mobile_app_notification_action
+        event_data: {action: "{{ trigger.payload_json.pressed }}"}
   - triggers: [{trigger: state, entity_id: binary_sensor.sensors_freezer_anomaly, to: "on"}]
     actions:
       - action: mqtt.publish
@@ -127,12 +133,12 @@ def test_it_sees_tells_and_answers(mosquitto, tmp_path, free_port, button):
         broker.publish("sensors/freezer", readings()[1000:])
         wait_for("seen/problem sensors/freezer")
         told = wait_for("phone/told")
-        assert "phone/told critical: sensors/freezer | sensors/freezer \N{MINUS SIGN}9" in told
-        wait_for('"do":"mute"')
+        assert "critical: sensors/freezer | sensors/freezer \N{MINUS SIGN}9" in told
         wait_for('"muted":"ON"')
-        wait_for("mute by Home Assistant", log)
-        if button:
-            wait_for("false by Home Assistant", log)
+        wait_for(
+            ("mute by Home Assistant: sensor sensors/freezer, until 1", "false by Home Assistant")[button],
+            log,
+        )
     finally:
         for process in (listener, home, daemon):
             process.terminate()

@@ -128,5 +128,7 @@ def test_the_command_lists_them(history, event, listed):
     assert len(listed("--open").splitlines()) == 2
     assert len(listed("--sensor", "cell*").splitlines()) == 1
     assert listed("--since", "4min", "--sensor", "hall/*").count("hall/a 2") == 0
+    grouped = [line.startswith("  ") for line in listed("--groups").splitlines()]
+    assert grouped == [False, True, True]
     documents = [json.loads(line) for line in listed("--json").splitlines()]
     assert [document["open"] for document in documents] == [True, False, True]

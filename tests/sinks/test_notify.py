@@ -104,8 +104,25 @@ def test_a_digest_gathers_what_comes_after_the_first(notify, outbox, told, event
     clock.now += 599
     assert len(told(one)) == 1
     clock.now += 1
-    assert told(one, wait_for=2)[1] == ("2 incidents: 1 open, 1 over", "hall/a 3 °C\nhall/a 4 °C", "success")
+    assert told(one, wait_for=2)[1] == (
+        "2 incidents, the first of hall/a: 1 open, 1 over",
+        "hall/a 3 °C\nhall/a 4 °C",
+        "success",
+    )
     assert len(one) == 0
+
+
+def test_what_comes_together_is_one_notification_that_says_who_began(notify, outbox, told, event, clock):
+    one = outbox(notify(wait="30s"), clock=clock)
+    told(one, event(1, incident="a", sensor="late", started="2024-05-01T12:00:09.000000Z"))
+    clock.now += 20
+    told(one, event(2, incident="b", sensor="early", started="2024-05-01T12:00:01.000000Z"))
+    clock.now += 9.9
+    assert told(one) == []
+    clock.now += 0.1
+    ((title, text, _),) = told(one, wait_for=1)
+    assert title == "2 incidents, the first of early: 2 open"
+    assert text == "hall/a 2 °C\nhall/a 1 °C"
 
 
 def test_something_urgent_passes_a_digest(notify, outbox, told, event):
@@ -124,7 +141,7 @@ def test_quiet_hours_hold_back_what_is_not_urgent(notify, outbox, told, event, c
     clock.now = datetime.fromisoformat("2026-12-01T06:59:59+01:00").timestamp()
     assert len(told(one)) == 1
     clock.now += 1
-    assert told(one, wait_for=2)[1][0] == "2 incidents: 2 open"
+    assert told(one, wait_for=2)[1][0] == "2 incidents, the first of hall/a: 2 open"
 
 
 @pytest.mark.parametrize("offset", ["2026-03-29T05:00:00+02:00", "2026-10-25T05:00:00+01:00"])
@@ -144,7 +161,7 @@ def test_no_more_than_so_many_an_hour(notify, outbox, told, event, clock):
     assert len(told(one)) == 2
     clock.now += 1
     title, text, _ = told(one, wait_for=3)[2]
-    assert title == "37 incidents: 37 open"
+    assert title == "37 incidents, the first of hall/a: 37 open"
     assert text.splitlines()[-1] == "and 17 more"
     assert len(text.splitlines()) == 21
 
