@@ -40,7 +40,9 @@ COMMANDS = {
     "train": Command(
         "streamdetect.commands.train", "train an autoencoder on normal data into a bundle", "train"
     ),
-    "bundle": Command("streamdetect.commands.bundle", "make a bundle of a Keras model and normal data"),
+    "bundle": Command(
+        "streamdetect.commands.bundle", "make a bundle of a Keras, ONNX or TFLite model and normal data"
+    ),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
         "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"

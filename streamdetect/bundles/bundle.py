@@ -93,9 +93,15 @@ class Bundle:
         `threads` may be 0; see streamdetect.bundles.runtime.
 
         Raises:
-            BundleError: the model file does not load, or does not have the manifest's shape.
+            BundleError: the model file does not load, or does not have the manifest's shape, or there is none
+                for TensorFlow.
             StreamdetectError: the runtime is not installed, or is of no use on this machine.
         """
+        if runtime == "tensorflow" and self.manifest.files.keras is None:
+            raise BundleError(
+                f"{self.path}: carries no Keras model, as it was brought along in another form; "
+                "runtime must be onnx or openvino"
+            )
         return self._load(KERAS if runtime == "tensorflow" else ONNX, self._window, runtime, threads)
 
     def encoder(self, threads: int = 1) -> Encode:

@@ -120,6 +120,7 @@ class TrainingRecord(_Part):
 class Brought(_Part):
     """Where a model comes from that was not trained here, and how the normal data was taken to it."""
 
+    form: Literal["keras", "onnx", "tflite"] = "keras"
     sha256: Sha256  # of the file that it was in
     parameters: Count
     scaler: Text
@@ -145,7 +146,7 @@ class File(_Part):
 class Files(_Part):
     """The model files; their names are fixed, so no name can lead out of the bundle."""
 
-    keras: File = Field(alias=KERAS)
+    keras: File | None = Field(default=None, alias=KERAS)  # not of a model brought along in another form
     onnx: File = Field(alias=ONNX)
     encoder: File | None = Field(default=None, alias=ENCODER)
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect bundle`."""
     parser.add_argument(
-        "model", metavar="MODEL", type=Path, help="a .keras file, (None, T, F) to (None, T, F)"
+        "model",
+        metavar="MODEL",
+        type=Path,
+        help="a .keras, .onnx or .tflite file, (None, T, F) to (None, T, F)",
     )
     recording_options.add_arguments(parser, "--normal")
     bundle_options.add_output_arguments(parser)

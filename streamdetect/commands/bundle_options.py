@@ -120,7 +120,7 @@ def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]
         f"explains   {_explained(report.explained)}",
         f"error      {manifest.error} {spread}",
         f"threshold  {report.threshold:.4g} (mean + 2 standard deviations) to start with",
-        f"compiled   differs from Keras by {report.graph_difference.absolute:.1e} at most",
+        f"compiled   {_compiled(manifest)}",
         *_batches(manifest),
         f"encoder    {_encoder(manifest)}",
         *(f"picture    {path}" for path in drawn),
@@ -137,6 +137,14 @@ def _batches(manifest: Manifest) -> list[str]:
         if batch
         else []
     )
+
+
+def _compiled(manifest: Manifest) -> str:
+    form = manifest.brought.form if manifest.brought else "keras"
+    if form == "onnx":
+        return "as it was brought along"
+    origin = {"keras": "Keras", "tflite": "TFLite"}[form]
+    return f"differs from {origin} by {manifest.graph_difference.absolute:.1e} at most"
 
 
 def _explained(explained: Explained) -> str:

@@ -100,7 +100,7 @@ def _add_text(group: _ArgumentGroup) -> None:
     group.add_argument("--decimal", choices=(".", ","), help="decimal mark [found out]")
     group.add_argument("--thousands", metavar="MARK", help="between groups of three digits [none]")
     group.add_argument(
-        "--na", metavar="A,B", type=_names, default=(), help="cells that mean no value, as -999,off"
+        "--na", metavar="A,B", type=_names, default=(), help="cells that mean no value, as --na=-999,off"
     )
     group.add_argument(
         "--map", metavar="A=1,B=0", type=_states, default={}, help="numbers for states, as ON=1,OFF=0"

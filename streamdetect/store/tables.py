@@ -275,8 +275,9 @@ def write_mutes(connection: sqlite3.Connection, mutes: Sequence[Mute]) -> None:
 
 
 def read_mutes(connection: sqlite3.Connection) -> list[Mute]:
-    """Read the mutes that were noted."""
-    connection.execute(_MUTES)
+    """Read the mutes that were noted; nothing is written, for the disk may be full."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mute'").fetchone():
+        return []
     return [
         Mute(*row) for row in connection.execute("SELECT sensor, until, by, since FROM mute ORDER BY since")
     ]

@@ -1,4 +1,4 @@
-"""A Keras model and the windows it is to be judged by, put into a bundle.
+"""A model and the windows it is to be judged by, put into a bundle.
 
 The errors whose statistics go into the bundle are made by the compiled graph that runs live.
 """
@@ -19,8 +19,7 @@ from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import DataError
 from streamdetect.times import rfc3339
-from streamdetect.training.encoder import export_encoder
-from streamdetect.training.export import describe_files, difference, export, publish, staging
+from streamdetect.training.export import describe_files, publish, staging
 from streamdetect.training.rhythm import UNKNOWN, Rhythm
 from streamdetect.training.worth import explain, warnings
 
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 
     from streamdetect.bundles.bundle import Bundle
     from streamdetect.bundles.manifest import Explained, GraphDifference, Quantile
-    from streamdetect.bundles.tensorflow import Model
     from streamdetect.core.reconstruction import ErrorMetric, Reconstruct
+    from streamdetect.training.forms import Form
     from streamdetect.training.series import Prepared
 
     Floats = NDArray[np.float64]
@@ -68,30 +67,26 @@ class BundleReport:
 
 
 def write_bundle(
-    model: Model,
+    form: Form,
     prepared: Prepared,
     out: Path,
     *,
     features: Sequence[str],
     error: ErrorMetric,
     origin: Mapping[str, Any],
-    compiled: Model | None = None,
     min_steps: int = 0,
-    latent_layer: str | None = None,
     rhythm: Rhythm = UNKNOWN,
 ) -> BundleReport:
-    """Compile a model, compare it with Keras, measure its errors, and write all of it.
+    """Compile a model, compare the graph with it, measure its errors, and write all of it.
 
     Args:
-        model: (B, T, F) float32 -> (B, T, F) float32.
+        form: the model, (B, T, F) float32 -> (B, T, F) float32.
         prepared: the normal data as the model takes it.
         out: the bundle's directory.
         features: F names; by default `value`, or `value_1`, `value_2`, ….
         error: the reconstruction error.
         origin: what the manifest says of where the model comes from.
-        compiled: another form of the same model, which compiles better.
         min_steps: readings from which a window is judged; 0: only full ones are.
-        latent_layer: the layer that the encoder ends with; None: write no encoder.
         rhythm: of the normal data.
 
     Raises:
@@ -102,10 +97,8 @@ def write_bundle(
     windows = np.concatenate([prepared.fitted, prepared.held_out])
     names = feature_names(features, windows.shape[2])
     with staging(out) as directory:
-        graph = export(model, directory, compiled)
-        agreement = difference(model, graph, windows)
+        graph, agreement, encoder = form.export(directory, windows)
         explained = explain(graph, prepared)
-        encoder = export_encoder(model, latent_layer, windows, directory, compiled) if latent_layer else None
         errors, feature_errors = _errors(graph, windows, error, padded=min_steps > 0)
         manifest = Manifest(
             format=1,
@@ -132,7 +125,7 @@ def write_bundle(
         errors=errors,
         threshold=float(errors.mean() + JudgeSettings().sigma * errors.std()),
         windows=len(windows),
-        parameters=model.count_params(),
+        parameters=form.parameters,
         graph_difference=agreement,
         explained=explained,
         warnings=tuple(warnings(explained, prepared, graph, names, rhythm.period)),

@@ -13,7 +13,7 @@ from streamdetect.bundles.manifest import ENCODER, MAX_LATENT, Encoder
 from streamdetect.bundles.runtime import ONNX_BATCH, BatchedRun
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.errors import BundleError
-from streamdetect.training.export import compile_graph, difference
+from streamdetect.training.export import compile_graph, difference, keras_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,9 @@ def export_encoder(
     run = compile_graph(encoder if compiled is None else _up_to(compiled, layer), directory / ENCODER)
     size = int(encoder.output_shape[1])
     graph = BatchedRun(run, (size,), ONNX_BATCH)
-    return Encoder(layer=layer, size=size, graph_difference=difference(encoder, graph, windows))
+    return Encoder(
+        layer=layer, size=size, graph_difference=difference(keras_reference(encoder, windows), graph, windows)
+    )
 
 
 def _up_to(model: Model, name: str) -> Model:

@@ -114,7 +114,7 @@ def export(model: Model, directory: Path, compiled: Model | None = None) -> Reco
     bare = keras.models.clone_model(model)  # without the optimizer, which triples the file
     bare.set_weights(model.get_weights())
     window = tuple(model.input_shape[1:])
-    with _quiet():
+    with quiet():
         bare.save(directory / KERAS)
     return BatchedRun(compile_graph(compiled or bare, directory / ONNX), window, ONNX_BATCH)
 
@@ -139,7 +139,7 @@ def compile_graph(model: Model, path: Path) -> Run:
 
 def _exported(model: Model, path: Path, window: tuple[int, ...]) -> bytes:
     signature = [load_keras().InputSpec(shape=(None, *window), dtype="float32", name="window")]
-    with _quiet():
+    with quiet():
         model.export(str(path), format="onnx", input_signature=signature, verbose=False)
     return path.read_bytes()
 
@@ -158,18 +158,22 @@ def _unrolled(model: Model) -> Iterator[None]:
             layer.unroll = unroll
 
 
-def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:
-    """How far the compiled graph is from Keras, over the real steps of all windows.
+def keras_reference(model: Model, windows: Windows) -> Run:
+    """The model in Keras, in batches of another size than the graph's and filled up with zeros.
 
-    Keras is given other batches than the graph, so that windows which are not rebuilt each by itself differ.
+    So windows that are not rebuilt each by itself differ.
+    """
+    shape = tuple(model.output_shape[1:])
+    run = keras_model(model, windows.shape[1:])
+    return BatchedRun(run, shape, TENSORFLOW_BATCH, least=TENSORFLOW_BATCH)
+
+
+def difference(reference: Run, graph: Run, windows: Windows, origin: str = "Keras") -> GraphDifference:
+    """How far the compiled graph is from what it was made of, over the real steps of all windows.
 
     Raises:
         BundleError: further than `TOLERANCE`.
     """
-    shape = tuple(model.output_shape[1:])
-    reference = BatchedRun(
-        keras_model(model, windows.shape[1:]), shape, TENSORFLOW_BATCH, least=TENSORFLOW_BATCH
-    )
     largest = magnitude = 0.0
     for start in range(0, len(windows), ONNX_BATCH):
         part = windows[start : start + ONNX_BATCH]
@@ -183,7 +187,8 @@ def difference(model: Model, graph: Run, windows: Windows) -> GraphDifference:
     relative = largest / magnitude if magnitude else 0.0
     if not relative <= TOLERANCE:  # so written, NaN is refused, too
         raise BundleError(
-            f"compiled graph: must be within {TOLERANCE:g} of Keras on the training windows, got {relative:g}"
+            f"compiled graph: must be within {TOLERANCE:g} of {origin} on the training windows, got "
+            f"{relative:g}"
         )
     return GraphDifference(absolute=largest, relative=relative, batch=_batch_difference(graph, windows))
 
@@ -240,7 +245,7 @@ def brief(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without what Keras and the converter say of numpy's older ways, and of the conversion."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level

@@ -20,6 +20,7 @@ from streamdetect.training.architectures import build, compilable, resolved
 from streamdetect.training.bundling import BundleReport, feature_names, write_bundle
 from streamdetect.training.encoder import LATENT
 from streamdetect.training.export import probe_destination
+from streamdetect.training.forms import KerasForm
 from streamdetect.training.progress import training_progress
 from streamdetect.training.rhythm import rhythm_of
 from streamdetect.training.series import prepare
@@ -88,15 +89,13 @@ def train(
         "training": _record(settings, fit.history, fit.model.count_params()),
     }
     written = write_bundle(
-        fit.model,
+        KerasForm(fit.model, compilable(settings.architecture, fit.model), LATENT),
         prepared,
         out,
         features=names,
         error=settings.error,
         origin=origin,
-        compiled=compilable(settings.architecture, fit.model),
         min_steps=settings.least_steps,
-        latent_layer=LATENT,
         rhythm=rhythm_of([one.checked() for one in series]),
     )
     facts = {part.name: getattr(written, part.name) for part in fields(written)}

@@ -32,7 +32,7 @@ _CODE = {
     *("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
     *("StringLookup", "IntegerLookup", "TextVectorization"),
 }
-_RULE = "must be a model saved with model.save('model.keras')"
+_RULE = "must be a model saved with model.save('model.keras'), or an .onnx or .tflite file"
 
 
 def read_archive(path: Path) -> bytes:
@@ -41,13 +41,7 @@ def read_archive(path: Path) -> bytes:
     Raises:
         BundleError: it cannot be read, is of another form or too large, or describes something else.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_MODEL_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"{path}: {_RULE}, got {error.strerror}") from error
-    if len(content) > MAX_MODEL_BYTES:
-        raise BundleError(f"{path}: must be at most {MAX_MODEL_BYTES} bytes, got more")
+    content = read_file(path, _RULE)
     if content.startswith(_HDF5):
         raise BundleError(f"{path}: {_RULE}, got HDF5, the older form, which can hold code")
     try:
@@ -58,6 +52,22 @@ def read_archive(path: Path) -> bytes:
         raise BundleError(f"{path}: {_RULE}, got another file ({brief(error)})") from error
     for part in _described(description):
         _check_class(path, part)
+    return content
+
+
+def read_file(path: Path, rule: str) -> bytes:
+    """The content of a model file.
+
+    Raises:
+        BundleError: it cannot be read or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_MODEL_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{path}: {rule}, got {error.strerror}") from error
+    if len(content) > MAX_MODEL_BYTES:
+        raise BundleError(f"{path}: must be at most {MAX_MODEL_BYTES} bytes, got more")
     return content
 
 

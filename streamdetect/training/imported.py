@@ -1,4 +1,4 @@
-"""A Keras model that was trained elsewhere, and normal data: a bundle.
+"""A model that was trained elsewhere, and normal data: a bundle.
 
 Scaling, windows, errors and their statistics are made by the code that training uses.
 """
@@ -6,9 +6,9 @@ Scaling, windows, errors and their statistics are made by the code that training
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from streamdetect.errors import BundleError, DataError
 from streamdetect.training.bundling import feature_names, write_bundle
 from streamdetect.training.encoder import LATENT
 from streamdetect.training.export import probe_destination
-from streamdetect.training.foreign import load_foreign, read_archive
+from streamdetect.training.foreign import load_foreign, read_archive, read_file
+from streamdetect.training.forms import KerasForm
 from streamdetect.training.rhythm import rhythm_of
 from streamdetect.training.series import prepare
 from streamdetect.training.worth import check_data
@@ -29,21 +30,19 @@ if TYPE_CHECKING:
 
     from streamdetect.bundles.tensorflow import Model
     from streamdetect.training.bundling import BundleReport
+    from streamdetect.training.forms import Form
     from streamdetect.training.series import Series
     from streamdetect.training.settings import TrainingSettings
 
 _WINDOW_RANK = 3  # windows × steps × features
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """The model as it was saved, and where."""
+class _Brought(NamedTuple):
+    """A model that was brought along, ready to be written."""
 
-    path: Path
-    model: Model
-
-    def refuse(self, rule: str, got: object) -> BundleError:
-        return BundleError(f"{self.path}: {rule}, got {got}")
+    form: Form
+    window: tuple[int, int]  # (T, F)
+    facts: dict[str, Any]  # what the manifest says of it
 
 
 def bring(
@@ -56,15 +55,16 @@ def bring(
     latent_layer: str | None = None,
     features: Sequence[str] = (),
 ) -> BundleReport:
-    """Make a bundle of a saved Keras model, (None, T, F) -> (None, T, F), and normal data.
+    """Make a bundle of a saved model, (None, T, F) -> (None, T, F), and normal data.
 
     Args:
-        path: the `.keras` file.
+        path: the `.keras`, `.onnx` or `.tflite` file.
         series: normal readings, F features each.
         settings: scaler, error, stride and gap; T is the model's, and what is about fitting has no use here.
         out: the bundle's directory; an earlier bundle there is replaced, anything else is refused.
         time_steps: T, for a model that takes any.
-        latent_layer: whose output is the latent vector; by default `latent`, if there is such a layer.
+        latent_layer: whose output is the latent vector, of a Keras model; by default `latent`, if there is
+            such a layer.
         features: F names; by default `value`, or `value_1`, `value_2`, ….
 
     Raises:
@@ -75,68 +75,94 @@ def bring(
         StreamdetectError: TensorFlow is not installed.
     """
     probe_destination(out)
-    content = read_archive(path)
-    model = _with_steps(_Given(path, load_foreign(path, content)), time_steps)
-    steps, wanted = model.input_shape[1:]
+    read = {".onnx": _from_graph, ".tflite": _from_graph}.get(path.suffix.lower(), _from_keras)
+    brought = read(path, time_steps, latent_layer)
+    steps, wanted = brought.window
     settings = replace(settings, time_steps=steps, validation_split=0.0)
     for one in series:
         _check_features(one, wanted)
     prepared = prepare(series, settings)
     check_data(prepared, feature_names(features, wanted))
-    brought = Brought(
-        sha256=hashlib.sha256(content).hexdigest(),
-        parameters=model.count_params(),
+    record = Brought(
+        **brought.facts,
+        parameters=brought.form.parameters,
         scaler=settings.scaler,
         stride=settings.stride,
         max_gap=settings.max_gap if settings.max_gap < inf else None,
     )
-    if latent_layer is None and LATENT in {layer.name for layer in model.layers}:
-        latent_layer = LATENT
     return write_bundle(
-        model,
+        brought.form,
         prepared,
         out,
         features=features,
         error=settings.error,
-        origin={"brought": brought},
-        latent_layer=latent_layer,
+        origin={"brought": record},
         rhythm=rhythm_of([one.checked() for one in series]),
     )
 
 
-def _with_steps(given: _Given, time_steps: int | None) -> Model:
-    """The model with T fixed, (None, T, F) float32 -> (None, T, F) float32."""
-    taken, made = given.model.inputs[0], given.model.outputs[0]
-    if len(taken.shape) != _WINDOW_RANK:
-        raise given.refuse("must take windows (None, T, F)", tuple(taken.shape))
-    batch, steps, features = taken.shape
-    if batch is not None:
-        raise given.refuse("must take any number of windows, (None, T, F)", tuple(taken.shape))
-    if features is None:
-        raise given.refuse("must say how many features it takes", tuple(taken.shape))
-    if steps is None and time_steps is None:
-        raise given.refuse("must say how many readings a window has, or --time-steps", tuple(taken.shape))
-    if None not in (steps, time_steps) and steps != time_steps:
-        raise given.refuse(f"--time-steps must be the model's {steps}", time_steps)
+def _from_keras(path: Path, time_steps: int | None, latent_layer: str | None) -> _Brought:
+    content = read_archive(path)
+    model = load_foreign(path, content)
+    taken, made = model.inputs[0], model.outputs[0]
+    window = _window(path, tuple(taken.shape), time_steps)
     if taken.dtype != "float32" or made.dtype != "float32":
-        raise given.refuse("must take and give float32", f"{taken.dtype} and {made.dtype}")
-    model = given.model if steps else _any_to(given, time_steps, features)
+        raise BundleError(f"{path}: must take and give float32, got {taken.dtype} and {made.dtype}")
+    if taken.shape[1] is None:
+        model = _any_to(path, model, window)
     if tuple(model.output_shape) != tuple(model.input_shape):
-        raise given.refuse(f"must give the shape that it takes, {model.input_shape}", model.output_shape)
-    return model
+        raise BundleError(
+            f"{path}: must give the shape that it takes, {model.input_shape}, got {model.output_shape}"
+        )
+    if latent_layer is None and LATENT in {layer.name for layer in model.layers}:
+        latent_layer = LATENT
+    return _Brought(KerasForm(model, None, latent_layer), window, _facts("keras", content))
 
 
-def _any_to(given: _Given, time_steps: int | None, features: int) -> Model:
+def _from_graph(path: Path, time_steps: int | None, latent_layer: str | None) -> _Brought:
+    from streamdetect.training.graphs import read_onnx, read_tflite  # noqa: PLC0415 - onnx takes a second
+
+    if latent_layer:
+        raise BundleError(f"{path}: --latent-layer is for Keras models, whose layers have names")
+    form = path.suffix.lower().removeprefix(".")
+    content = read_file(path, f"must be a readable .{form} file")
+    graph = read_onnx(path, content) if form == "onnx" else read_tflite(path, content)
+    window = _window(path, graph.shape, time_steps)
+    if not graph.floats:
+        raise BundleError(f"{path}: must take and give float32, got another type")
+    return _Brought(graph.form(window[0]), window, _facts(form, content))
+
+
+def _facts(form: str, content: bytes) -> dict[str, Any]:
+    return {"form": form, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _window(path: Path, shape: tuple[int | None, ...], time_steps: int | None) -> tuple[int, int]:
+    """T and F of a model that takes this shape."""
+    if len(shape) != _WINDOW_RANK:
+        raise BundleError(f"{path}: must take windows (None, T, F), got {shape}")
+    batch, steps, features = shape
+    if batch is not None:
+        raise BundleError(f"{path}: must take any number of windows, (None, T, F), got {shape}")
+    if features is None:
+        raise BundleError(f"{path}: must say how many features it takes, got {shape}")
+    if steps is None and time_steps is None:
+        raise BundleError(f"{path}: must say how many readings a window has, or --time-steps, got {shape}")
+    if None not in (steps, time_steps) and steps != time_steps:
+        raise BundleError(f"{path}: --time-steps must be the model's {steps}, got {time_steps}")
+    return steps or time_steps or 0, features
+
+
+def _any_to(path: Path, model: Model, window: tuple[int, int]) -> Model:
     """The model with windows of this many readings instead of any."""
     keras = load_keras()
-    window = keras.Input((time_steps, features), name="window")
     try:
-        model = keras.models.clone_model(given.model, input_tensors=window)
+        sized = keras.models.clone_model(model, input_tensors=keras.Input(window, name="window"))
     except Exception as error:
         # Whatever a layer has against the size.
-        raise given.refuse(f"must take windows of {time_steps} readings", error) from error
-    model.set_weights(given.model.get_weights())
-    return model
+        raise BundleError(f"{path}: must take windows of {window[0]} readings, got {error}") from error
+    sized.set_weights(model.get_weights())
+    return sized
 
 
 def _check_features(one: Series, wanted: int) -> None:

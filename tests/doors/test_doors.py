@@ -88,3 +88,21 @@ def test_a_sink(house):
     assert lost == 0
     assert lamp.read_text() == "0"  # the incident was closed
     assert "`lamps[].path`" in changed.reference()
+
+
+def test_a_payload_codec(house):
+    changed = house("A payload codec")
+    assert len(changed.touched) == 2
+    config = "detectors: [{payload: {format: semicolon}, threshold: {min_count: 100}}]"
+    spike = SPIKE.format(config=config, payload='f"{1.6e9 + 60 * at};{value}".encode()')
+    code = f"{DAEMON}{spike}\nprint(events[0].facts['data']['started'])"
+    assert changed.python(code).startswith("2020-09-13T")
+    refused = changed.python(
+        f"{DAEMON}\none = daemon({config!r})\n"
+        "print(dict(one.pipeline.process([message('sensors/a', b'x', 0)]).report.rejected))"
+    )
+    assert refused == "{'decode': 1}\n"
+    (changed.folder / "config.yaml").write_text(f"{config}\n")
+    told = changed.run("-m", "streamdetect", "backtest", str(changed.spiked()), "-c", "config.yaml")
+    assert "spiked" in told
+    assert "semicolon" in changed.reference()

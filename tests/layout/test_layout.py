@@ -1,5 +1,7 @@
 """The house: which room may import which, and who alone may import what is large."""
 
+import ast
+import importlib.util
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -111,3 +113,23 @@ def test_a_cycle_is_seen(tmp_path, a, b, found):
     assert imports.modules["streamdetect.a"] == {"streamdetect.b"}
     assert bool(cycle(imports.modules)) is found
     assert bool(cycle(imports.rooms())) is found
+
+
+@pytest.mark.parametrize("folder", ["tests/bench", "tests/faults", "deploy"])
+def test_what_no_test_imports_names_what_is_there(folder):
+    wanted = {
+        (node.module, alias.name)
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "streamdetect"
+        for alias in node.names
+    }
+    assert wanted
+    gone = [(module, name) for module, name in wanted if not _is_there(module, name)]
+    assert gone == []
+
+
+def _is_there(module: str, name: str) -> bool:
+    return hasattr(importlib.import_module(module), name) or bool(
+        importlib.util.find_spec(f"{module}.{name}")
+    )

@@ -97,7 +97,7 @@ READ = {
         table("time,a,b", stamp, lambda at: "ON" if at % 2 else "OFF", wave),
         {},
         ("b",),
-        ["a (text: 'OFF')"],
+        ["a (text: 'OFF'; --map ON=1,OFF=0)"],
     ),
     "on and off, mapped": (
         table("time,a,b", stamp, lambda at: "OFF" if at % 2 else "ON", wave),
@@ -149,6 +149,30 @@ READ = {
         {"skip": 2},
         ("a",),
         ["2 lines before"],
+    ),
+    "sentinels that nobody named": (
+        table("time,a", stamp, lambda at: -127 if at == 9 else wave(at)),
+        {},
+        ("a",),
+        ["a is -127 in 1 rows, far from the rest: --na=-127"],
+    ),
+    "files put together, each with its header": (
+        table("time,a", stamp, wave) + table("time,a", lambda at: stamp(at + 40), wave),
+        {},
+        ("a",),
+        ["1 more headers left out", "80 of 80"],
+    ),
+    "blanks between": (
+        table("date time a", local("%Y-%m-%d"), local("%H:%M:%S"), wave, mark="  "),
+        {},
+        ("a",),
+        [],
+    ),
+    "blanks, no header": (
+        table("", local("%Y-%m-%d"), local("%H:%M:%S"), wave, mark=" "),
+        {},
+        ("value",),
+        [],
     ),
     "sentinels": (
         table("time,a,b", stamp, lambda at: -999 if at % 4 == 1 else wave(at), wave),
@@ -231,6 +255,16 @@ REFUSED = {
         {},
         ["2025-12-09 12:00", "--time-format excel"],
     ),
+    "MATLAB's days": (table("time,a", lambda at: 739678 + at / 1440, wave), {}, ["--time-format"]),
+    "a date in six digits": (table("date,a", lambda _: 260302, wave), {}, ["'260302'", "%y%m%d"]),
+    "thousands and decimals": (
+        table("time;a", stamp, lambda _: "1.020,5", mark=";"),
+        {},
+        ["--decimal , --thousands ."],
+    ),
+    "a page": ("<html>\n<body>not found</body></html>\n", {}, ["is HTML"]),
+    "line protocol": ("air,room=a temp=20 1772409600000000000\n" * 3, {}, ["line protocol", "influxdb://"]),
+    "one column": ("v\n1\n2\n", {}, ["has one column, 'v'", "--delimiter"]),
     "day or month first": (
         table("time,a", lambda at: f"03/{at % 9 + 1:02}/2026 12:00", wave),
         {},
@@ -429,6 +463,19 @@ FOREIGN = {
             }
         ),
         {"cpu/a/u": 1},
+    ),
+    "columns": (
+        json.dumps({"time": [stamp(at) for at in range(9)], "v": [wave(at) for at in range(9)]}),
+        {"data": 9},
+    ),
+    "names and rows": (
+        json.dumps({"columns": ["time", "v"], "index": [0, 1], "data": [[stamp(0), 20.0], [stamp(1), 21]]}),
+        {"data": 2},
+    ),
+    "pairs": (json.dumps([[1000 * (T0 + at), wave(at)] for at in range(9)]), {"data": 9}),
+    "Grafana JSON": (
+        json.dumps([{"target": "a", "datapoints": [[wave(at), 1000 * (T0 + at)] for at in range(9)]}]),
+        {"a": 9},
     ),
     "records": (json.dumps([{"time": stamp(at), "air": {"temp": wave(at)}} for at in range(9)]), {"data": 9}),
     "records a line": (

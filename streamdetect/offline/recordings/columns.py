@@ -167,11 +167,22 @@ class Chooser:
         named = [lower.index(name) for name in _TIME_NAMES if name in lower]
         likely = named or [at for at in range(len(lower)) if all(map(times.looks_like_time, self._some(at)))]
         if likely:
-            return (likely[0],)
+            return self._with_clock(likely[0])
+        if len(self.names) == 1:
+            raise DataError(
+                f"{self.path}: has one column, {self.names[0][:60]!r}: --delimiter tells where the next one "
+                "begins, --time-column none that there is no time (of mosquitto_sub, -F %J keeps the times)"
+            )
         raise DataError(
             f"{self.path}: which column is the time? Name it by --time-column, or say --time-column none for "
             f"a reading every --step seconds (columns: {_listed(self.names)})"
         )
+
+    def _with_clock(self, at: int) -> tuple[int, ...]:
+        """A column of times, or of dates with the time of day beside it."""
+        beside = self._filled(at + 1) if at + 1 < len(self.names) else []
+        is_clock = bool(beside) and all(map(_CLOCK.fullmatch, beside))
+        return (at, at + 1) if is_clock and not any(":" in cell for cell in self._some(at)) else (at,)
 
     def _some(self, at: int) -> list[str]:
         return self._filled(at)[:3] or [""]
@@ -255,7 +266,7 @@ def joined(row: Sequence[str], places: Sequence[int]) -> str:
 def _has_header(row: Sequence[str], number: cells.NumberFormat) -> bool:
     def is_data(cell: str) -> bool:
         known = not cell.strip() or np.isfinite(number.read(cell)) or times.looks_like_time(cell)
-        return known or cells.has_decimal_comma([cell])
+        return known or cells.has_decimal_comma([cell]) or bool(_CLOCK.fullmatch(cell.strip()))
 
     return not all(map(is_data, row))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streamdetect.offline.recordings.recording import Layout
 
 _HEAD = 200  # lines looked at
-_MARKS = "\t;,|"
+_MARKS = "\t;,| "
 _HOME_ASSISTANT = {"entity_id", "state", "last_changed"}
 
 
@@ -44,7 +44,7 @@ def read(file: IO[str], layout: Layout) -> Sheet:
 
 
 def _rows(lines: Iterable[str], delimiter: str, before: int) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
     for cells in reader:
         if cells:
             yield Row(before + reader.line_num, cells)
@@ -64,13 +64,15 @@ def _guess_delimiter(head: Sequence[str]) -> str:
         widths = Counter(map(len, _parsed(head, mark)))
         return max((count for width, count in widths.items() if width > 1), default=0)
 
-    best = max(_MARKS, key=agreeing)  # the first of equals
-    return best if agreeing(best) else ","
+    best = max(_MARKS[:-1], key=agreeing)  # the first of equals
+    blank = _MARKS[-1]  # also within dates and names: only where there is nothing else
+    return best if agreeing(best) else blank if agreeing(blank) == len(_parsed(head, blank)) else ","
 
 
 def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     try:
-        return [cells for cells in csv.reader(lines, delimiter=delimiter) if cells]
+        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
+        return [cells for cells in reader if cells]
     except csv.Error:  # the reader of the whole file says it with its line
         return []
 
@@ -79,7 +81,7 @@ def _preamble(head: Sequence[str], delimiter: str, layout: Layout) -> int:
     """How many lines stand before the table."""
     if layout.skip is not None or layout.header is False:
         return layout.skip or 0
-    widths = [_width(next(csv.reader([line], delimiter=delimiter), [])) for line in head]
+    widths = [_width(*_parsed([line], delimiter)) for line in head]
     usual, _ = Counter(width for width in widths if width).most_common(1)[0] if any(widths) else (0, 0)
     tables = [at for at, width in enumerate(widths) if width >= usual and width]
     plain = [at for at in tables if not head[at].startswith("#")]
@@ -91,7 +93,7 @@ def _preamble(head: Sequence[str], delimiter: str, layout: Layout) -> int:
     return first - 1 if named else first
 
 
-def _width(cells: Sequence[str]) -> int:
+def _width(cells: Sequence[str] = ()) -> int:
     """Cells up to the last that is not empty."""
     return max((at for at, cell in enumerate(cells, 1) if cell.strip()), default=0)
 

@@ -28,20 +28,71 @@ def read(path: Path, file: IO[str], layout: Layout) -> Sheet:
     """
     documents = _load(path, file.read())
     first = documents[0] if documents else None
-    if isinstance(first, dict) and {"topic", "payload"} <= first.keys():
-        return _mosquitto(documents, layout)
-    if isinstance(first, dict) and isinstance(first.get("data"), dict) and "result" in first["data"]:
-        return _long("Prometheus JSON", _prometheus(first["data"]["result"]), layout)
-    if isinstance(first, dict) and isinstance(first.get("results"), list):
-        return _long("InfluxDB JSON", _influx(first["results"]), layout)
-    if isinstance(first, list) and first and isinstance(first[0], list):
-        return _long("Home Assistant JSON", _home_assistant(first), layout)
-    records = first if len(documents) == 1 and isinstance(first, list) else documents
-    if not records or not all(isinstance(record, dict) for record in records):
+    if len(documents) == 1 and isinstance(first, list):
+        return _records(path, first, layout)
+    if len(documents) == 1 and isinstance(first, dict):
+        return _document(path, first, layout)
+    return _records(path, documents, layout)
+
+
+def _document(path: Path, document: Record, layout: Layout) -> Sheet:
+    """What a database answers, or columns."""
+    data, results = document.get("data"), document.get("results")
+    if isinstance(data, dict) and "result" in data:
+        return _long("Prometheus JSON", _prometheus(data["result"]), layout)
+    if isinstance(results, list):
+        return _long("InfluxDB JSON", _influx(results), layout)
+    if _is_of([document], "topic", "payload"):
+        return _mosquitto([document], layout)
+    return Sheet("JSON", _columns(path, document), replace(layout, header=True))
+
+
+def _records(path: Path, records: Sequence[Any], layout: Layout) -> Sheet:
+    """A list, or an object a line."""
+    if _is_of(records, "topic", "payload"):
+        return _mosquitto(records, layout)
+    if _is_of(records, "target", "datapoints"):
+        series = (
+            (str(one["target"]), [(time, value) for value, time in one["datapoints"]]) for one in records
+        )
+        return _long("Grafana JSON", series, layout)
+    if records and all(isinstance(record, list) for record in records):
+        return _lists(records, layout)
+    if not _is_of(records):
         raise DataError(
             f"{path}: must be a list of objects, an object a line, or what Prometheus or InfluxDB answers"
         )
     return Sheet("JSON", _table([flat(record) for record in records]), replace(layout, header=True))
+
+
+def _is_of(records: Sequence[object], *names: str) -> bool:
+    return bool(records) and all(isinstance(one, dict) and set(names) <= one.keys() for one in records)
+
+
+def _columns(path: Path, document: Record) -> Iterator[Row]:
+    """A document of columns, or of names and rows, as pandas writes them; or a single record."""
+    names, rows = document.get("columns"), document.get("data")
+    if isinstance(names, list) and isinstance(rows, list):
+        yield Row(0, list(map(str, names)))
+        yield from (Row(line, list(map(_text, row))) for line, row in enumerate(rows, 1))
+        return
+    lists = [value for value in document.values() if isinstance(value, list)]
+    if not lists:
+        yield from _table([flat(document)])
+        return
+    if len(lists) < len(document) or len({len(one) for one in lists}) > 1:
+        raise DataError(f"{path}: must be columns of the same length, or a list of objects")
+    yield Row(0, list(document))
+    yield from (Row(line, list(map(_text, row))) for line, row in enumerate(zip(*lists, strict=True), 1))
+
+
+def _lists(rows: Sequence[Sequence[object]], layout: Layout) -> Sheet:
+    """Lists of an entity's states, as Home Assistant answers, or of the cells of a row."""
+    if rows[0] and all(isinstance(state, dict) for state in rows[0]):
+        lists = [[state for state in states if isinstance(state, dict)] for states in rows]
+        return _long("Home Assistant JSON", _home_assistant(lists), layout)
+    cells = (Row(line, list(map(_text, row))) for line, row in enumerate(rows, 1))
+    return Sheet("JSON", cells, layout)
 
 
 def flat(record: Record, before: str = "") -> dict[str, str]:

@@ -80,7 +80,7 @@ def why_no_feature(name: str, filled: Sequence[str], form: cells.NumberFormat, *
         timed: Whether the table has a time.
     """
     if not filled:
-        return "empty"
+        return "empty as far as was looked"
     if not is_numeric(filled, form):
         return _text(filled, form)
     values = cells.numbers(filled, form, cells.common_unit(filled))
@@ -111,9 +111,13 @@ def _text(filled: Sequence[str], form: cells.NumberFormat) -> str:
     if all(map(times.looks_like_time, filled[:3])):
         return "another time"
     example = next(cell for cell in filled if not np.isfinite(form.read(cell)))
-    hint = ""
+    hint, states = "", sorted(set(filled))
     if share(filled, form.with_thousands(",")) == 1:
         hint = "; --thousands , or --decimal ,"
     elif share(filled, form.with_decimal(",")) == 1:
         hint = "; --decimal ,"
+    elif share(filled, form.with_decimal(",").with_thousands(".")) == 1:
+        hint = "; --decimal , --thousands ."
+    elif len(states) == 2 and "," not in "".join(states):  # noqa: PLR2004 - as ON and OFF
+        hint = f"; --map {states[1]}=1,{states[0]}=0"
     return f"text: {example[:30]!r}{hint}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,6 +30,23 @@ if TYPE_CHECKING:
     from streamdetect.offline.recordings.sheet import Row, Sheet
     from streamdetect.offline.recordings.sources import Source
 
+_LINE_PROTOCOL = re.compile(
+    r"[^\s,;=]+(?:,[^\s,=]+=[^\s,]+)* [^\s,=]+=[^\s,]+(?:,[^\s=]+=[^\s,]+)*( \d+)?\s*$", re.MULTILINE
+)
+_SENTINELS = (
+    -1e4,
+    -9999.0,
+    -999.0,
+    -998.0,
+    -127.0,
+    -99.0,
+    -32768.0,
+    999.0,
+    9999.0,
+    32767.0,
+    65535.0,
+    99999.0,
+)
 _CHUNK = 65_536  # rows held as text at a time: tens of MB at most
 
 
@@ -99,9 +117,20 @@ def _sheet(path: Path, source: Source, layout: Layout, opened: ExitStack) -> She
     if source.kind == "Excel":
         return read_workbook(path, source.file, layout)
     text = opened.enter_context(decoded(source.file, layout.encoding))
-    first = text.read(64).lstrip()[:1]
+    first = text.read(4096).lstrip()
     text.seek(0)
-    return documents.read(path, text, layout) if first in {"{", "["} else delimited.read(text, layout)
+    _refuse_foreign(path, first)
+    return documents.read(path, text, layout) if first[:1] in {"{", "["} else delimited.read(text, layout)
+
+
+def _refuse_foreign(path: Path, start: str) -> None:
+    """Name what is text and no table."""
+    if start.startswith("<"):
+        raise DataError(f"{path}: is HTML or XML, no table")
+    if _LINE_PROTOCOL.match(start):
+        raise DataError(
+            f"{path}: is InfluxDB's line protocol; ask the database itself (influxdb://…), or write it as CSV"
+        )
 
 
 def _read(path: Path, sheet: Sheet) -> Table | None:
@@ -116,12 +145,17 @@ def _read(path: Path, sheet: Sheet) -> Table | None:
     choice = chooser.choose()
     start = 0
     parts: list[_Part] = []
-    chunk = first[choice.before_data :]
+    chunk, headers = first[choice.before_data :], 0
     while chunk or not parts:
-        parts.append(_convert(path, chunk, start, choice))
-        start += len(chunk)
+        data = [row for row in chunk if row.cells != first[0].cells] if choice.header else chunk
+        headers += len(chunk) - len(data)  # of files that were put together
+        parts.append(_convert(path, data, start, choice))
+        start += len(data)
         chunk = list(islice(rows, _CHUNK))
-    return _join(parts, choice, _account(path, sheet, choice, parts))
+    account = _account(path, sheet, choice, parts)
+    if headers:
+        account = replace(account, notes=(*account.notes, f"{headers:,} more headers left out"))
+    return _join(parts, choice, account)
 
 
 def _convert(path: Path, chunk: Sequence[Row], start: int, choice: Choice) -> _Part:
@@ -240,9 +274,27 @@ def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
     for name, suffix in zip(choice.features, choice.suffixes, strict=True):
         if suffix:
             yield f"{name} is read without its unit, {suffix.strip()}"
+    for place, name in enumerate(choice.features):
+        column = np.concatenate([part.values[:, place] for part in parts])
+        yield from (
+            f"{name} is {number:g} in {count:,} rows, far from the rest: --na={number:g} if it means no value"
+            for number, count in _sentinels(column)
+        )
     for name, *found in zip(choice.features, *(part.odd for part in parts), strict=True):
         odd = [one for one in found if one]
         if odd:
             count = sum(one.count for one in odd)
             first = f"as {odd[0].example!r:.32} in line {odd[0].line}"
             yield f"{name} is missing where it is text ({count:,} rows, {first})"
+
+
+def _sentinels(column: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
+    """Numbers that often stand for a missing value, where they are far from all others; and how often."""
+    rest = column[np.isfinite(column) & ~np.isin(column, _SENTINELS)]
+    if not len(rest):
+        return
+    low, high = float(rest.min()), float(rest.max())
+    for number in _SENTINELS:
+        count = int(np.count_nonzero(column == number))
+        if count and not low - 2 * (high - low) <= number <= high + 2 * (high - low):
+            yield number, count

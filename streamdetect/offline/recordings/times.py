@@ -29,7 +29,8 @@ _END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some o
 _PLAUSIBLE = 1e8  # 1973: smaller numbers are seconds since some start
 _LIKELY = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100: other numbers alone are rather no times
 _EXCEL_EPOCH = 25_569.0  # days from 1899-12-30 to 1970-01-01
-_EXCEL_DAYS = (20_000.0, 80_000.0)  # 1954 to 2119
+_EXCEL_DAYS = (18_000.0, 80_000.0)  # 1949 to 2119
+_NO_START = 10_000.0  # s; a recording that counts the seconds since a start begins before
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
 _COMPACT_YEARS = (1900, 2100)
 _SAMPLE = 500  # cells looked at
@@ -182,13 +183,14 @@ def _guess_numbers(cells: Sequence[str], numbers: Sequence[float]) -> str:
         return compact
     largest = max(map(abs, numbers))
     if largest < _PLAUSIBLE:
-        _refuse_excel(numbers[0])
+        _refuse_counts(numbers[0])
         return "s"
     # Unix time in s is below 1e11 until the year 5138; in ms it is above that since 1973, and so on.
     return "s" if largest < 1e11 else "ms" if largest < 1e14 else "us" if largest < 1e17 else "ns"  # noqa: PLR2004
 
 
-def _refuse_excel(first: float) -> None:
+def _refuse_counts(first: float) -> None:
+    """Refuse what may count days, or hold a date in digits."""
     if _EXCEL_DAYS[0] <= first <= _EXCEL_DAYS[1]:
         day = datetime.fromtimestamp((first - _EXCEL_EPOCH) * DAY, UTC)
         raise BadCell(
@@ -196,6 +198,8 @@ def _refuse_excel(first: float) -> None:
             f"can be days as in Excel ({day:%Y-%m-%d %H:%M}) or seconds since a start; "
             "say --time-format excel or --time-format s",
         )
+    if abs(first) >= _NO_START:
+        raise BadCell(0, "is no Unix time since 1973; say what it is by --time-format, as s or %y%m%d")
 
 
 def _guess_dates(cells: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from rig.detecting import best_batch, graph_rate
 from rig.run import interleaved
 from rig.table import Row, at_least, at_most
 
-from streamdetect.bundles.runtime import onnx_graph, reconstructor
+from streamdetect.bundles.runtime import onnx_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,10 +71,10 @@ def rows(run: Run) -> Iterator[Row]:
 
 def _graphs(bundle: Bundle) -> dict[str, Graph]:
     graphs: dict[str, Graph] = {
-        "1 thread, the default": reconstructor(bundle),
-        "2 threads": reconstructor(bundle, threads=2),
-        "OpenVINO": reconstructor(bundle, "openvino"),
-        "OpenVINO, 2 threads": reconstructor(bundle, "openvino", threads=2),
+        "1 thread, the default": bundle.reconstructor(),
+        "2 threads": bundle.reconstructor(threads=2),
+        "OpenVINO": bundle.reconstructor("openvino"),
+        "OpenVINO, 2 threads": bundle.reconstructor("openvino", threads=2),
     }
     content = bundle.model_bytes("model.onnx")
     window = bundle.manifest.time_steps, len(bundle.manifest.features)
@@ -110,7 +110,7 @@ def _bfloat16(content: bytes) -> Graph:
 
 def _two_sessions(bundle: Bundle, size: int) -> float:
     """Windows a second of two sessions at the same time, each on a thread of its own."""
-    graphs = [reconstructor(bundle), reconstructor(bundle)]
+    graphs = [bundle.reconstructor(), bundle.reconstructor()]
     with ThreadPoolExecutor(2) as pool:
         return max(sum(pool.map(lambda graph: graph_rate(graph, size), graphs)) for _ in range(3))
 
