@@ -67,6 +67,8 @@ install_python() {
         return
     fi
     install_extras plot,test,train || return
+    # The oracle of Sparkplug B. Its client wants paho-mqtt below 2, and no test uses that.
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps pysparkplug==0.6.1 || return
     echo "$wanted" > "$venv/installed"
 }
 
