@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.commands import detector_options, recording_options
+from streamdetect.commands import detector_options, outputs, recording_options
 from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
 from streamdetect.offline import plots, report
@@ -109,8 +109,11 @@ def _check(args: Namespace) -> None:
         raise DataError("--window needs --plot, which draws it")
     if args.plot:
         plots.check_installed()
+    if args.output is not None:
+        outputs.check_folder(args.output)
     if args.report is not None:
         report.check_installed()
+        outputs.check_file(args.report)
 
 
 def _time(text: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.commands import bundle_options, recording_options
+from streamdetect.commands import bundle_options, outputs, recording_options
 from streamdetect.config import DetectorConfig
 from streamdetect.core.cutting import READINGS_AT_ONCE
 from streamdetect.core.detector import Detector
@@ -40,6 +40,8 @@ def run(args: Namespace) -> int:
     """Write a row a window: the sensor, the time of the window's newest reading, its latent vector."""
     if args.stride < 1 or not args.max_gap > 0:
         raise DataError(f"--stride and --max-gap: must be > 0, got {args.stride} and {args.max_gap:g}")
+    if args.out is not None:
+        outputs.check_file(args.out)
     bundle = Bundle.load(args.bundle)
     encode = bundle.encoder()
     settings = detector_settings(DetectorConfig(), bundle.manifest)

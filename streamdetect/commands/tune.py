@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.commands import detector_options, recording_options
+from streamdetect.commands import detector_options, outputs, recording_options
 from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
 from streamdetect.offline import plots
@@ -44,6 +44,7 @@ def run(args: Namespace) -> int:
     """Find the sensitivity and print it, and the curve; 1 if none keeps to the limit."""
     if args.plot:
         plots.check_installed()
+        outputs.check_file(args.plot)
     config = detector_options.from_arguments(args)
     bundle = Bundle.load(config.bundle)
     whose = f"the bundle {config.bundle}"

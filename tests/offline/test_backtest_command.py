@@ -135,6 +135,7 @@ def test_report(plant, tmp_path):
     done = run(plant, *LAYOUT, "--report", path / "inside.html")
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
+    assert "rows used" not in done.stderr  # before anything is read
 
 
 def test_a_folder_that_cannot_be_written(plant, tmp_path):
