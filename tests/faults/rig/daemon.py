@@ -38,6 +38,7 @@ class Daemon:
         state: its state directory.
         environment: added to ours at the next start.
         command: what is run, before `run -c`.
+        url: of its HTTP port.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Daemon:
         self.state = Path(config["state"]["directory"])
         self.environment: Mapping[str, str] = {}
         self.command = tuple(command)
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         self._config = folder / "config.yaml"
         self._log = folder / "daemon.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -129,7 +130,7 @@ class Daemon:
     def get(self, path: str) -> int:
         """Return the status of a page; 0 without an answer."""
         try:
-            with urllib.request.urlopen(self._url + path, timeout=_TIMEOUT) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=_TIMEOUT) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -139,7 +140,7 @@ class Daemon:
     def metrics(self) -> dict[str, float]:
         """Return every sample by its name and labels, less our prefix; nothing if it does not answer."""
         try:
-            with urllib.request.urlopen(f"{self._url}/metrics", timeout=_TIMEOUT) as answer:
+            with urllib.request.urlopen(f"{self.url}/metrics", timeout=_TIMEOUT) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return {}

@@ -1,0 +1,42 @@
+"""A command of streamdetect's, run to its end: status, time, memory and what it said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Checked(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    seconds: float
+    rss: int  # bytes, the highest
+    said: str
+
+
+def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
+    """Run a command, and kill it if it takes too long."""
+    said = folder / "said"
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamdetect", *arguments], stdout=file, stderr=file, cwd=folder
+        )
+    began = time.monotonic()
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        if time.monotonic() - began > within:
+            process.kill()
+            _, status, usage = os.wait4(process.pid, 0)
+            break
+        time.sleep(0.02)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Checked(process.returncode, time.monotonic() - began, usage.ru_maxrss * 1024, said.read_text())
