@@ -119,6 +119,7 @@ class PacedClient(Client):
         self._ahead = b""  # read and not yet used, from `_at` on
         self._at = 0
         self._accepted = False  # the connection, when that was read
+        self._fresh = False  # whether no message of what was read is taken yet
         self._header = bytearray()  # of the packet that comes next, as far as it is there
         self._incoming: _Incoming | None = None
         self._tcp: socket.socket | None = None
@@ -285,6 +286,10 @@ class PacedClient(Client):
                 self._read_ahead()
             except OSError:
                 return False  # `_packet_read` meets it again
+        if self._fresh:
+            self._fresh = False
+            if self.overrun():
+                self._let_overrun_by()
         try:
             return self._take(self._ahead, self._at)
         except IndexError:  # it is not all there yet
@@ -294,9 +299,7 @@ class PacedClient(Client):
         self._ahead, self._at = super()._sock_recv(_READ_AHEAD), 0
         if self._tcp and _QUICKACK is not None:
             self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for this time only
-        self._accepted = self.is_connected()
-        if self._accepted and not self._header and self.overrun():
-            self._let_overrun_by()
+        self._accepted = self._fresh = self.is_connected()
 
     def _let_overrun_by(self) -> None:
         """Drop the messages at QoS 0 with which begins what was read ahead."""

@@ -25,6 +25,7 @@ LARGE = 4096
 """Bytes of a payload from which it is taken in piece by piece; 100 to 400 readings."""
 MOST_BYTES = 64 << 20
 """That may wait: with them, RSS stays below 300 MB."""
+_READ_AT_ONCE = 2048  # messages that the network thread may have read before it looks again
 _TURN = 128 << 10  # bytes of a turn, besides large payloads: 3,000 to 12,000 readings
 
 
@@ -94,6 +95,11 @@ class Inbox:
         return bool(self._large)
 
     @property
+    def overrun(self) -> bool:
+        """Whether what is read next at QoS 0 would not fit: then it need not be taken apart at all."""
+        return self.depth >= self.limit - min(_READ_AT_ONCE, self.limit // 2) or self.crowded
+
+    @property
     def full(self) -> bool:
         """Whether there is no room for another message at QoS 0."""
         return self.depth >= self.limit or self.crowded
@@ -107,7 +113,12 @@ class Inbox:
         """Append a message; called by the network thread, never blocks on the main thread's work."""
         queue, size = self._queue, len(message.payload)
         with self._lock:
-            if message.qos == 0 and self.full and not self._make_room():
+            # Written out: a property would take as long as all the rest.
+            if (
+                message.qos == 0
+                and (len(queue) + len(self._large) >= self.limit or self.size >= self._most_bytes)
+                and not self._make_room()
+            ):
                 self.dropped += 1
                 return
             if size > LARGE or (self._behind and (self.in_order or message.topic in self._behind)):

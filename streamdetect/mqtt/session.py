@@ -77,7 +77,7 @@ class Session:
         )  # packet id and QoS of those of this connection, as they came
         self._here: set[int] = set()  # the packet ids among them
         self._answers: set[int] = set()  # those that may be answered once all that came before them are
-        client.overrun = lambda: inbox.full
+        client.overrun = lambda: inbox.overrun
         client.on_overrun = inbox.drop
         for name in ("on_connect", "on_disconnect", "on_subscribe", "on_publication", "on_publish"):
             setattr(client, name, self._guard(getattr(self, "_" + name)))

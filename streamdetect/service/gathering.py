@@ -83,7 +83,7 @@ class Begun:
 
     def __init__(self, message: Message, samples: Iterable[tuple[Route, Sequence[Sample]]]) -> None:
         self.message = message
-        self._left = deque(samples)
+        self._left = deque(part for part in samples if part[1])
         self._at = 0  # in the first of those
 
     def portion(self, most: int) -> tuple[Route, Sequence[Sample]] | None:
