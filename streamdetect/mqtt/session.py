@@ -114,6 +114,11 @@ class Session:
         return not self._discards and (self.held >= most or (self.held > 0 and self._inbox.crowded))
 
     @property
+    def dropped(self) -> int:
+        """Messages at QoS 0 that were too many."""
+        return self._inbox.dropped
+
+    @property
     def starved(self) -> float:
         """Seconds that no message could be read because none was answered; 0 while messages are read."""
         return time.monotonic() - self.answered_at if self.connected and self.overfed else 0.0
