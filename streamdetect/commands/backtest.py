@@ -20,6 +20,7 @@ from streamdetect.offline.backtest.summary import as_json, as_table, summarise
 from streamdetect.offline.backtest.tables import file_name, iso, write_incidents, write_verdicts
 from streamdetect.offline.recordings import cells, times
 from streamdetect.offline.recordings.joining import joined
+from streamdetect.offline.recordings.series import as_series
 from streamdetect.service.assembly import make_detector
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def _recordings(args: Namespace, config: DetectorConfig, bundle: Bundle) -> list
     """The recordings with the bundle's features, incomplete and joined as in the daemon."""
     whose, partial = f"the bundle {config.bundle}", config.missing != "drop" or config.join is not None
     found = recording_options.from_arguments(args, bundle.manifest.features, whose, partial=partial)
-    return found if config.join is None else [joined(one, config.join.tolerance) for one in found]
+    if config.join is not None:
+        found = [joined(one, config.join.tolerance) for one in found]
+    return as_series(found, config.series)
 
 
 def _check(args: Namespace) -> None:

@@ -19,6 +19,7 @@ from streamdetect.core.readings import Readings
 from streamdetect.errors import DataError
 from streamdetect.offline.recordings import Recording, describe, with_features
 from streamdetect.offline.recordings.joining import joined
+from streamdetect.offline.recordings.series import as_series
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -79,7 +80,9 @@ def _recordings(assembly: Assembly, paths: list[Path | str], args: Namespace) ->
     found = recording_options.read_all(paths, replace(layout, partial=keeps))
     found = with_features(found, assembly.bundle.manifest.features, f"the bundle {config.bundle}")
     sys.stderr.write("\n".join(describe(found)) + "\n")
-    return found if config.join is None else [joined(one, config.join.tolerance) for one in found]
+    if config.join is not None:
+        found = [joined(one, config.join.tolerance) for one in found]
+    return as_series(found, config.series)
 
 
 def _readings(recordings: list[Recording]) -> Readings:

@@ -9,8 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from streamdetect.codecs.series import SeriesSettings
+from streamdetect.commands.spans import span
 from streamdetect.offline.recordings import Layout, describe, queries, read, times, with_features
 from streamdetect.offline.recordings.normal import normal
+from streamdetect.offline.recordings.series import as_series
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _ArgumentGroup
@@ -91,6 +94,12 @@ def _add_times(group: _ArgumentGroup) -> None:
         "--step", metavar="SECONDS", type=_positive, default=1.0, help="for --time-column none and .npz [1]"
     )
     group.add_argument("--sort", action="store_true", help="put each sensor's rows in order of time")
+    group.add_argument(
+        "--difference", choices=("increase", "rate"), help="of counters, as the detector's `difference`"
+    )
+    group.add_argument(
+        "--resample", metavar="SPAN", type=span, help="to equal steps, as the detector's `resample`: 60s"
+    )
 
 
 def _add_text(group: _ArgumentGroup) -> None:
@@ -126,11 +135,15 @@ def from_arguments(
     Raises:
         DataError: See `read` and `with_features`.
     """
-    found = read_all(args.data, replace(layout_from(args), partial=partial))
+    found = as_series(read_all(args.data, replace(layout_from(args), partial=partial)), _series_from(args))
     if features:
         found = with_features(found, features, whose)
     sys.stderr.write("\n".join(describe(found)) + "\n")
     return found
+
+
+def _series_from(args: Namespace) -> SeriesSettings:
+    return SeriesSettings(difference=args.difference, resample=args.resample)
 
 
 def normal_from_arguments(args: Namespace) -> list[Recording]:
@@ -139,7 +152,7 @@ def normal_from_arguments(args: Namespace) -> list[Recording]:
     Raises:
         DataError: See `read`; or their features differ.
     """
-    found = read_all(args.data, layout_from(args))
+    found = as_series(read_all(args.data, layout_from(args)), _series_from(args))
     found = with_features(found, found[0].features, found[0].name)
     sys.stderr.write("\n".join(describe(found)) + "\n")
     left_out = sum(int(one.labels.sum()) for one in found if one.labels is not None)

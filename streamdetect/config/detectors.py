@@ -14,6 +14,7 @@ from streamdetect.codecs import CODECS, Codec, PayloadSettings, Routing, SensorT
 from streamdetect.codecs.filters import check_filter, check_pattern, overlap
 from streamdetect.codecs.paths import KEY
 from streamdetect.codecs.raw import TYPES, layout
+from streamdetect.codecs.series import SeriesSettings
 from streamdetect.codecs.timestamps import check_format, zone
 from streamdetect.config.judging import (
     Factor,
@@ -229,6 +230,14 @@ class DetectorConfig(Section):
     or has it without counting in the error (mask)."""
     max_future: Duration = _PAYLOAD.max_future
     """A reading further ahead of its arrival is rejected."""
+    wait: Duration = 0.0
+    """Readings are held back until one is newer by so much, and taken in order: for backlogs out of order."""
+    equal_times: Literal["drop", "keep"] = "drop"
+    """A reading with the time of the last one is a duplicate (drop), or follows it if it differs (keep)."""
+    difference: Literal["increase", "rate"] | None = None
+    """Of counters: the increase, or the increase a second; a reset is no reading."""
+    resample: Span | None = None
+    """For sensors that report on change: readings at equal steps, with the last value held."""
     stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Judge every n-th window."""
     max_gap: Span | None = None
@@ -304,6 +313,11 @@ class DetectorConfig(Section):
             sensitivity=self.sensitivity,
         )
         return tuple(rule.rule(features) for rule in (everywhere, *self.overrides))
+
+    @property
+    def series(self) -> SeriesSettings:
+        """What is done with the readings of a sensor, one after the other."""
+        return SeriesSettings(self.wait, self.equal_times, self.difference, self.resample)
 
     def routing(self) -> Routing:
         """Give the router's settings."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from streamdetect.codecs import Decoded, TopicRouter, TopicTemplate
 from streamdetect.codecs.joining import Joiner, Pending
+from streamdetect.codecs.series import Series
 from streamdetect.core.readings import Readings
 from streamdetect.errors import RejectedPayload
 from streamdetect.service.refusals import Refusals, Unheard
@@ -39,7 +40,9 @@ class Gathered:
         self.values: list[float] = []  # F of them a sample: a tuple for each takes numpy seven times as long
         self.arrivals: list[float] = []
 
-    def take(self, route: Route, samples: Iterable[Sample], arrival: float) -> Sequence[RejectedPayload]:
+    def take(
+        self, route: Route, samples: Iterable[Sample], arrival: float, series: Series | None = None
+    ) -> Sequence[RejectedPayload]:
         """Take in the samples of one message, which arrived at these Unix seconds.
 
         Returns:
@@ -54,13 +57,26 @@ class Gathered:
                 except RejectedPayload as fault:
                     faults.append(fault)
                     continue
+            if labels:
+                self.labels[sensor] = labels
+            if series:
+                self.devices[sensor] = None
+                self._extend(sensor, series.take(sensor, moment, values), arrival)
+                continue
             self.sensors.append(sensor)
             self.times.append(moment)
             self.values += values
             self.arrivals.append(arrival)
-            if labels:
-                self.labels[sensor] = labels
         return faults
+
+    def _extend(
+        self, sensor: str, readings: Sequence[tuple[float, tuple[float, ...]]], arrival: float
+    ) -> None:
+        for moment, values in readings:
+            self.sensors.append(sensor)
+            self.times.append(moment)
+            self.values += values
+            self.arrivals.append(arrival)
 
     def readings(self) -> Readings:
         """Give them as columns."""
@@ -140,11 +156,13 @@ class Gathering:
         routings = [assembly.config.routing() for assembly in assemblies]
         self._routes = TopicRouter(routings, cache=max(topics, 1000)).routes
         self.joins = [Join.of(*one) for one in zip(assemblies, waiting, strict=True)]
+        self.series = [_series(*one) for one in zip(assemblies, waiting, strict=True)]
         self._names = [assembly.name for assembly in assemblies]
         self._codecs = codecs = [assembly.codec for assembly in assemblies]
         self._decoders = [codec.decode for codec in codecs]
         self._one_readers = [
-            None if join else codec.read_one for codec, join in zip(codecs, self.joins, strict=True)
+            None if join or series else codec.read_one
+            for codec, join, series in zip(codecs, self.joins, self.series, strict=True)
         ]
         self.apart = not any(self.joins) and all(map(_apart, routings))
         """Whether no two topics bring readings of one sensor: then one may overtake the other."""
@@ -152,6 +170,16 @@ class Gathering:
         self._begun: Begun | None = None
         self._twins, self.refusals = Twins(), Refusals()
         self.unheard = Unheard(self._names, [routing.topics for routing in routings], self.refusals)
+
+    def waiting(self, at: int) -> dict[str, Pending]:
+        """Give what the readings of a detector wait for, or are compared with, for a snapshot."""
+        join, series = self.joins[at], self.series[at]
+        return {**(join.waiting() if join else {}), **(series.snapshot() if series else {})}
+
+    def changed(self, at: int, devices: Sequence[str]) -> dict[str, Pending | None]:
+        """Give that of these devices and sensors; None where none is left."""
+        join, series = self.joins[at], self.series[at]
+        return {**(join.changed(devices) if join else {}), **(series.changed(devices) if series else {})}
 
     @property
     def halfway(self) -> bool:
@@ -269,7 +297,7 @@ class Gathering:
                 return self._refuse(message, route, error, batch)
             into.devices.pop(route.sensor, None)
             into.devices[route.sensor] = None
-        nameless = into.take(route, samples, message.arrival)
+        nameless = into.take(route, samples, message.arrival, self.series[route.detector])
         for fault in nameless:
             self._refuse(message, route, fault, batch)
         return "rejected" if nameless and len(nameless) == len(samples) else ""
@@ -294,6 +322,16 @@ class Gathering:
             if route.sensor and not self.joins[route.detector]:
                 identity = self._codecs[route.detector].identity(message.payload)
                 self._twins.look(self._names[route.detector], message.topic, identity)
+
+
+def _series(assembly: Listening, waiting: Mapping[str, Pending]) -> Series | None:
+    """Give what the configuration asks for, with what is known from earlier."""
+    settings = assembly.config.series
+    if not settings.needed:
+        return None
+    series = Series(settings, len(assembly.features), assembly.config.max_sensors)
+    series.restore(waiting)
+    return series
 
 
 def _apart(routing: Routing) -> bool:
@@ -324,7 +362,7 @@ class Join:
         if config.join is None:
             return None
         joiner = Joiner(len(features), config.join.tolerance, config.max_sensors)
-        joiner.restore(waiting)
+        joiner.restore({name: one for name, one in waiting.items() if not name.startswith("=")})
         return cls(config.join.by, features, joiner)
 
     def __call__(self, route: Route, samples: Sequence[Sample]) -> tuple[Route, list[Sample]]:

@@ -199,9 +199,9 @@ class Pipeline:
                 features=one.bundle.manifest.features,
                 detector=one.detector,
                 labels=labels,
-                waiting=join.waiting() if join else {},
+                waiting=self._gathering.waiting(at),
             )
-            for one, labels, join in zip(self.assemblies, self._labels, self._gathering.joins, strict=True)
+            for at, (one, labels) in enumerate(zip(self.assemblies, self._labels, strict=True))
         ]
 
     def _judge(self, at: int, gathered: Gathered) -> _Part:
@@ -235,11 +235,11 @@ class Pipeline:
         )
 
     def _waiting(self, gathered: Sequence[Gathered]) -> list[Waiting]:
-        """What the journal needs to know of readings that are not whole yet."""
+        """What the journal needs to know of readings that are not whole yet, or are held."""
         return [
-            Waiting(assembly.name, join.changed(list(one.devices)))
-            for assembly, join, one in zip(self.assemblies, self._gathering.joins, gathered, strict=True)
-            if join and one.devices
+            Waiting(assembly.name, self._gathering.changed(at, list(one.devices)))
+            for at, (assembly, one) in enumerate(zip(self.assemblies, gathered, strict=True))
+            if one.devices
         ]
 
     def _news(self, at: int, gathered: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:

@@ -19,6 +19,7 @@ import cbor2
 import msgpack
 
 NOW = int(time.time()) - 60
+TEN = NOW // 10 * 10
 
 
 class Row(NamedTuple):
@@ -337,6 +338,35 @@ OTHERS = [
         [("text/a", {"value": "21.5"}), ("text/a", {"value": "warm"})],
         [("text/a", 21.5)],
         {"type": 1},
+    ),
+    Row(
+        "a counter that is reset",
+        "[{topics: [counter/+], difference: rate, payload: {value: wh, time: t}}]",
+        [("counter/a", {"wh": wh, "t": NOW + at}) for at, wh in ((0, 100), (10, 150), (20, 5), (30, 25))],
+        [("counter/a", 5.0, NOW + 10), ("counter/a", 2.0, NOW + 30)],
+    ),
+    Row(
+        "on change only",
+        "[{topics: [change/+], resample: 10s, payload: {value: v, time: t}}]",
+        [("change/a", {"v": v, "t": TEN + at}) for at, v in ((0, 1), (12, 2), (35, 3))],
+        [
+            ("change/a", 1.0, TEN),
+            ("change/a", 1.0, TEN + 10),
+            ("change/a", 2.0, TEN + 20),
+            ("change/a", 2.0, TEN + 30),
+        ],
+    ),
+    Row(
+        "a backlog out of order",
+        "[{topics: [backlog/+], wait: 5s, payload: {value: v, time: t}}]",
+        [("backlog/a", {"v": at, "t": NOW + at}) for at in (0, 2, 1, 10, 20)],
+        [("backlog/a", float(at), NOW + at) for at in (0, 1, 2, 10)],
+    ),
+    Row(
+        "equal stamps",
+        "[{topics: [equal/+], equal_times: keep, payload: {value: v, time: t}}]",
+        [("equal/a", {"v": v, "t": NOW}) for v in (1, 2)],
+        [("equal/a", 1.0, NOW), ("equal/a", 2.0, NOW)],
     ),
 ]
 ROWS = [*SILENT, *OTHERS]
