@@ -37,6 +37,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     for word, text in (("false", "say that an incident was none"), ("true", "say that an incident was one")):
         judge = commands.add_parser(word, help=text)
         judge.add_argument("incident", help="its id, as in events and `streamdetect incidents --json`")
+    sensitivity = commands.add_parser("sensitivity", help="say how sensitive to be")
+    sensitivity.add_argument("sensor", help="or a pattern with * and ?")
+    sensitivity.add_argument("value", type=float, help="1: as configured; 0.5: half as sensitive")
 
 
 def run(args: Namespace) -> int:
@@ -56,7 +59,7 @@ def run(args: Namespace) -> int:
 
 
 def _command(args: Namespace) -> dict[str, Any]:
-    given = {"sensor": "sensor", "incident": "incident", "lasts": "for"}
+    given = {"sensor": "sensor", "incident": "incident", "lasts": "for", "value": "value"}
     options = {key: getattr(args, name, None) for name, key in given.items()}
     options |= {"do": args.do, "by": args.by}
     return {key: value for key, value in options.items() if value is not None}

@@ -51,7 +51,18 @@ class JudgeCommand(_Command):
     """The incident's id."""
 
 
-Command = MuteCommand | UnmuteCommand | JudgeCommand
+class SensitivityCommand(_Command):
+    """Say how sensitive to be."""
+
+    do: Literal["sensitivity"]
+    """Be more or less sensitive."""
+    sensor: Annotated[str, Field(min_length=1, max_length=256)]
+    """Sensor, or a pattern with * and ?."""
+    value: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+    """What scores are multiplied by: 1 as configured, 0.5 for half as sensitive."""
+
+
+Command = MuteCommand | UnmuteCommand | JudgeCommand | SensitivityCommand
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 
 

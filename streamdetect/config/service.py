@@ -198,7 +198,7 @@ class HistoryConfig(Section):
 
 
 class AnswersConfig(Section):
-    """Commands of people: mute, unmute, false, true; see the operations guide."""
+    """Commands of people: mute, unmute, false, true, sensitivity; see the operations guide."""
 
     enabled: bool = False
     """Take commands from <prefix>/command; whoever may publish there may give them."""

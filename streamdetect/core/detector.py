@@ -205,6 +205,14 @@ class Detector:
         """
         self.state.judge.sensitivity[self.sensors.find([sensor])] = factor
 
+    def sensitivity(self, sensor: str) -> float:
+        """What the sensor's scores are multiplied by.
+
+        Raises:
+            KeyError: the sensor is not known.
+        """
+        return float(self.state.judge.sensitivity[self.sensors.find([sensor])[0]])
+
     def columns(self) -> SensorColumns:
         """What is known of each sensor now.
 

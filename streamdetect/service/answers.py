@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from streamdetect.config.commands import MuteCommand, UnmuteCommand, command
+from streamdetect.config.commands import MuteCommand, SensitivityCommand, UnmuteCommand, command
 from streamdetect.errors import ConfigError
 from streamdetect.logs import Sparingly
+from streamdetect.service.pipeline import Changed
 from streamdetect.sinks.events import ANSWERED, cloud_event
 from streamdetect.store import Mute
 from streamdetect.store.history import HISTORY, find
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from streamdetect.config import Config, MaintenanceConfig
     from streamdetect.config.commands import Command, JudgeCommand
     from streamdetect.mqtt.inbox import Message
+    from streamdetect.service.pipeline import Pipeline
     from streamdetect.store import Event
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,11 @@ _RECENT = 1000  # incidents whose sensor is known without the history
 
 
 class Known(NamedTuple):
-    """Whose incident it is."""
+    """Whose incident it is, and whether it goes on."""
 
     detector: str
     sensor: str
+    open: bool
 
 
 class Answers:
@@ -49,17 +52,28 @@ class Answers:
 
     Attributes:
         mutes: that hold, or have held until a moment ago.
+        kinds: of the transitions that commands brought about, by detector; whoever counts them empties it.
     """
 
-    def __init__(self, config: Config, mutes: Iterable[Mute], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pipeline: Callable[[], Pipeline],
+        mutes: Iterable[Mute],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Begin with the mutes of an earlier run.
 
         Args:
             config: the command topic, maintenance, and where the history is.
+            pipeline: gives the detectors at work.
             mutes: of an earlier run.
             clock: Unix time in seconds.
         """
         self.mutes = {mute.sensor: mute for mute in mutes}
+        self.kinds: dict[str, list[str]] = {}
+        self._pipeline = pipeline
+        self._changed = Changed([], [], {})  # by the commands that are being carried out
         self._topic = config.events.command_topic if config.answers.enabled else None
         self._source = config.event_source
         self._maintenance: Sequence[MaintenanceConfig] = config.maintenance
@@ -79,13 +93,18 @@ class Answers:
         commands = [one for one in messages if one.topic == self._topic and not one.retain]
         return commands, [one for one in messages if one.topic != self._topic]
 
-    def carry_out(self, commands: Iterable[Message]) -> list[Event]:
+    def carry_out(self, commands: Iterable[Message]) -> Changed:
         """Carry out commands; one that is none is logged.
 
         Returns:
-            What became of each.
+            What it changed: among the events is what became of each.
         """
-        return [event for message in commands if (event := self._carry_out(message))]
+        self._changed = Changed([], [], {})
+        answered = [event for message in commands if (event := self._carry_out(message))]
+        entries, events, kinds = self._changed
+        for detector, some in kinds.items():
+            self.kinds.setdefault(detector, []).extend(some)
+        return Changed(entries, [*answered, *self.mark(events)], kinds)
 
     def mark(self, events: Sequence[Event]) -> list[Event]:
         """Give the events, those of which nobody is to be told with `muted` in their data."""
@@ -130,6 +149,8 @@ class Answers:
         if isinstance(command, UnmuteCommand):
             known = self.mutes.pop(command.sensor, None)
             return {"sensor": command.sensor} | ({} if known else {"error": f"{command.sensor} is not muted"})
+        if isinstance(command, SensitivityCommand):
+            return self._set_sensitivity(command)
         return self._judge(command)
 
     def _mute(self, command: MuteCommand) -> dict[str, Any]:
@@ -142,14 +163,31 @@ class Answers:
         known = self._recent.get(command.incident) or self._look_up(command.incident)
         if known is None:
             return {"incident": command.incident, "error": f"there is no incident {command.incident}"}
+        if command.do == "false" and known.open:
+            self._tell(None, lambda detector, sensor: (detector, sensor) == known[:2])
         return {"incident": command.incident, "detector": known.detector, "sensor": known.sensor}
+
+    def _set_sensitivity(self, command: SensitivityCommand) -> dict[str, Any]:
+        told = self._tell(command.value, lambda _, sensor: fnmatchcase(sensor, command.sensor))
+        result = {"sensor": command.sensor, "value": command.value, "sensors": told}
+        return result | ({} if told else {"error": f"there is no sensor {command.sensor}"})
+
+    def _tell(self, sensitivity: float | None, about: Callable[[str, str], bool]) -> int:
+        """Tell the detectors; about how many sensors."""
+        changed = self._pipeline().tell(sensitivity, about)
+        self._changed.entries.extend(changed.entries)
+        self._changed.events.extend(changed.events)
+        for detector, kinds in changed.kinds.items():
+            self._changed.kinds.setdefault(detector, []).extend(kinds)
+        return len(changed.entries)
 
     def _look_up(self, incident: str) -> Known | None:
         found = find(self._history, incident) if self._history else None
-        return Known(found.detector, found.sensor) if found else None
+        return Known(found.detector, found.sensor, found.open) if found else None
 
     def _remember(self, event: Event) -> None:
-        self._recent[event.facts["data"]["incident"]] = Known(event.detector, event.sensor)
+        data = event.facts["data"]
+        self._recent[data["incident"]] = Known(event.detector, event.sensor, data["ended"] is None)
         while len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 

@@ -119,9 +119,14 @@ class Daemon:
                 receipts=self._receipts,
                 window=window,
             )
-            self._answers = Answers(config, saved.mutes, clock)
+            self._answers = Answers(config, lambda: self.pipeline, saved.mutes, clock)
             self._homeassistant = HomeAssistant(
-                config, self.edge, self._store, self.lineup.columns, self._answers.muted
+                config,
+                self.edge,
+                self._store,
+                self.lineup.columns,
+                self._answers.muted,
+                self.lineup.sensitivity,
             )
             self._committer.mutes = saved.mutes
             self._feed = Feed(
@@ -264,8 +269,7 @@ class Daemon:
             self._change(self.pipeline.evict())
         if self.edge.connected and self._is_due("silence", now, LOOK_EVERY):
             self._change(self.pipeline.look())
-        if self._answers.expire():
-            self._committer.note_mutes(self._answers.mutes.values())
+        self._look_after_answers()
         if self.edge.subscribed and self._is_due("unheard", now, UNHEARD_AFTER):
             self.pipeline.unheard.say()
         if self._is_due("memory", now, GIVE_BACK_EVERY):
@@ -276,9 +280,18 @@ class Daemon:
         if interval and not self.unhealthy() and self._is_due("watchdog", now, interval / 3):
             self._notifier.watchdog()
 
+    def _look_after_answers(self) -> None:
+        if self._answers.kinds:
+            self.metrics.count_transitions(self._answers.kinds)
+            self._answers.kinds.clear()
+        if self._answers.expire():
+            self._committer.note_mutes(self._answers.mutes.values())
+
     def _change(self, changed: Changed) -> None:
         """Take in what changed without a message."""
-        self._committer.take((), changed.entries, self._answers.mark(changed.events))
+        events = self._answers.mark(changed.events)
+        self._homeassistant.observe(events)
+        self._committer.take((), changed.entries, events)
         self.metrics.count_transitions(changed.kinds)
 
     def _resume(self) -> None:

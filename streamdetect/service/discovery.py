@@ -94,12 +94,32 @@ def _components(config: Config, sensor: str, topics: Topics) -> dict[str, Any]:
             "state_off": "OFF",
             "value_template": "{{ value_json.muted }}",
         }
+        found["sensitivity"] = {
+            "platform": "number",
+            "name": "Sensitivity",
+            "icon": "mdi:tune",
+            "entity_category": "config",
+            "command_topic": config.events.command_topic,
+            "command_template": _sensitivity(sensor),
+            "min": 0.1,
+            "max": 10,
+            "step": 0.1,
+            "mode": "box",
+            "value_template": "{{ value_json.sensitivity }}",
+        }
     common: dict[str, Any] = {"state_topic": topics.state}
     return {name: one | common | {"unique_id": f"{topics.object_id}_{name}"} for name, one in found.items()}
 
 
 def _command(do: str, sensor: str) -> str:
     return orjson.dumps({"do": do, "sensor": glob_of(sensor), "by": "Home Assistant"}).decode()
+
+
+def _sensitivity(sensor: str) -> str:
+    """A template: braces of the sensor are written as JSON escapes, so none is the template's."""
+    command = {"do": "sensitivity", "sensor": glob_of(sensor), "by": "Home Assistant", "value": "@"}
+    text = orjson.dumps(command).decode()[1:-1].replace("{", r"\u007b").replace("}", r"\u007d")
+    return "{" + text.replace('"@"', "{{ value }}") + "}"
 
 
 def glob_of(sensor: str) -> str:

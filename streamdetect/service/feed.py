@@ -66,18 +66,18 @@ class Feed:
     def _process(self, messages: list[Message]) -> Processed | None:
         fresh = self._receipts.fresh(messages)
         commands, readings = self._answers.part(self._homeassistant.part(fresh))
-        events = self._answers.carry_out(commands)
+        told, events, _ = self._answers.carry_out(commands)
         processed = None
         if readings or self._has_large:
             processed = self._lineup.pipeline.process(readings, self._next_large)
-            marked = self._answers.mark(processed.events)
-            self._homeassistant.observe(marked)
-            events += marked
+            events += self._answers.mark(processed.events)
+        self._homeassistant.observe(events)
         finished = processed.finished if processed else []
         for message in finished:
             self._inbox.finished(message)
         self._receipts.note([*fresh, *finished])
-        self._committer.take([*messages, *finished], processed.entries if processed else (), events)
+        entries = [*told, *(processed.entries if processed else ())]
+        self._committer.take([*messages, *finished], entries, events)
         if commands:
             self._committer.note_mutes(self._answers.mutes.values())
         return processed

@@ -10,12 +10,14 @@ import logging
 import random
 import time
 from fnmatch import fnmatchcase
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from streamdetect.errors import StateError
 from streamdetect.service.discovery import Topics, device, entity_topics
+from streamdetect.sinks.events import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +55,7 @@ class HomeAssistant:
         store: Store,
         columns: Callable[[], Mapping[str, SensorColumns]],
         muted: Callable[[str, str], bool],
+        sensitivity: Callable[[str, str], float],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Note what an earlier run has published; nothing is sent before there is a connection.
@@ -63,10 +66,12 @@ class HomeAssistant:
             store: remembers what was published, so that it can be taken back.
             columns: what is known of the sensors, by detector.
             muted: whether nobody is told about a sensor of a detector.
+            sensitivity: what its scores are multiplied by.
             clock: monotonic seconds.
         """
         self._config, self._settings = config, config.homeassistant
         self._edge, self._store, self._columns, self._muted, self._clock = edge, store, columns, muted, clock
+        self._sensitivity = sensitivity
         self._random = random.SystemRandom()
         self._latest: dict[Sensor, dict[str, Any]] = {}  # data of the last event
         self._published: dict[str, bytes] = {}  # by topic, on this connection
@@ -101,7 +106,10 @@ class HomeAssistant:
     def observe(self, events: Iterable[Event]) -> None:
         """Remember what was said last of each sensor, and look soon."""
         for event in events:
-            self._latest[Sensor(event.detector, event.sensor)] = event.facts["data"]
+            facts = event.facts
+            if facts["type"] == ANSWERED:
+                continue
+            self._latest[Sensor(event.detector, event.sensor)] = facts["data"]
             self._at.pop(Sensor(event.detector, event.sensor), None)
             self._hurry = True
 
@@ -162,21 +170,19 @@ class HomeAssistant:
 
     def _state(self, sensor: Sensor, topics: Topics, columns: SensorColumns, at: int, now: float) -> bytes:
         """The state; the score alone is news only now and then."""
-        problem, muted = bool(columns.incident_open[at]), self._muted(sensor.detector, sensor.id)
+        switches = {
+            "problem": _switch(bool(columns.incident_open[at])),
+            "muted": _switch(self._muted(sensor.detector, sensor.id)),
+            "sensitivity": self._sensitivity(sensor.detector, sensor.id),
+        }
         before = self._published.get(topics.state)
-        if before and now - self._at.get(sensor, -1e9) < self._settings.state_every:
+        if before and now - self._at.get(sensor, -inf) < self._settings.state_every:
             said = orjson.loads(before)
-            if (said["problem"], said["muted"]) == (_switch(problem), _switch(muted)):
+            if switches.items() <= said.items():
                 return before
         self._at[sensor] = now
-        return orjson.dumps(
-            {
-                "problem": _switch(problem),
-                "muted": _switch(muted),
-                "score": _score(columns, at),
-                "attributes": self._attributes(sensor, open_now=problem),
-            }
-        )
+        attributes = self._attributes(sensor, open_now=bool(columns.incident_open[at]))
+        return orjson.dumps(switches | {"score": _score(columns, at), "attributes": attributes})
 
     def _attributes(self, sensor: Sensor, *, open_now: bool) -> dict[str, Any]:
         data = self._latest.get(sensor, {})
@@ -231,6 +237,5 @@ def _switch(on: bool) -> str:  # noqa: FBT001 - a value, not an option
 
 
 def _score(columns: SensorColumns, at: int) -> float | None:
-    threshold = float(columns.threshold[at])
-    score = float(columns.error[at]) / threshold if threshold > 0 else float("nan")
-    return round(score, 3) if score == score else None  # noqa: PLR0124 - not NaN
+    score = float(columns.score[at])
+    return None if isnan(score) else round(score, 3)

@@ -113,6 +113,11 @@ class Lineup:
         """What is known of the sensors, by detector."""
         return {one.name: one.detector.columns() for one in self.pipeline.assemblies}
 
+    def sensitivity(self, detector: str, sensor: str) -> float:
+        """What the scores of a known sensor of a detector are multiplied by."""
+        (one,) = (one for one in self.pipeline.assemblies if one.name == detector)
+        return one.detector.sensitivity(sensor)
+
     @property
     def newest_arrival(self) -> float:
         """The latest time of arrival that a detector knows, Unix seconds; -inf without any.

@@ -13,7 +13,7 @@ from streamdetect.monitoring.reports import BatchReport, DetectorReport
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.gathering import Gathering
 from streamdetect.sinks.events import latent_vectors
-from streamdetect.store import DetectorState, Eviction, Intake, Looked, Resumption, Waiting
+from streamdetect.store import DetectorState, Eviction, Intake, Looked, Resumption, Told, Waiting, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -188,6 +188,23 @@ class Pipeline:
                 changed.entries.append(Looked(assembly.name, now))
             changed.events.extend(self._events(at, transitions, {}))
             changed.kinds[assembly.name] = [transition.kind for transition in transitions]
+        return changed
+
+    def tell(self, sensitivity: float | None, about: Callable[[str, str], bool]) -> Changed:
+        """Let detectors know what somebody said of sensors that they know.
+
+        Args:
+            sensitivity: what scores are multiplied by from now on; None if what goes on is normal.
+            about: whether it is about this sensor of this detector.
+        """
+        changed = Changed([], [], {})
+        for at, assembly in enumerate(self.assemblies):
+            for sensor in [one for one in assembly.detector.sensors.ids if one and about(assembly.name, one)]:
+                told = Told(assembly.name, sensor, sensitivity)
+                transitions = tell(assembly.detector, told)
+                changed.entries.append(told)
+                changed.events.extend(self._events(at, transitions, {}))
+                changed.kinds.setdefault(assembly.name, []).extend(one.kind for one in transitions)
         return changed
 
     def states(self) -> list[DetectorState]:

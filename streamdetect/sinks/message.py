@@ -215,6 +215,10 @@ def _accepted(facts: Facts) -> str:
     return f"{_name(facts)}{_now(facts)} after {duration(facts.seconds)}, taken for the new normal"
 
 
+def _said_normal(facts: Facts) -> str:
+    return f"{_name(facts)}{_now(facts)} after {duration(facts.seconds)}, said to be normal"
+
+
 def _evicted(facts: Facts) -> str:
     return f"{_name(facts)} has been silent for too long and is forgotten; its incident ends"
 
@@ -226,6 +230,7 @@ def _restarted(facts: Facts) -> str:
 _ENDS: dict[str, Callable[[Facts], str]] = {
     "recovered": _recovered,
     "regime_change": _accepted,
+    "accepted": _said_normal,
     "evicted": _evicted,
     "restarted": _restarted,
 }

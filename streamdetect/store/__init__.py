@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from streamdetect.store.database import DamagedError, UnavailableError
 from streamdetect.store.event import Event
-from streamdetect.store.journal import Entry, Eviction, Intake, Looked, Resumption, Waiting
+from streamdetect.store.journal import Entry, Eviction, Intake, Looked, Resumption, Told, Waiting
+from streamdetect.store.replay import tell
 from streamdetect.store.state import DetectorState
 from streamdetect.store.store import Saved, Store
 from streamdetect.store.tables import Change, DeadLetter, Mute, Place, Queued, Receipted
@@ -26,6 +27,8 @@ __all__ = [
     "Resumption",
     "Saved",
     "Store",
+    "Told",
     "UnavailableError",
     "Waiting",
+    "tell",
 ]

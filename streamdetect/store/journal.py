@@ -72,7 +72,16 @@ class Waiting:
     pending: Mapping[str, Pending | None]  # by device; None = no more
 
 
-Entry = Intake | Eviction | Looked | Resumption | Waiting
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody said something of a sensor that changes how it is judged."""
+
+    detector: str
+    sensor: str
+    sensitivity: float | None  # what its scores are multiplied by from now on; None: what goes on is normal
+
+
+Entry = Intake | Eviction | Looked | Resumption | Told | Waiting
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
@@ -91,6 +100,10 @@ def encode(entries: Sequence[Entry]) -> bytes:
             continue
         if isinstance(entry, Waiting):
             head.append({"detector": entry.detector, "waiting": entry.pending})
+            continue
+        if isinstance(entry, Told):
+            told = {"told": entry.sensor, "sensitivity": entry.sensitivity}
+            head.append({"detector": entry.detector} | told)
             continue
         readings = entry.readings
         described = {
@@ -141,6 +154,8 @@ def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
     if "waiting" in described:
         waiting = described["waiting"].items()
         return Waiting(detector, {device: None if one is None else pending(one) for device, one in waiting})
+    if "told" in described:
+        return Told(detector, described["told"], described["sensitivity"])
     sensors, features = described["sensors"], described["features"]
     times = reader.floats(len(sensors))
     values = reader.floats(len(sensors) * features).reshape(len(sensors), features)

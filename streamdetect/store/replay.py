@@ -8,13 +8,14 @@ import numpy as np
 
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.store.journal import Intake, Looked, Resumption, Waiting
+from streamdetect.store.journal import Intake, Looked, Resumption, Told, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streamdetect.core.detector import Detector
     from streamdetect.core.moments import Floats
+    from streamdetect.core.transitions import Transition
     from streamdetect.store.journal import Entry
     from streamdetect.store.state import DetectorState
 
@@ -36,6 +37,21 @@ def replay(states: Sequence[DetectorState], entries: Iterable[Entry]) -> None:
         player.take(entry)
     for player in players.values():
         player.finish()
+
+
+def tell(detector: Detector, told: Told) -> list[Transition]:
+    """Let a detector know what somebody said of a sensor.
+
+    Returns:
+        What it changed at once.
+
+    Raises:
+        KeyError: the sensor is not known.
+    """
+    if told.sensitivity is None:
+        return detector.accept(told.sensor)
+    detector.set_sensitivity(told.sensor, told.sensitivity)
+    return []
 
 
 class _Player:
@@ -68,9 +84,18 @@ class _Player:
         if isinstance(entry, Resumption):
             state.detector.resume()
             return
+        if isinstance(entry, Told):
+            self._tell(entry)
+            return
         state.detector.evict(entry.idle_before)
         for sensor in state.labels.keys() - set(state.detector.sensors.ids):
             del state.labels[sensor]
+
+    def _tell(self, told: Told) -> None:
+        try:
+            tell(self._state.detector, told)
+        except KeyError:
+            raise StateError(f"journal: must be of sensors that are known, got {told.sensor!r}") from None
 
     def finish(self) -> None:
         intakes, self._intakes, self._size = self._intakes, [], 0

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+CHANCE = random.Random(2)  # noqa: S311 - noise
+WARM = [CHANCE.gauss(-18, 0.3) + (9 if at >= 1000 else 0) for at in range(1010)]
 ACL = "user daemon\ntopic readwrite #\nuser anna\ntopic readwrite streamdetect/#\nuser bob\ntopic read #\n"
 
 
@@ -30,6 +34,7 @@ def house(mosquitto, tmp_path, until):
                 "answers": {"enabled": True},
                 "metrics": {"enabled": False},
                 "state": {"directory": str(self.state)},
+                "detectors": [{"payload": {"time": "t"}}],
             }
             path = tmp_path / f"{user}.yaml"
             path.write_text(
@@ -43,6 +48,11 @@ def house(mosquitto, tmp_path, until):
             with log.open("a") as file:
                 running.append(subprocess.Popen(command, stderr=file))
             until(lambda: self.log.count("connected to the broker") > before, "connected")
+
+        def publish(self, *values) -> None:
+            began = time.time() - 60 * len(values)
+            payloads = [json.dumps({"t": began + 60 * at, "value": one}) for at, one in enumerate(values)]
+            broker.publish("sensors/freezer", payloads, "-u", "daemon", "-P", "x")
 
         def kill(self) -> None:
             os.kill(running[-1].pid, signal.SIGKILL)
@@ -80,6 +90,22 @@ def test_a_mute_is_confirmed_audited_and_survives_a_kill(house, until):
     until(lambda: house.incidents("--answers").count("anna") == 3, "the audit")
     done = house.answer("anna", "false", "0" * 32)
     assert done.stderr == f"streamdetect: there is no incident {'0' * 32}\n"
+
+
+def test_a_false_alarm_ends_is_labelled_and_stays_so_over_a_kill(house, until):
+    house.start()
+    house.publish(*WARM)
+    listed = until(lambda: house.incidents("--json", "--since", "30d"), "an incident")
+    incident = json.loads(listed.splitlines()[-1])["id"]
+    done = house.answer("anna", "false", incident)
+    assert (done.returncode, done.stdout) == (0, "false: sensors/freezer\n")
+    until(lambda: "said to be normal  (false)" in house.incidents("--since", "30d"), "closed and labelled")
+    assert house.answer("anna", "sensitivity", "sensors/*", "0.5").returncode == 0
+    house.kill()
+    house.start()
+    assert "0 sensors" not in house.log.splitlines()[-2]
+    assert house.log.count("set aside") == 0
+    assert house.incidents("--open") == "no incidents in the last 1 d\n"
 
 
 def test_whoever_may_not_publish_there_mutes_nothing(house):

@@ -14,6 +14,7 @@ from streamdetect.config.commands import command
 from streamdetect.errors import ConfigError
 from streamdetect.mqtt.inbox import Message
 from streamdetect.service.answers import Answers
+from streamdetect.service.pipeline import Changed
 from streamdetect.sinks.events import cloud_event
 from streamdetect.store import Mute
 
@@ -34,6 +35,20 @@ class Clock:
         return self.now
 
 
+class Pipeline:
+    """Two sensors of one detector, and what was said of them."""
+
+    def __init__(self) -> None:
+        self.told, self.event = [], event(ended="2026-11-30T12:00:00.000000Z")
+
+    def tell(self, sensitivity, about) -> Changed:
+        told = [("pumps", one, sensitivity) for one in ("hall/a", "hall/b") if about("pumps", one)]
+        self.told += told
+        if sensitivity is None:
+            return Changed(told, [self.event], {"pumps": ["closed"]})
+        return Changed(told, [], {})
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -41,7 +56,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def answers(clock):
-    return lambda text="answers: {enabled: true}", mutes=(): Answers(parse(text), mutes, clock)
+    return lambda text="answers: {enabled: true}", mutes=(), pipeline=None: Answers(
+        parse(text), lambda: pipeline, mutes, clock
+    )
 
 
 def message(payload, topic="streamdetect/command", *, retain=False) -> Message:
@@ -49,8 +66,8 @@ def message(payload, topic="streamdetect/command", *, retain=False) -> Message:
     return Message(topic, payload, 1, 1, 1, 0.0, retain=retain)
 
 
-def event(sensor="hall/a", detector="pumps"):
-    data = {"detector": detector, "sensor": sensor, "incident": INCIDENT}
+def event(sensor="hall/a", detector="pumps", ended=None):
+    data = {"detector": detector, "sensor": sensor, "incident": INCIDENT, "ended": ended}
     return cloud_event("id", "/x", "io.streamdetect.anomaly.opened", sensor, 0.0, data)
 
 
@@ -59,7 +76,7 @@ def muted(one, *events) -> list[str]:
 
 
 def did(one, **given) -> dict:
-    (done,) = one.carry_out([message(given)])
+    done, *_ = one.carry_out([message(given)]).events
     assert done.facts["type"] == "io.streamdetect.answered"
     return done.facts["data"]
 
@@ -108,11 +125,36 @@ def test_mutes_of_an_earlier_run_hold(answers):
 
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_an_incident_is_judged_by_its_id(answers, word):
-    one = answers()
+    one = answers(pipeline=Pipeline())
     assert did(one, do=word, incident=INCIDENT)["error"] == f"there is no incident {INCIDENT}"
     one.mark([event()])
     data = did(one, do=word, incident=INCIDENT)
     assert (data["error"], data["detector"], data["sensor"]) == ("", "pumps", "hall/a")
+
+
+def test_a_false_alarm_that_goes_on_is_normal_from_then_on_and_one_that_is_over_is_only_noted(answers):
+    pipeline = Pipeline()
+    one = answers(pipeline=pipeline)
+    one.mark([event()])
+    did(one, do="true", incident=INCIDENT)
+    assert pipeline.told == []
+    (closed, done) = one.carry_out([message({"do": "false", "incident": INCIDENT})]).events[::-1]
+    assert done.facts["data"]["do"] == "false"
+    assert closed == pipeline.event
+    assert pipeline.told == [("pumps", "hall/a", None)]
+    assert one.kinds == {"pumps": ["closed"]}
+    one.mark([event(ended="2026-11-30T12:00:00.000000Z")])
+    did(one, do="false", incident=INCIDENT)
+    assert len(pipeline.told) == 1
+
+
+def test_sensitivity_is_for_all_sensors_that_match(answers):
+    pipeline = Pipeline()
+    one = answers(pipeline=pipeline)
+    assert did(one, do="sensitivity", sensor="cellar*", value=0.5)["error"] == "there is no sensor cellar*"
+    entries, events, _ = one.carry_out([message({"do": "sensitivity", "sensor": "hall/*", "value": 0.5})])
+    assert entries == [("pumps", "hall/a", 0.5), ("pumps", "hall/b", 0.5)]
+    assert events[0].facts["data"]["sensors"] == 2
 
 
 def test_maintenance_mutes_its_sensors_while_it_lasts(answers, clock):
@@ -142,7 +184,7 @@ def test_maintenance_mutes_its_sensors_while_it_lasts(answers, clock):
 )
 def test_what_is_no_command_is_logged_and_has_no_effect(answers, caplog, payload, problem):
     one = answers()
-    assert one.carry_out([message(payload)]) == []
+    assert one.carry_out([message(payload)]).events == []
     assert f"refused a command: {problem}" in caplog.text
     assert one.mutes == {}
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdetect.config import parse
+from streamdetect.core.rules import VIEWS
 from streamdetect.core.verdicts import SensorColumns
 from streamdetect.mqtt.inbox import Message
 from streamdetect.service.discovery import device, entity_topics, glob_of, object_id
@@ -51,6 +52,7 @@ class Bench:
             store,
             lambda: {"pumps": self.columns()},
             lambda _detector, sensor: sensor in self.muted,
+            lambda _detector, _sensor: 0.5,
             lambda: self.now,
         )
 
@@ -61,11 +63,19 @@ class Bench:
             ids=self.sensors,
             last_time=known,
             value=np.ones((count, 1)),
-            error=self.error * known,
+            error=known,
             threshold=known,
+            score=self.error * known,
+            views=np.ones((count, len(VIEWS))),
+            expected=np.ones((count, 1)),
+            lower=np.ones((count, 1)),
+            upper=np.ones((count, 1)),
             anomalous=np.zeros(count, bool),
             incident_open=np.array([sensor in self.open for sensor in self.sensors], bool),
+            silent=np.zeros(count, bool),
             warming_up=np.zeros(count, bool),
+            readings_to_go=np.zeros(count, int),
+            interval=known,
         )
 
     def look(self, later=1.0) -> dict[str, bytes]:
@@ -98,11 +108,12 @@ def test_each_sensor_is_a_device_with_its_state(bench):
     announced = json.loads(found[topics.config])
     assert announced["origin"]["name"] == "streamdetect"
     assert announced["device"]["name"] == "hall/a"
-    assert set(announced["components"]) == {"problem", "score", "mute"}
+    assert set(announced["components"]) == {"problem", "score", "mute", "sensitivity"}
     assert announced["availability"] == [{"topic": "streamdetect/status"}]
     assert one.state() == {
         "problem": "OFF",
         "muted": "OFF",
+        "sensitivity": 0.5,
         "score": 0.5,
         "attributes": {"sensor": "hall/a", "detector": "pumps", "open": False},
     }
@@ -110,7 +121,7 @@ def test_each_sensor_is_a_device_with_its_state(bench):
 
 def test_without_answers_there_is_no_switch(bench):
     announced = bench("homeassistant: true").look()
-    assert all(b"mute" not in payload or b'"muted"' in payload for payload in announced.values())
+    assert all(b"command_topic" not in payload for payload in announced.values())
 
 
 def test_an_incident_is_seen_at_once_and_a_score_now_and_then(bench):
@@ -206,8 +217,9 @@ from homeassistant.components.mqtt.discovery import _replace_all_abbreviations, 
 from homeassistant.components.mqtt import schemas
 from homeassistant.components.mqtt.binary_sensor import DISCOVERY_SCHEMA as BINARY
 from homeassistant.components.mqtt.sensor import DISCOVERY_SCHEMA as SENSOR
+from homeassistant.components.mqtt.number import DISCOVERY_SCHEMA as NUMBER
 from homeassistant.components.mqtt.switch import DISCOVERY_SCHEMA as SWITCH
-ENTITY = {"binary_sensor": BINARY, "sensor": SENSOR, "switch": SWITCH}
+ENTITY = {"binary_sensor": BINARY, "sensor": SENSOR, "switch": SWITCH, "number": NUMBER}
 whole = json.load(sys.stdin)
 checked = schemas.DEVICE_DISCOVERY_SCHEMA if hasattr(schemas, "DEVICE_DISCOVERY_SCHEMA") else None
 if checked is None:
@@ -234,4 +246,4 @@ def test_home_assistants_own_schemas_take_it():
         [python, "-c", HOME_ASSISTANT], input=text, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:-1] == ["problem ok", "score ok", "mute ok"]
+    assert done.stdout.split("\n")[:-1] == ["problem ok", "score ok", "mute ok", "sensitivity ok"]

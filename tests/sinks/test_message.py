@@ -47,6 +47,7 @@ def said(**changes) -> str:
             {"edge": "closed", "reason": "regime_change"},
             "freezer: -9.1 °C after 2 h, taken for the new normal",
         ),
+        ({"edge": "closed", "reason": "accepted"}, "freezer: -9.1 °C after 2 h, said to be normal"),
         ({"edge": "regime_changed"}, "freezer -9.1 °C is the new normal"),
     ],
 )
