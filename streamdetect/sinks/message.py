@@ -164,14 +164,14 @@ def _noise(facts: Facts) -> str:
     return f"{_head(facts)} fluctuates more than usual{_since(facts)}"
 
 
+# Of these two an incident begins when it became too long, not when it began.
 def _stuck(facts: Facts) -> str:
-    value = f" from {_value(facts)}" if _value(facts) else ""
-    return f"{_name(facts)} has not changed{value} for {duration(facts.seconds)}"
+    return f"{_head(facts)} has not changed for too long"
 
 
 def _silent(facts: Facts) -> str:
     last = f", last {_value(facts)}" if _value(facts) else ""
-    return f"{_name(facts)} has been silent for {duration(facts.seconds)}{last}"
+    return f"{_name(facts)} has been silent for too long{last}"
 
 
 def _limit(facts: Facts) -> str:
@@ -202,6 +202,8 @@ _BEGINNINGS: dict[str, Callable[[Facts], str]] = {
 def _recovered(facts: Facts) -> str:
     if facts.kind == "silent":
         return f"{_name(facts)} is heard again after {duration(facts.seconds)}{_now(facts)}"
+    if facts.kind == "stuck":
+        return f"{_name(facts)} changes again after {duration(facts.seconds)}{_now(facts)}"
     worst = f", at worst {_value(facts, facts.worst)}" if facts.worst is not None else ""
     return f"{_name(facts)} is back to normal after {duration(facts.seconds)}{_now(facts)}{worst}"
 
