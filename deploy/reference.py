@@ -21,6 +21,7 @@ from streamdetect import config
 from streamdetect.cli import COMMANDS
 from streamdetect.codecs import REASONS
 from streamdetect.core.readings import Outcome
+from streamdetect.core.rules import VIEWS
 from streamdetect.core.verdicts import SensorColumns
 from streamdetect.metrics import Metric
 from streamdetect.monitoring.metrics import TRANSITIONS, Metrics, Model, Watched
@@ -147,7 +148,25 @@ class _Daemon:
 def _exposition() -> str:
     """What a daemon would show that has seen everything once."""
     one = np.ones(1)
-    columns = SensorColumns(["s"], one, np.ones((1, 2)), one, one, *np.ones((3, 1), dtype=bool))
+    each, features = np.ones(1), np.ones((1, 2))
+    columns = SensorColumns(
+        ids=["s"],
+        last_time=each,
+        value=features,
+        error=each,
+        threshold=each,
+        score=each,
+        views=np.ones((1, len(VIEWS))),
+        expected=features,
+        lower=features,
+        upper=features,
+        anomalous=each > 0,
+        incident_open=each > 0,
+        silent=each > 0,
+        warming_up=each > 0,
+        readings_to_go=np.ones(1, np.int64),
+        interval=each,
+    )
     shown = Metrics(per_sensor=True, max_sensors=1)
     shown.parts = [_Daemon()]
     shown.detectors = {"d": Watched(lambda: columns, ("a", "b"), Model("general", "dense", "0" * 16))}

@@ -96,7 +96,7 @@ def test_a_payload_codec(house):
     config = "detectors: [{payload: {format: semicolon}, threshold: {min_count: 100}}]"
     spike = SPIKE.format(config=config, payload='f"{1.6e9 + 60 * at};{value}".encode()')
     code = f"{DAEMON}{spike}\nprint(events[0].facts['data']['started'])"
-    assert changed.python(code).startswith("2020-09-13T")
+    assert changed.python(code).startswith("2020-09-1")
     refused = changed.python(
         f"{DAEMON}\none = daemon({config!r})\n"
         "print(dict(one.pipeline.process([message('sensors/a', b'x', 0)]).report.rejected))"
@@ -106,3 +106,19 @@ def test_a_payload_codec(house):
     told = changed.run("-m", "streamdetect", "backtest", str(changed.spiked()), "-c", "config.yaml")
     assert "spiked" in told
     assert "semicolon" in changed.reference()
+
+
+def test_a_view(house):
+    changed = house("A view")
+    assert len(changed.touched) == 3
+    data = changed.folder / "below.csv"
+    rows = "".join(f"{1_700_000_000 + 60 * at},{5 - 6 * (at in range(800, 830))}\n" for at in range(900))
+    data.write_text(f"time,value\n{rows}")
+    said = changed.run("-m", "streamdetect", "backtest", str(data), "-o", "out")
+    assert "below" in said
+    assert "negative" in (changed.folder / "out" / "verdicts.csv").read_text()
+    only = "detectors: [{payload: {format: number}, views: [negative]}]"
+    spike = SPIKE.format(config=only, payload="str(value - 30).encode()")
+    found = changed.python(f"{DAEMON}{spike}\nprint(len(events), json.dumps(events[0].facts['data']))")
+    assert "negative" in found
+    assert '"negative"' in changed.reference()

@@ -36,7 +36,7 @@ def found(frame, bundle):
 
 def test_a_frame_becomes_a_frame_of_verdicts_and_a_list_of_incidents(frame, found):
     verdicts = pd.DataFrame(found.verdicts)
-    wanted = ["time", "sensor", "value", "error", "threshold", "score", "anomalous"]
+    wanted = ["time", "sensor", "value", "error", "threshold", "score", "view", "anomalous"]
     assert list(verdicts.columns) == wanted
     assert set(verdicts.sensor) == {"a", "b"}
     assert verdicts.time.iloc[-1] == frame.index[-1].tz_convert("UTC").tz_localize(None)
@@ -57,7 +57,7 @@ def test_long_and_wide_frames_and_files_say_the_same(frame, found, bundle, tmp_p
     )
     for recordings in read:
         again = sd.judge(recordings, bundle, threshold={"sigma": 4})
-        assert np.array_equal(again.verdicts["error"], found.verdicts["error"])
+        assert np.array_equal(again.verdicts["error"], found.verdicts["error"], equal_nan=True)
 
 
 def test_unix_seconds_and_rows_with_something_missing():
