@@ -74,6 +74,11 @@ class Bundle:
             bundle.model_bytes(name)
         return bundle
 
+    @property
+    def lineage(self) -> str:
+        """The fingerprint that state and events go by: that of the bundle which this one continues."""
+        return self.manifest.continues or self.fingerprint
+
     def model_bytes(self, name: str) -> bytes:
         """The content of a file that the manifest lists, checked against it.
 

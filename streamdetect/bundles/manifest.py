@@ -33,6 +33,7 @@ MAX_FEATURES = 1_000
 MAX_LATENT = 65_536
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]  # see Bundle
 MAX_CELLS = 1_000_000  # of a window, T × F: each sensor has a window of its own
 MAX_HISTORY = 10_000_000  # readings
 MAX_COUNT = 1 << 53  # what a float64 counts to
@@ -176,6 +177,7 @@ class Manifest(_Part):
     explained: Explained | None = None  # bundles before 0.2 do not say
     interval: Positive | None = None  # seconds between the readings that were trained on
     period: Positive | None = None  # readings in which their pattern comes round
+    continues: Fingerprint | None = None  # an earlier bundle with this very graph: its sensors' state goes on
     training: TrainingRecord | None = None
     brought: Brought | None = None  # in the place of architecture and training
     encoder: Encoder | None = None

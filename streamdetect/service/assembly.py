@@ -112,7 +112,7 @@ def assemble(config: Config) -> list[Assembly]:
         else:
             detector = make_detector(one, bundle)
             models[key] = detector.reconstruct
-        events = encoder(config, one.name, bundle.fingerprint, bundle.manifest.features)
+        events = encoder(config, one.name, bundle.lineage, bundle.manifest.features)
         encode = bundle.encoder(one.threads) if one.latent_in_events else None
         payload = codec(one.payload_settings(config.mqtt.max_payload))
         assemblies.append(Assembly(one, bundle, detector, payload, events, encode))

@@ -59,8 +59,8 @@ def _with_state(assembly: Assembly, state: DetectorState) -> Assembly:
         ValueError: the bundle is another, or the settings do not fit.
     """
     detector = assembly.detector
-    if assembly.bundle.fingerprint != state.bundle:
-        raise ValueError(f"bundle: was {state.bundle}, is {assembly.bundle.fingerprint}")
+    if assembly.bundle.lineage != state.bundle:
+        raise ValueError(f"bundle: was {state.bundle}, is {assembly.bundle.lineage}")
     if detector.settings == state.detector.settings:
         state.detector.reconstruct = detector.reconstruct
         return replace(assembly, detector=state.detector)

@@ -212,7 +212,7 @@ class Pipeline:
         return [
             DetectorState(
                 name=one.name,
-                bundle=one.bundle.fingerprint,
+                bundle=one.bundle.lineage,
                 features=one.bundle.manifest.features,
                 detector=one.detector,
                 labels=labels,

@@ -77,7 +77,8 @@ def _up_to(model: Model, name: str) -> Model:
         raise BundleError(
             f"latent layer: {name!r} must give one float32 tensor of a known shape, got {latent}"
         )
-    vector = keras.layers.Flatten()(latent)  # (B, L) stays as it is
+    # (B, L) stays as it is. Keras's own name could be that of a layer of a model made in another process.
+    vector = keras.layers.Flatten(name=f"{name}_as_a_vector")(latent)
     if vector.shape[1] > MAX_LATENT:
         raise BundleError(
             f"latent layer: {name!r} must give at most {MAX_LATENT} numbers, got {vector.shape[1]}"

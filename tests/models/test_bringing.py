@@ -67,6 +67,15 @@ def refused(path, series, tmp_path, *said, error=BundleError, **more):
     assert not [entry for entry in tmp_path.iterdir() if "bundle" in entry.name]
 
 
+def test_a_latent_layer_of_a_model_that_was_made_in_another_process(sine, tmp_path):
+    keras.utils.clear_session()
+    parts = layers.Flatten(), layers.Dense(3, name="squeeze"), layers.Dense(10), layers.Reshape((10, 1))
+    path = saved(sequential(*parts), tmp_path)
+    keras.utils.clear_session()  # Keras counts its names from the start again
+    bring(path, [sine], SETTINGS, tmp_path / "bundle", latent_layer="squeeze")
+    assert Bundle.load(tmp_path / "bundle").manifest.encoder.size == 3
+
+
 def test_a_sequential_model_becomes_a_bundle(sine, tmp_path):
     model = lstm()
     model.compile("adam", "mse")

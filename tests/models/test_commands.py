@@ -159,8 +159,8 @@ class TestEncode:
         latent = np.array([row[2:] for row in own], dtype=np.float32)
         assert np.array_equal(latent, bundle.encode(windows)), "to the last bit"
 
-    def test_what_cannot_be_encoded(self, bundle, normal, tmp_path, capsys):
-        assert main(["encode", str(normal), "--bundle", "general"]) == 1
+    def test_what_cannot_be_encoded(self, bundle, without_encoder, normal, tmp_path, capsys):
+        assert main(["encode", str(normal), "--bundle", str(without_encoder.path)]) == 1
         assert "carries no encoder" in capsys.readouterr().err
         (tmp_path / "short.csv").write_text("time,level\n1,2\n2,3\n")
         assert main(["encode", str(tmp_path / "short.csv"), "--bundle", str(bundle.path)]) == 1

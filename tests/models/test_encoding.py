@@ -107,9 +107,13 @@ assert not loaded, loaded
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_a_bundle_without_an_encoder_says_so():
-    with pytest.raises(BundleError, match=r"general: carries no encoder; .*--latent-layer"):
-        Bundle.load(GENERAL).encode(np.zeros((1, 16, 1), dtype=np.float32))
+def test_the_general_bundle_encodes():
+    assert Bundle.load(GENERAL).encode(np.zeros((3, 16, 1), dtype=np.float32)).shape == (3, 8)
+
+
+def test_a_bundle_without_an_encoder_says_so(without_encoder):
+    with pytest.raises(BundleError, match=r"bundle: carries no encoder; .*--latent-layer"):
+        without_encoder.encode(np.zeros((1, 16, 1), dtype=np.float32))
 
 
 def test_the_encoder_is_checked_as_the_model_is(copy):

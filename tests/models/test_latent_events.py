@@ -162,10 +162,11 @@ def test_the_encoder_runs_for_events_only(bundle, series):
     assert 0 < sum(seen) <= len(events)
 
 
-def test_a_bundle_without_an_encoder_is_refused_at_the_start():
-    wanted = validate({"detectors": [{"bundle": "general", "latent_in_events": True}]})
+def test_a_bundle_without_an_encoder_is_refused_at_the_start(without_encoder):
+    path = str(without_encoder.path)
+    wanted = validate({"detectors": [{"bundle": path, "latent_in_events": True}]})
     with pytest.raises(ConfigError) as caught:
         assemble(wanted)
     (problem,) = caught.value.problems
     assert problem.path == "detectors[0].latent_in_events"
-    assert "the bundle general carries no encoder" in str(problem)
+    assert f"the bundle {path} carries no encoder" in str(problem)
