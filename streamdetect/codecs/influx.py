@@ -13,6 +13,7 @@ mutated lines, so bytes that anyone may publish do not go there.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -105,9 +106,10 @@ class InfluxCodec(Codec):
         samples: list[Sample] = []
         faults: list[RejectedPayload] = []
         lines = self._lines(self._open(payload) if self._open else payload, faults)
+        count = Counter(line.series for line in lines if self._has_value(line)) if len(lines) > 1 else {}
         for line in lines:
             try:
-                samples += self._samples(line, arrival, faults)
+                samples += self._samples(line, arrival, faults, alone=count.get(line.series, 0) <= 1)
             except RejectedPayload as fault:
                 faults.append(fault)
         if not samples:
@@ -134,16 +136,19 @@ class InfluxCodec(Codec):
             raise RejectedPayload("decode", "not UTF-8") from error
         if not lines and not faults:
             raise RejectedPayload("empty", "no line")
-        if not self._labels and any(line.series != lines[0].series for line in lines):
+        readable = [line for line in lines if self._has_value(line)]
+        if not self._labels and any(line.series != readable[0].series for line in readable):
             raise RejectedPayload(
-                "series", f"lines of several series in one payload{_differing(lines)}; see `sensor`"
+                "series", f"lines of several series in one payload{_differing(readable)}; see `sensor`"
             )
-        stamped = sum(line.stamp is not None for line in lines)
-        if not self._labels and len(lines) > 1 and stamped < len(lines):
-            raise RejectedPayload("time", "several lines in one payload, and one has no timestamp")
         return lines
 
-    def _samples(self, line: Line, arrival: float, faults: list[RejectedPayload]) -> Sequence[Sample]:
+    def _has_value(self, line: Line) -> bool:
+        return any(key in line.fields for _, key in self._places)
+
+    def _samples(
+        self, line: Line, arrival: float, faults: list[RejectedPayload], *, alone: bool
+    ) -> Sequence[Sample]:
         there = {name: line.fields[key] for name, key in self._places if key in line.fields}
         wanted = {} if self._settings.per_sensor else dict(self._places)
         for name, key in self._places:
@@ -151,6 +156,8 @@ class InfluxCodec(Codec):
                 raise RejectedPayload(
                     "field", f"{key!r} is not there", path=key, there=partial(_shown, line), foreign=not there
                 )
+        if line.stamp is None and not alone:
+            raise RejectedPayload("time", "no timestamp, and other lines of its series beside it")
         names, time = tuple(map(line.label, self._labels)), self._time(line, arrival)
         if not self._settings.per_sensor:
             return ((names, time, tuple(map(self._number, there.values()))),)

@@ -63,6 +63,7 @@ class Publication(NamedTuple):
     retain: bool
     dup: bool  # the broker has sent it before
     let_by: int = 0  # bytes of the packet, if it was too large: then `payload` is empty
+    subscriptions: tuple[int, ...] = ()  # identifiers of those that it was sent for (MQTT 5, 3.3.2.3.8)
 
 
 class _Incoming:
@@ -260,7 +261,8 @@ class PacedClient(Client):
     def _handle_on_message(self, message: MQTTMessage) -> None:
         qos, mid, flags = message.qos, message.mid, (message.retain, message.dup)
         topic, payload = message._topic, bytes(message.payload)  # noqa: SLF001 - as it came; `topic` may raise
-        self.on_publication(Publication(topic, payload, qos, mid, *flags))
+        identifiers = tuple(getattr(message.properties, "SubscriptionIdentifier", ()))
+        self.on_publication(Publication(topic, payload, qos, mid, *flags, subscriptions=identifiers))
 
     def _handle_publish(self) -> MQTTErrorCode:
         """Hand over at once what paho keeps until PUBREL."""

@@ -120,6 +120,8 @@ class Connection:
                 self.connect_failures += 1
             lasted = accepted and time.monotonic() - began > _LASTING
             failed_in_a_row = 1 if lasted else failed_in_a_row + 1
+            if accepted and failed_in_a_row > 1:
+                self._session.suspect_a_twin()
             if self.stop_by is None:
                 self._pause(failed_in_a_row)
 
@@ -260,7 +262,10 @@ class Connection:
         longest = min(self._longest_delay, _FIRST_DELAY * 2.0 ** min(attempts - 1, 16))
         delay = longest * self._random.uniform(0.5, 1.0)
         log.warning(
-            "no connection to the broker: %s; next attempt in %.1f s", self._session.last_error, delay
+            "no connection to the broker at %s: %s; next attempt in %.1f s",
+            self._session.address,
+            self._session.last_error,
+            delay,
         )
         until = time.monotonic() + delay
         poll = self._poll()

@@ -128,6 +128,16 @@ class Session:
         """Whether messages above QoS 0 are left to the broker; they come again on the next connection."""
         return self.leaving or self.discarding
 
+    @property
+    def address(self) -> str:
+        """Where the broker is, for messages."""
+        return self._settings.address
+
+    def suspect_a_twin(self) -> None:
+        """Say what it may be when connections end as soon as they begin: MQTT 3.1.1 gives no reason."""
+        if "client id" not in self.last_error:
+            self.last_error += f"; does another client have our client id, {self._settings.client_id!r}?"
+
     def prepare(self) -> None:
         """Make ready for an attempt to connect: a password may have been renewed since the last."""
         renew_access(self._client, self._settings)
@@ -208,6 +218,9 @@ class Session:
             highest_qos=min(self._status.form.qos, getattr(properties, "MaximumQoS", 1)),
             retains=self._status.form.retain and bool(getattr(properties, "RetainAvailable", 1)),
         )
+        self.subscription.identifies = self._settings.protocol == "5" and bool(
+            getattr(properties, "SubscriptionIdentifierAvailable", 1)
+        )
         client.drop_out_messages()  # reported as not delivered; paho would send them again behind our back
         self._status.say(ONLINE)
         self.connected = True
@@ -231,7 +244,7 @@ class Session:
         self.subscription.answered(mid, reasons)
 
     def _on_publication(self, publication: Publication) -> None:
-        name, payload, qos, mid, retain, dup, let_by = publication
+        name, payload, qos, mid, retain, dup, let_by, subscriptions = publication
         self.received += 1
         if qos:
             if self._discards or mid in self._here:  # what is here already is all the same message
@@ -245,8 +258,9 @@ class Session:
             topic = name.decode()
         except UnicodeDecodeError:
             topic = ""
+        copy = bool(subscriptions) and not self.subscription.is_first(topic, subscriptions)
         self._inbox.put(
-            Message(topic, payload, qos, mid, self.generation, self._stamp(), retain, dup, let_by)
+            Message(topic, payload, qos, mid, self.generation, self._stamp(), retain, dup, let_by, copy)
         )
 
     def _on_publish(

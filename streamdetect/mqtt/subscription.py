@@ -7,6 +7,11 @@ import time
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from paho.mqtt.client import topic_matches_sub
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from streamdetect.codecs.filters import overlapping
 from streamdetect.mqtt.broker import subscription_options
 
 if TYPE_CHECKING:
@@ -29,12 +34,20 @@ class Subscription:
 
     What is refused, or not answered, is asked for again: an access list may change, and a broker that has
     lost a packet would leave us deaf for as long as the connection lasts.
+
+    A broker may send a message once for each filter that it matches. Filters that some topic can match both
+    get an identifier each (MQTT 5), which comes back with the message: of its copies one is the first.
+
+    Attributes:
+        identifies: whether the broker takes identifiers.
     """
 
     def __init__(
         self, settings: MqttConfig, client: Client, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.filters: tuple[str, ...] = ()  # asked for
+        self.identifies = False
+        self._identifiers: dict[str, int] = {}  # of the filters that overlap
         self._settings, self._client, self._clock = settings, client, clock
         self._unanswered: dict[
             int, tuple[list[str], float]
@@ -59,6 +72,8 @@ class Subscription:
             self._client.unsubscribe(some)
         self.lost()
         self.filters = filters
+        tangled = {one for pair in overlapping(filters) for one in pair} if self.identifies else set()
+        self._identifiers = {one: at for at, one in enumerate(filters, 1) if one in tangled}
         self._ask(filters)
 
     def lost(self) -> None:
@@ -95,10 +110,22 @@ class Subscription:
     def _ask(self, filters: Sequence[str]) -> None:
         options, now = subscription_options(self._settings), self._clock()
         self._again_at = now + self._pause
-        for some in _chunks(filters):
+        for some in _chunks([topic for topic in filters if topic not in self._identifiers]):
             _, mid = self._client.subscribe([(topic, options) for topic in some])  # type: ignore[arg-type] # one type for all of the list, as paho wants it
             if mid is not None:
                 self._unanswered[mid] = some, now
+        for topic in filters:
+            if topic in self._identifiers:
+                properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call] # paho's own gap
+                properties.SubscriptionIdentifier = self._identifiers[topic]
+                _, mid = self._client.subscribe(topic, options=options, properties=properties)  # type: ignore[arg-type] # of MQTT 5 they are options
+                if mid is not None:
+                    self._unanswered[mid] = [topic], now
+
+    def is_first(self, topic: str, identifiers: Sequence[int]) -> bool:
+        """Tell whether these are the identifiers of the first copy of a message."""
+        first = next((at for one, at in self._identifiers.items() if topic_matches_sub(one, topic)), 0)
+        return not first or first in identifiers
 
     def _miss(self, topic: str, why: str) -> None:
         if self._missing.get(topic) != why:

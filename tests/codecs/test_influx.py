@@ -55,7 +55,9 @@ def test_several_lines_are_several_readings_of_one_series():
         ((), NOON + 1, (2.0,)),
     ]
     assert reason(f"m,a=b value=1 {AT}\nm,a=c value=2 {LATER}") == "series"
-    assert reason(f"m value=1 {AT}\nm value=2") == "time"
+    assert decode(f"m value=1 {AT}\nm value=2") == [((), NOON, (1.0,))]
+    assert reason("m value=1\nm value=2") == "time"
+    assert decode(f"m value=1 {AT}\nother x=2") == [((), NOON, (1.0,))]
 
 
 def test_tags_the_measurement_and_the_series_tell_sensors_apart():

@@ -51,7 +51,16 @@ def received(factory, protocol, pieces):
     client.suppress_exceptions = False
     found = []
     client.on_message = lambda _client, _, m: found.append(
-        (bytes(m._topic), bytes(m.payload), m.qos, m.mid, m.retain, m.dup, 0)
+        (
+            bytes(m._topic),
+            bytes(m.payload),
+            m.qos,
+            m.mid,
+            m.retain,
+            m.dup,
+            0,
+            tuple(getattr(m.properties, "SubscriptionIdentifier", ())),
+        )
     )
     client.on_publication = found.append
     client._sock = Wire(pieces)
@@ -89,7 +98,7 @@ def cut(data, places):
 def test_messages_are_those_that_paho_reads(stream, protocol, places):
     data = b"\xd0\x00".join(publish(*packet, protocol) for packet in stream)  # an answer to a ping between
     expected = [
-        (topic, payload, qos, mid if qos else 0, retain, False, 0)
+        (topic, payload, qos, mid if qos else 0, retain, False, 0, ())
         for topic, payload, qos, mid, retain, _ in stream
     ]
     for factory in (PacedClient, Client):

@@ -69,6 +69,16 @@ SILENT = [
         [("house/kitchen/t", 21.5), ("house/kitchen/t", 21.5)],
     ),
     Row(
+        "2 filters that overlap in part",
+        "[{topics: [part/+/t, part/kitchen/#]}]",
+        [
+            ("part/kitchen/t", {"value": 21.5}),
+            ("part/attic/t", {"value": 1}),
+            ("part/kitchen/h", {"value": 2}),
+        ],
+        [("part/kitchen/t", 21.5), ("part/attic/t", 1.0), ("part/kitchen/h", 2.0)],
+    ),
+    Row(
         "4 two ids on one topic",
         "[{topics: [rtl_433/+/events], sensor: '{model}/{id}', payload: {value: temperature_C}}]",
         [
