@@ -24,6 +24,10 @@ class TestTimeSteps:
     def test_a_share_of_the_period(self, period, steps):
         assert choose([waves(period)], {}).settings.time_steps == pytest.approx(steps, abs=1)
 
+    def test_lstms_learn_no_long_windows(self):
+        given = {"architecture": Architecture("lstm")}
+        assert choose([waves(180)], given).settings.time_steps == 32
+
     def test_a_period_of_a_day_is_left_to_others(self):
         daily = waves(144, interval=600.0)
         assert choose([daily], {}).settings.time_steps == 16
