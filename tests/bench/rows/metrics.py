@@ -12,6 +12,7 @@ from rig.detecting import seconds
 from rig.run import interleaved
 from rig.table import Row, at_least
 
+from streamdetect.core.rules import VIEWS
 from streamdetect.core.verdicts import SensorColumns
 from streamdetect.monitoring.metrics import Metrics, Model, Watched
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rig.run import Run
 
-SERIES_PER_SENSOR = 6
+SERIES_PER_SENSOR = 22
 SENSORS = 10_000 // SERIES_PER_SENSOR
 EVERY = 0.25  # s; 60 times as often as usual
 
@@ -87,9 +88,17 @@ def columns() -> SensorColumns:
         value=values[:, None],
         error=values / 7,
         threshold=values / 3,
+        score=values / 50,
+        views=np.repeat(values[:, None] / 50, len(VIEWS), axis=1),
+        expected=values[:, None],
+        lower=values[:, None] - 1,
+        upper=values[:, None] + 1,
         anomalous=values > 50,
         incident_open=values > 90,
+        silent=values < 1,
         warming_up=values < 10,
+        readings_to_go=(values < 10).astype(np.int64),
+        interval=values,
     )
 
 
