@@ -47,7 +47,7 @@ def test_one_lost_reading_is_seen(lost):
         )
     )
     assert taken(expected.detector) - taken(found.detector) == 1
-    assert "windows.filled" in differences(expected.detector, found.detector)
+    assert "cutter.windows.filled" in differences(expected.detector, found.detector)
 
 
 def test_one_changed_value_is_seen():

@@ -29,8 +29,9 @@ DURABLE = ("persistence true", "autosave_on_changes true", "autosave_interval 1"
 EVENTFUL = {
     "threshold": {"kind": "fixed", "level": 0.6},
     "incidents": {"excess": 0.0, "close_after": 1},
+    "silent_after": "36500d",
 }
-"""Judges so hastily that there are many events that may get lost."""
+"""Judges so hastily that many events may get lost. Silence needs a clock, and the oracle has none."""
 
 
 class Outcome(NamedTuple):

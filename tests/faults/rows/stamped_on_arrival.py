@@ -6,7 +6,7 @@ import json
 import random
 
 from rig.bench import Bench, Outcome, row
-from rig.oracle import saved
+from rig.oracle import saved, taken
 from rig.waiting import pause, until
 
 _RATE = 400  # a second
@@ -43,6 +43,6 @@ def stamped_on_arrival(bench: Bench) -> Outcome:
     again = plant.wire.total("again")
     daemon.terminate()
     (state,) = saved(daemon.state).states
-    taken = int(state.detector.snapshot()["windows.filled"].sum())
-    figure = f"{sent} readings, {lives} kills and cuts, {again} messages sent again: {taken} judged"
-    return Outcome(figure, taken == sent and again > 0)
+    judged = taken(state.detector)
+    figure = f"{sent} readings, {lives} kills and cuts, {again} messages sent again: {judged} judged"
+    return Outcome(figure, judged == sent and again > 0)
