@@ -34,7 +34,7 @@ class FixedThreshold(View):
 
 
 class Limits(View):
-    """How near a value is to the nearer of two limits; at least `BEYOND` past them."""
+    """How near a value is to the nearer of two limits; at least `BEYOND` past them; NaN without any."""
 
     name = "limits"
 
@@ -49,7 +49,8 @@ class Limits(View):
         half = (high - low) / 2.0
         inside = np.where(np.isfinite(half), np.abs(values - (low + high) / 2.0) / half, 0.0)
         beyond = (values < low) | (values > high)
-        return np.where(beyond, np.maximum(inside, BEYOND), np.minimum(inside, 1.0))
+        score = np.where(beyond, np.maximum(inside, BEYOND), np.minimum(inside, 1.0))
+        return np.where(np.isfinite(low) | np.isfinite(high), score, np.nan)
 
 
 class Rate(View):
@@ -72,7 +73,8 @@ class Rate(View):
         values = np.concatenate([self.last[rows][:, None], stretch.values], axis=1)
         times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
         change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
-        return change / self.rules.rate[rows][:, None]
+        most = self.rules.rate[rows][:, None]
+        return np.where(np.isfinite(most), change / most, np.nan)
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""

@@ -1,0 +1,204 @@
+"""The rules of judging, written for one sensor of one feature in plain lists, one reading at a time."""
+
+import math
+
+import numpy as np
+
+NAN = math.nan
+
+
+class Past:
+    """A baseline and the limit on z: mean, deviation and limit stand still until `refresh`."""
+
+    def __init__(self, settings, spread, floor, cap, two_sided):
+        self.settings, self.spread, self.floor, self.cap, self.two_sided = settings, spread, floor, cap, two_sided
+        self.mean = self.sigma = NAN
+        self.limit = 4.0
+        self.held, self.count, self.centre, self.m2 = [], 0.0, 0.0, 0.0
+        self.maxima, self.maxima_mean, self.maxima_variance = 3.0, 3.0, 0.25
+        self.top = self.worst = None
+        self.armed = True
+
+    def z(self, signal):
+        z = (signal - self.mean) / self.sigma
+        return abs(z) if self.two_sided else z
+
+    def learn(self, signal, z, frozen):
+        if math.isnan(signal):
+            return
+        capped = min(z, self.cap * self.limit)
+        if frozen:
+            self.worst = larger(self.worst, capped)
+            return
+        if not math.isnan(z):
+            reach = max(self.limit, self.floor) * self.sigma
+            signal = min(signal, self.mean + reach)
+            if self.two_sided:
+                signal = max(signal, self.mean - reach)
+            self.top = larger(self.top, capped)
+        self.held.append(signal)
+
+    def refresh(self, full):
+        if self.held:
+            kept = min(self.count, self.settings.history)
+            m2 = self.m2 * kept / self.count if self.count else 0.0
+            n, mean = len(self.held), float(np.mean(self.held))
+            total, delta = kept + n, mean - self.centre
+            self.m2 = m2 + float(np.var(self.held)) * n + delta * delta * kept * n / total
+            self.centre += delta * n / total
+            self.count, self.held = total, []
+        if full and self.top is not None:
+            self.maxima = min(self.maxima, 100.0) + 1.0
+            delta = self.top - self.maxima_mean
+            self.maxima_mean += delta / self.maxima
+            self.maxima_variance = (1 - 1 / self.maxima) * (self.maxima_variance + delta * delta / self.maxima)
+            limit = self.maxima_mean + self.spread * math.sqrt(self.maxima_variance)
+            self.limit, self.top = max(limit, self.floor), None
+        if self.count >= self.settings.min_count:
+            self.mean, self.sigma = self.centre, max(math.sqrt(self.m2 / self.count), 1e-12)
+
+
+def larger(one, other):
+    if math.isnan(other):
+        return one
+    return other if one is None else max(one, other)
+
+
+def last_mean(values, n):
+    held = values[-n:]
+    return sum(held) / len(held)
+
+
+def judge(settings, incidents, times, values, errors):
+    """(score of each reading, whether an incident is open after it)."""
+    names = "reconstruction", "level", "trend", "profile", "slow_profile"
+    past = {
+        "reconstruction": Past(settings, 1.5, settings.sigma, 1.5, two_sided=False),
+        "level": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
+        "trend": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
+        "profile": Past(settings, 2.5, 2.0, math.inf, two_sided=True),
+        "slow_profile": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
+    }
+    found, seen, differences, tens, ten = [], [], [], [], []
+    slots, slot, here, before, expected = {}, None, [], None, NAN
+    low, high, new_low, new_high, growth, inner = math.inf, -math.inf, math.inf, -math.inf, 0.0, None
+    run, longest, new_longest, stuck_limit = 0, 0.0, 0.0, 20.0
+    excess, calm, is_open, age, began = 0.0, 0, False, 0, NAN
+    warm_from, warm_count = NAN, 0
+    for at, (time, value, error) in enumerate(zip(times, values, errors, strict=True)):
+        warming = at < settings.min_count or (
+            at < settings.warmup and time - times[0] < settings.warmup_seconds
+        )
+        now = int(time % 86_400 // 1800)
+        if now != slot:
+            if before is not None:
+                old = slots.get(before[0])
+                new = before[1] if old is None else float(old) + 0.3 * (before[1] - float(old))
+                slots[before[0]] = np.float32(new)
+            before = (slot, sum(here) / len(here)) if here else None
+            slot, here = now, []
+            near = [float(slots[(now + by) % 48]) for by in (-1, 0, 1) if (now + by) % 48 in slots]
+            expected = sum(near) / len(near) if near else NAN
+        seen.append(value)
+        level = last_mean(seen, settings.level_of)
+        signals = {
+            "reconstruction": math.log(error + 3e-3),
+            "level": level,
+            "trend": last_mean(seen, settings.trend_of),
+            "profile": NAN,
+            "slow_profile": NAN,
+        }
+        nearer = {}
+        slow_warming = True
+        if math.isnan(expected):
+            differences, tens, ten = [], [], []
+        else:
+            slow_warming = warm_count < settings.min_count or (
+                warm_count < settings.warmup
+                and (math.isnan(warm_from) or time - warm_from < settings.warmup_seconds)
+            )
+            if math.isnan(warm_from):
+                warm_from = time
+            warm_count += 1
+            differences.append(value - expected)
+            ten.append(value - expected)
+            if len(ten) == 10:
+                tens.append(sum(ten) / 10)
+                ten = []
+            signals["profile"] = last_mean(differences, 20)
+            if tens:
+                signals["slow_profile"] = last_mean(tens, 9)
+            nearer = {"profile": last_mean(differences, 3), "slow_profile": signals["profile"]}
+        nearer["trend"] = level
+        scores, zs, over = [], {}, {}
+        for name in names:
+            own, signal = past[name], signals[name]
+            z = NAN if name in ("profile", "slow_profile") and slow_warming else own.z(signal)
+            zs[name], over[name] = z, z > own.limit
+            own.armed |= z <= own.limit
+            if math.isnan(z):
+                continue
+            score = z / own.limit
+            if own.two_sided:
+                far, close = signal - own.mean, nearer.get(name, signal) - own.mean
+                if not (close * far > 0 and abs(close) >= 0.4 * abs(far)):
+                    score = 0.0
+            scores.append(score if own.armed else min(score, 0.0))
+        if not warming and high >= low:
+            margin = max(0.1, 1.5 * growth) * max(high - low, 1e-12)
+            scores.append(max(level - high, low - level) / margin)
+        run = run + 1 if at and value == values[at - 1] else 0
+        if warming:
+            new_longest = max(new_longest, run)
+        else:
+            score = run / stuck_limit
+            scores.append(score + 1.0 if score > 1 else score)
+            new_longest = max(new_longest, min(run, 1.5 * stuck_limit / 3))
+        best = max(scores, default=NAN)
+        opened = closed = False
+        if best > 1:
+            excess, calm = excess + min(best - 1, 1.0), 0
+        else:
+            excess = 0.0
+        if is_open:
+            age += 1
+            calm = calm + 1 if not best > 1 else 0
+            closed = calm >= incidents.close_after
+        elif best > 1 and excess >= incidents.excess:
+            is_open = opened = True
+            age, calm, began, inner = 0, 0, time, [math.inf, -math.inf]
+            for own in past.values():
+                own.worst = None
+        if closed:
+            is_open = False
+            passed = age - calm < settings.short
+            for name, own in past.items():
+                if own.worst is not None:
+                    own.top = larger(own.top, own.worst if passed else min(own.worst, own.limit))
+                own.armed &= not over[name]
+            if passed:
+                new_low, new_high = min(new_low, inner[0]), max(new_high, inner[1])
+        assert not (is_open and time - began > incidents.regime_change_after)
+        if is_open:
+            inner = [min(inner[0], level), max(inner[1], level)]
+        if not is_open or warming:
+            here.append(value)
+            if not best > 1 or warming:
+                new_low, new_high = min(new_low, level), max(new_high, level)
+        for name, own in past.items():
+            slow = name in ("profile", "slow_profile")
+            own.learn(signals[name], zs[name], is_open and not (slow_warming if slow else warming))
+        del opened
+        full = (at + 1) % settings.block == 0
+        if full or at + 1 in settings.early:
+            for own in past.values():
+                own.refresh(full)
+            width = max(high - low, 0.0)
+            low, high = min(low, new_low), max(high, new_high)
+            if full and high > low:
+                growth = growth * (1 - 1 / 3) + 1 - width / (high - low)
+            new_low, new_high = math.inf, -math.inf
+            longest, new_longest = max(longest, new_longest), 0.0
+            stuck_limit = max(3 * longest, 20.0)
+        found.append((best, is_open))
+    return found
