@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .columns import Columns
+from .faults import CHECKS
 from .incidents import Incidents, Scored
 from .rhythm import Rhythm
 from .rules import VIEWS
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from .views.baselines import Known, Looked
     from .views.signals import Signal
 
+LEVEL, PROFILE, RANGE = map(VIEWS.index, ("level", "profile", "range"))
+GRADUAL = np.array([view not in CHECKS for view in VIEWS])
+"""Views (W,) that a sensor can be made more or less sensitive in; the others hold to what they are given."""
 LEAST_LIMIT = 2.0
 """On the deviations of a value from its mean, in standard deviations."""
 
@@ -319,7 +323,7 @@ class Judge(Columns):
             if part.shape[2] > 1:
                 features[:, :, at] = np.nan_to_num(part, nan=-np.inf).argmax(axis=2)
         sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]
-        views *= sensitivity[:, None, None]
+        views *= np.where(GRADUAL, sensitivity[:, None, None], 1.0)
         views[~np.broadcast_to(self.rules.views[stretch.rows][:, None], views.shape)] = np.nan
         if self.features == 1:
             return views, features[:, :, 0]
@@ -410,18 +414,21 @@ class Judge(Columns):
         return centre - LEAST_ERROR, np.exp(mean + sigma) - centre, np.exp(mean + limit * sigma) - LEAST_ERROR
 
     def _band(self, rows: Rows, known: Known) -> tuple[Floats, Floats, Floats]:
-        """What is expected of the values of a stretch, and where their score is 1, (U, F) each."""
-        lower, upper = self.range.bounds(rows)
-        expected = known.mean[:, self._places["level"]]
-        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
-        for signal, centre in (("level", expected), ("profile", usual)):
-            on = self.rules.views[rows, VIEWS.index(signal)][:, None]
-            where = self._places[signal]
-            reach = known.limit[:, where] * known.sigma[:, where]
-            lower = np.fmax(lower, np.where(on, centre - reach, np.nan))
-            upper = np.fmin(upper, np.where(on, centre + reach, np.nan))
+        """What is expected of the values of a stretch, and within what they are usual, (U, F) each.
+
+        A single value spreads more than the mean of n by which its level is judged: by the root of n, if one
+        does not depend on the other.
+        """
+        where = self._places["level"]
+        mean, reach = known.mean[:, where], known.limit[:, where] * known.sigma[:, where]
+        reach = reach * np.sqrt(self.settings.level_of)
+        on = self.rules.views[rows]
+        low, high = (np.where(on[:, RANGE, None], bound, np.nan) for bound in self.range.bounds(rows))
+        lower = np.fmax(np.where(on[:, LEVEL, None], mean - reach, np.nan), low)
+        upper = np.fmin(np.where(on[:, LEVEL, None], mean + reach, np.nan), high)
         lower, upper = np.fmax(lower, self.rules.low[rows]), np.fmin(upper, self.rules.high[rows])
-        expected = np.where(np.isnan(usual), expected, usual)
+        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
+        expected = np.where(on[:, PROFILE, None] & ~np.isnan(usual), usual, mean)
         return expected, np.where(np.isinf(lower), np.nan, lower), np.where(np.isinf(upper), np.nan, upper)
 
     def _keep_last(self, stretch: Stretch, counts: Rows, ruling: Ruling, views: Floats) -> None:

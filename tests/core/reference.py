@@ -11,7 +11,13 @@ class Past:
     """A baseline and the limit on z: mean, deviation and limit stand still until `refresh`."""
 
     def __init__(self, settings, spread, floor, cap, two_sided):
-        self.settings, self.spread, self.floor, self.cap, self.two_sided = settings, spread, floor, cap, two_sided
+        self.settings, self.spread, self.floor, self.cap, self.two_sided = (
+            settings,
+            spread,
+            floor,
+            cap,
+            two_sided,
+        )
         self.mean = self.sigma = NAN
         self.limit = 4.0
         self.held, self.count, self.centre, self.m2 = [], 0.0, 0.0, 0.0
@@ -51,7 +57,9 @@ class Past:
             self.maxima = min(self.maxima, 100.0) + 1.0
             delta = self.top - self.maxima_mean
             self.maxima_mean += delta / self.maxima
-            self.maxima_variance = (1 - 1 / self.maxima) * (self.maxima_variance + delta * delta / self.maxima)
+            self.maxima_variance = (1 - 1 / self.maxima) * (
+                self.maxima_variance + delta * delta / self.maxima
+            )
             limit = self.maxima_mean + self.spread * math.sqrt(self.maxima_variance)
             self.limit, self.top = max(limit, self.floor), None
         if self.count >= self.settings.min_count:
@@ -69,7 +77,7 @@ def last_mean(values, n):
     return sum(held) / len(held)
 
 
-def judge(settings, incidents, times, values, errors):
+def judge(settings, incidents, times, values, errors):  # noqa: C901, PLR0912, PLR0915 - the rules in one go
     """(score of each reading, whether an incident is open after it)."""
     names = "reconstruction", "level", "trend", "profile", "slow_profile"
     past = {

@@ -74,7 +74,9 @@ class Rate(View):
         times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
         change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
         most = self.rules.rate[rows][:, None]
-        return np.where(np.isfinite(most), change / most, np.nan)
+        score = change / most
+        score = np.where(score > 1.0, np.maximum(score, BEYOND), score)
+        return np.where(np.isfinite(most), score, np.nan)
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""

@@ -1,0 +1,225 @@
+"""What each view finds of a sensor as somebody would break it, and what it lets pass."""
+
+import numpy as np
+import pytest
+
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.readings import Readings
+from streamdetect.core.rules import VIEWS, Rule
+from streamdetect.core.scaling import Scaling
+
+MINUTE, DAY = 60.0, 1440  # s; readings
+START = 19_700 * 86_400.0
+
+
+def detector(features=1, views=VIEWS, **more):
+    rule = Rule(views=tuple(view for view in views if view != "reconstruction"))
+    changes = {"rules": (rule,)} | more
+    return Detector(DetectorSettings(1, features, Scaling("none"), **changes), np.zeros_like)
+
+
+def feed(model, values, start=0, sensor="a", step=MINUTE):
+    """A reading a minute; returns the transitions."""
+    values = np.asarray(values, dtype=float).reshape(len(values), -1)
+    times = START + (start + np.arange(len(values))) * step
+    return model.process(Readings([sensor] * len(values), times, values)).transitions
+
+
+def freezer(readings, seed=0):
+    """A compressor's saw between -19 and -17 degrees, every 35 minutes."""
+    phase = np.arange(readings) % 35 / 35
+    return -19 + 2 * np.abs(2 * phase - 1) + np.random.default_rng(seed).normal(0, 0.05, readings)
+
+
+def openings(found):
+    return [edge for edge in found if edge.kind == "opened"]
+
+
+def test_a_freezer_that_warms_is_found_while_it_warms_and_until_it_is_cold():
+    values = freezer(6 * DAY)
+    at = 4 * DAY
+    values[at : at + 300] += np.linspace(0, 15, 300)
+    values[at + 300 : at + 480] += 15
+    found = feed(detector(), values)
+    (opened,) = openings(found)
+    closed = next(edge for edge in found if edge.kind == "closed")
+    assert START + at * MINUTE < opened.time < START + (at + 100) * MINUTE
+    assert opened.value[0] < -13
+    assert closed.time > START + (at + 480) * MINUTE
+    assert (closed.fault, closed.direction, closed.reason) == ("drift", "up", "recovered")
+    assert closed.peak_value[0] > -3
+    assert -20 < opened.lower[0] < opened.expected[0] < -17 < opened.upper[0] < -15
+
+
+def test_a_pump_that_is_hotter_for_two_hours_is_not_recovered_meanwhile():
+    values = 50 + np.random.default_rng(1).normal(0, 0.5, 5 * DAY)
+    at = 4 * DAY
+    values[at : at + 120] += 6
+    found = feed(detector(), values)
+    (opened,) = openings(found)
+    (closed,) = [edge for edge in found if edge.kind == "closed"]
+    assert opened.time - START <= (at + 5) * MINUTE
+    assert closed.time - START > (at + 120) * MINUTE
+    assert closed.fault == "level"
+
+
+def test_the_same_drift_is_found_again():
+    values = 20 + np.random.default_rng(2).normal(0, 0.3, 6 * DAY)
+    for at in (4 * DAY, 4 * DAY + 400):
+        values[at : at + 120] += np.linspace(0, 5, 120)
+    assert len(openings(feed(detector(), values))) == 2
+
+
+def test_a_boiler_that_is_stuck():
+    values = np.round(
+        60 + 3 * np.sin(np.arange(4 * DAY) / 40) + np.random.default_rng(3).normal(0, 0.2, 4 * DAY), 1
+    )
+    at = 3 * DAY
+    values[at : at + 120] = 63.1
+    (opened, *_) = openings(feed(detector(views=("stuck",)), values))
+    assert opened.fault == "stuck"
+    assert at + 20 <= (opened.time - START) / MINUTE <= at + 60
+
+
+def test_a_value_that_hardly_ever_moves_is_not_stuck():
+    values = np.where(np.arange(6 * DAY) // 400 % 2, 3.05, 3.04)
+    assert openings(feed(detector(views=("stuck",)), values)) == []
+
+
+def test_one_spike_is_told_with_its_own_value():
+    values = 20.5 + np.random.default_rng(4).normal(0, 0.2, 5 * DAY)
+    values[4 * DAY] += 9
+    *_, opened = openings(feed(detector(), values))
+    assert opened.time == START + 4 * DAY * MINUTE
+    assert opened.fault == "spike"
+    assert opened.peak_value[0] == pytest.approx(29.5, abs=1)
+    assert 19 < opened.lower[0] < opened.upper[0] < 22.5
+
+
+def test_heating_is_normal_in_the_morning_and_not_at_three():
+    minute = np.arange(12 * DAY) % DAY
+    values = 19 + 2.0 * ((minute >= 360) & (minute < 480)) + np.random.default_rng(5).normal(0, 0.1, 12 * DAY)
+    mornings = feed(detector(views=("profile",)), values)
+    assert openings(mornings) == []
+    at = 11 * DAY + 180
+    values[at : at + 60] += 2.0
+    (opened,) = openings(feed(detector(views=("profile",)), values))
+    assert at <= (opened.time - START) / MINUTE < at + 60
+
+
+def test_nothing_opens_on_plain_noise_for_a_week():
+    found = [
+        openings(feed(detector(), np.random.default_rng(seed).normal(0, 1, 7 * DAY))) for seed in range(4)
+    ]
+    assert sum(map(len, found)) <= 1
+
+
+@pytest.mark.parametrize("batch", [1, 7, 10_000])
+def test_limits_and_rate_hold_from_the_second_reading_on(batch):
+    rule = Rule(views=("limits", "rate"), low=(0.0,), high=(10.0,), rate=(0.1,))
+    model = detector(rules=(rule,), incidents=IncidentSettings(close_after=1))
+    values = [5, 5, 10.5, 10.0, 9.0, 2.0, -0.5, 0.5]
+    found = []
+    for start in range(0, len(values), batch):
+        found += feed(model, values[start : start + batch], start)
+    opened = openings(found)
+    assert [(edge.fault, edge.value[0]) for edge in opened] == [("limit", 10.5), ("rate", 2.0)]
+    assert opened[0].upper == (10.0,)
+
+
+def test_a_rule_for_some_sensors_wins_over_that_for_all():
+    rules = (
+        Rule(views=("limits",), high=(10.0,)),
+        Rule("attic/*", high=(40.0,)),
+        Rule("attic/x", views=()),
+    )
+    model = detector(rules=rules, incidents=IncidentSettings(excess=0.0))
+    hot = {
+        sensor: openings(feed(model, [30.0, 50.0], sensor=sensor))
+        for sensor in ("hall", "attic/a", "attic/x")
+    }
+    assert [edge.value for edge in hot["hall"]] == [(30.0,)]
+    assert [edge.value for edge in hot["attic/a"]] == [(50.0,)]
+    assert hot["attic/x"] == []
+
+
+def steady(model, readings, sensor="a", start=0):
+    return feed(model, np.random.default_rng(6).normal(size=readings), start, sensor)
+
+
+def test_a_window_sensor_that_falls_silent_is_told_by_the_clock_of_the_others():
+    model = detector(views=("silent",))
+    for sensor in ("a", "b"):
+        assert openings(steady(model, 300, sensor)) == []
+    found = steady(model, 60, "b", 300)
+    (opened,) = openings(found)
+    assert (opened.sensor, opened.fault) == ("a", "silent")
+    assert 300 < (opened.time - START) / MINUTE <= 299 + 11
+    assert model.columns().silent.tolist() == [True, False]
+    (closed,) = steady(model, 1, "a", 360)
+    assert (closed.kind, closed.reason, closed.fault) == ("closed", "recovered", "silent")
+    assert closed.peak_score == pytest.approx(61 / 10, rel=0.1)
+
+
+def test_a_lone_sensor_falls_silent_by_the_clock_that_it_is_given():
+    model = detector(views=("silent",))
+    steady(model, 300)
+    assert model.look(START + 305 * MINUTE) == []
+    (opened,) = model.look(START + 320 * MINUTE)
+    assert model.look(START + 400 * MINUTE) == []
+    assert opened.sensor == "a"
+
+
+def test_who_was_not_listened_to_was_not_silent():
+    model = detector(views=("silent",))
+    for sensor in ("a", "b"):
+        steady(model, 300, sensor)
+    model.resume()
+    assert steady(model, 5, "b", 500) == []
+    (opened,) = openings(steady(model, 30, "b", 505))
+    assert opened.time > START + 500 * MINUTE
+
+
+def test_a_sensor_that_sends_on_change_may_be_quiet_for_as_long_as_it_ever_was():
+    rng = np.random.default_rng(7)
+    times = START + np.cumsum(rng.exponential(600.0, 600))
+    model = detector(views=("silent",))
+    found = model.process(Readings(["a"] * 600, times, rng.normal(size=(600, 1)))).transitions
+    assert len(openings(found)) <= 1
+
+
+def test_how_long_it_may_be_silent_can_be_given():
+    model = detector(rules=(Rule(views=("silent",), silent_after=90.0),))
+    steady(model, 2)
+    (opened,) = model.look(START + 300.0)
+    assert opened.time == START + 60.0 + 90.0
+
+
+def test_what_is_accepted_is_normal_from_now_on():
+    values = 20 + np.random.default_rng(8).normal(0, 0.3, 5 * DAY)
+    values[4 * DAY :] += 8
+    model = detector()
+    feed(model, values[: 4 * DAY + 60])
+    (closed,) = model.accept("a")
+    assert (closed.kind, closed.reason) == ("closed", "accepted")
+    assert openings(feed(model, values[4 * DAY + 60 :], 4 * DAY + 60)) == []
+    assert model.accept("a") == []
+
+
+def test_a_sensor_can_be_made_less_sensitive():
+    values = 20 + np.random.default_rng(9).normal(0, 0.3, 5 * DAY)
+    values[4 * DAY : 4 * DAY + 60] += 2
+    usual, dull = detector(), detector()
+    for model in (usual, dull):
+        feed(model, values[:DAY])
+    dull.set_sensitivity("a", 0.01)
+    assert len(openings(feed(usual, values[DAY:], DAY))) == 1
+    assert openings(feed(dull, values[DAY:], DAY)) == []
+
+
+def test_of_several_features_the_one_that_is_off_is_named():
+    values = np.random.default_rng(10).normal(0, 1, (5 * DAY, 3))
+    values[4 * DAY : 4 * DAY + 120, 1] += 9
+    (opened,) = openings(feed(detector(features=3), values))
+    assert opened.feature == 1
