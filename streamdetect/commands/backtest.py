@@ -8,6 +8,8 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import detector_options, outputs, recording_options
 from streamdetect.commands.progress import progress
@@ -129,7 +131,7 @@ def _time(text: str) -> float:
 def _check_windows(results: Sequence[SensorResult], times: Sequence[float]) -> None:
     for time in times:
         if all(ending_by(result, time) is None for result in results):
-            judged = [result.times for result in results if len(result.index)]
+            judged = [result.times[result.windows] for result in results if result.windows.any()]
             spans = ", ".join(f"{iso(one[0])} to {iso(one[-1])}" for one in judged[:3]) or "none"
             raise DataError(f"--window: must be within what was judged ({spans}), got {iso(time)}")
 
@@ -165,11 +167,14 @@ def _draw_sensor(result: SensorResult, detector: Detector, folder: Path, times: 
     metric, recording = detector.settings.error, result.recording
     base = file_name(recording.sensor)
     plots.sensor(result, folder / f"{base}.png", metric)
-    title = f"{recording.name}:  errors of {len(result.index):,} windows"
-    plots.error_histogram(result.errors, result.thresholds, folder / f"{base}+errors.png", title, metric)
+    due = result.windows
+    count = int(np.count_nonzero(due))
+    errors, thresholds = result.errors[due], result.thresholds[due]
+    title = f"{recording.name}:  errors of {count:,} windows"
+    plots.error_histogram(errors, thresholds, folder / f"{base}+errors.png", title, metric)
     windows = rebuild(detector, result, telling(result, times))
     if windows:
-        title = f"{recording.name}:  {len(windows)} of {len(result.index):,} windows"
+        title = f"{recording.name}:  {len(windows)} of {count:,} windows"
         plots.reconstruction(windows, folder / f"{base}+windows.png", title)
 
 
@@ -207,6 +212,9 @@ def _facts(args: Namespace, config: DetectorConfig, bundle: Bundle) -> dict[str,
         "model": f"{manifest.model_name}, windows of {manifest.time_steps} readings of "
         f"{', '.join(manifest.features)}, scaling {manifest.scaling.kind}",
         "runtime": config.runtime,
+        "views": ", ".join(config.views),
+        "sensitivity": f"{config.sensitivity:g}",
+        "silent_after": "learnt" if config.silent_after is None else f"{config.silent_after:g}",
         "stride": f"{config.stride}",
         "max_gap": "none" if config.max_gap is None else f"{config.max_gap}",
         "missing": config.missing,

@@ -11,6 +11,7 @@ from streamdetect.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
     from streamdetect.config import DetectorConfig
     from streamdetect.config.section import Section
@@ -19,7 +20,10 @@ _SECTIONS: dict[str, type[Section]] = {
     "threshold": config.ThresholdConfig,
     "incidents": config.IncidentsConfig,
 }
-_OPTIONS = ("bundle", "runtime", "threads", "missing", "stride", "max_gap")
+_OPTIONS = (
+    *("bundle", "runtime", "threads", "missing", "stride", "max_gap"),
+    *("views", "silent_after", "sensitivity"),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,9 +49,26 @@ def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # n
         dest=path,
         metavar="|".join(choices) or name.upper(),
         default=SUPPRESS,
-        type=type(default) if isinstance(default, int | float) else str,
-        help=f"{description} [{'none' if default is None else default}]".replace("%", "%%"),
+        type=_type(field.annotation, default),
+        help=f"{description} [{_shown(default)}]".replace("%", "%%"),
     )
+
+
+def _type(annotation: object, default: object) -> Callable[[str], object]:
+    """What makes a value of an option's text; spans have units, and the configuration reads them."""
+    if isinstance(default, tuple):
+        return _words
+    return {int: int, float: float}.get(annotation, str)  # type: ignore[call-overload, no-any-return]  # any object may be asked for
+
+
+def _words(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return "none" if default is None else f"{default}"
 
 
 def from_arguments(args: Namespace) -> DetectorConfig:

@@ -64,7 +64,7 @@ def test_bundle_makes_a_bundle_that_every_command_takes(normal, tmp_path, capsys
     assert "(brought, windows of 12 x 1)" in said
     assert "messages/s at QoS 1" in said
     assert main(["backtest", str(normal), "--bundle", str(out), "-o", str(tmp_path / "results")]) == 0
-    assert (tmp_path / "results/verdicts.csv").read_text().count("\n") == 390
+    assert (tmp_path / "results/verdicts.csv").read_text().count("\n") == 401
 
 
 def test_train_chooses_what_is_not_given(normal, tmp_path, capsys):

@@ -65,7 +65,7 @@ def test_files_and_summary(plant, tmp_path):
     with (tmp_path / "out" / "verdicts.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert sum(row["error"] != "" for row in rows) == north["windows"] + south["windows"]
-    assert sum(row["anomalous"] == "1" for row in rows) == summary["total"]["anomalous_windows"]
+    assert sum(row["anomalous"] == "1" for row in rows) == summary["total"]["anomalous_readings"]
 
 
 def test_without_a_folder_only_the_summary_is_printed(plant, tmp_path):
@@ -89,7 +89,7 @@ def test_verdicts_are_those_of_the_bundle_fed_by_hand(plant):
     recordings = read([plant], Layout(sensor_column="sensor", columns=("value",)))
     results = backtest(make_detector(DetectorConfig(), Bundle.load("general")), recordings)
     summary = json.loads(run(plant, *LAYOUT, "--json").stdout)
-    assert [int(r.anomalous.sum()) for r in results] == [s["anomalous_windows"] for s in summary["sensors"]]
+    assert [int(r.anomalous.sum()) for r in results] == [s["anomalous_readings"] for s in summary["sensors"]]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_sensor(make_detector, spiked, tmp_path):
     figure = plots.sensor(result, tmp_path / "new" / "pump.png")
     drawn(tmp_path / "new" / "pump.png")
     series, error = figure.axes
-    assert series.get_title(loc="left") == ("pump:  300 readings, 10 of 297 windows anomalous, 3 incidents")
+    assert series.get_title(loc="left") == ("pump:  300 readings, 10 anomalous, 3 incidents")
     assert series.get_ylabel() == "f0"
     assert error.get_ylabel() == "reconstruction error (MAE)"
     assert error.get_xlabel() == "2023-11-14, time in UTC"
@@ -45,8 +45,8 @@ def test_sensor(make_detector, spiked, tmp_path):
         "reading", "anomalous", "known anomaly", "incident", "reconstruction error", "threshold"
     ]  # fmt: skip
     lines = {line.get_label(): line for line in error.lines}
-    np.testing.assert_array_equal(lines["reconstruction error"].get_ydata(), result.errors)
-    np.testing.assert_array_equal(lines["threshold"].get_ydata(), result.thresholds)
+    np.testing.assert_array_equal(lines["reconstruction error"].get_ydata(), result.errors[3:])
+    np.testing.assert_array_equal(lines["threshold"].get_ydata(), result.thresholds[3:])
     assert len(lines["anomalous"].get_ydata()) == result.anomalous.sum()
     assert series.get_xlim() == error.get_xlim()
 
@@ -155,7 +155,7 @@ def test_hardly_any_readings(make_detector, make_recording, tmp_path, length):
 
 
 def test_constant_series_without_threshold(make_detector, make_recording, tmp_path):
-    detector = make_detector(until_min_count="silent", min_count=50)
+    detector = make_detector(level=None, min_count=50)
     (result,) = backtest(detector, [make_recording(np.full(40, 3.0))])
     assert np.isnan(result.thresholds).all()
     plots.sensor(result, tmp_path / "a.png")
@@ -251,7 +251,6 @@ def windows(count, features=1, time_steps=20):
             why=f"incident {at}",
             time=1.7e9 + at,
             error=0.5,
-            judged=0.5 if at else 0.4,
             threshold=np.nan if at > 1 else 0.3,
             readings=readings,
             reconstruction=readings * (1 - 0.05 * np.arange(features)),
@@ -281,7 +280,7 @@ def test_reconstruction(tmp_path, shape, panels):
 def test_reconstruction_says_which_window_it_is(tmp_path):
     figure = plots.reconstruction(list(windows(3)), tmp_path / "a.png")
     assert [axis.get_title(loc="left") for axis in figure.axes] == [
-        "incident 0: until 2023-11-14 22:13:20\nerror 0.5, smoothed 0.4, threshold 0.3",
+        "incident 0: until 2023-11-14 22:13:20\nerror 0.5, threshold 0.3",
         "incident 1: until 2023-11-14 22:13:21\nerror 0.5, threshold 0.3",
         "incident 2: until 2023-11-14 22:13:22\nerror 0.5",
     ]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from streamdetect.bundles.bundle import Bundle
-from streamdetect.core.detector import Detector
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.incidents import IncidentSettings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
 from streamdetect.offline.backtest import backtest
 from streamdetect.offline.backtest.choosing import Choice, apart, ending_by, telling
@@ -46,7 +48,8 @@ def test_readings_and_reconstruction_are_in_the_sensors_own_units(
         scaling = replace(scaling, offset=scaling.offset[:features], scale=scaling.scale[:features])
     detector = with_scaling(make_detector(features=features), scaling, max_gap=100.0)
     (result,) = backtest(detector, [recording])
-    choices = [Choice(at, "") for at in (0, 1, 695, 700, 2000, len(result.index) - 1)]
+    windows = np.flatnonzero(result.windows)
+    choices = [Choice(int(windows[at]), "") for at in (0, 1, 695, 700, 2000, -1)]
     for choice, window in zip(choices, rebuild(detector, result, choices), strict=True):
         end = result.index[choice.at] + 1
         np.testing.assert_array_equal(window.readings, values[end - 4 : end])
@@ -54,13 +57,13 @@ def test_readings_and_reconstruction_are_in_the_sensors_own_units(
         expected = (window.readings + window.readings.mean(0)) / 2
         np.testing.assert_allclose(window.reconstruction, expected, rtol=1e-5, atol=1e-5)
         assert window.time == result.times[choice.at]
-        assert window.judged == result.errors[choice.at]
+        assert window.error == result.errors[choice.at]
 
 
 def test_padding_is_neither_a_reading_nor_rebuilt(make_detector, make_recording):
     detector = with_scaling(make_detector(time_steps=6), Scaling("window"), min_steps=2)
     (result,) = backtest(detector, [make_recording(np.arange(9.0) ** 2)])
-    first, last = rebuild(detector, result, [Choice(0, ""), Choice(7, "")])
+    first, last = rebuild(detector, result, [Choice(1, ""), Choice(8, "")])
     np.testing.assert_array_equal(first.readings[:, 0], [np.nan] * 4 + [0.0, 1.0])
     assert np.isnan(first.reconstruction[:4]).all()
     assert np.isfinite(first.reconstruction[4:]).all()
@@ -98,8 +101,19 @@ def test_telling_windows(make_detector, spiked):
     others = [at for why, at in named.items() if why.startswith("largest")]
     for at in others:
         assert min(abs(at - other) for other in named.values() if other != at) >= 4
-    errors = result.feature_errors.mean(axis=1)
-    assert errors[named["largest error 1"]] >= errors[named["largest error 2"]]
+    assert result.errors[named["largest error 1"]] >= result.errors[named["largest error 2"]]
+
+
+def test_an_incident_without_a_window_is_not_told(make_recording):
+    """Nothing rebuilds a reading before the sensor's first window, and limits find it all the same."""
+    settings = DetectorSettings(
+        time_steps=8, features=1, scaling=Scaling("none"), rules=(Rule(views=("limits",), high=(9.0,)),)
+    )
+    incidents = IncidentSettings(excess=0.0, close_after=1)
+    detector = Detector(replace(settings, incidents=incidents), averaging)
+    (result,) = backtest(detector, [make_recording([1.0, 12.0] + [1.0] * 10)])
+    assert [incident.closed for incident in result.incidents] == [True]
+    assert not [choice for choice in telling(result) if choice.why.startswith("incident")]
 
 
 def test_of_many_incidents_the_worst_are_told(make_detector, make_recording):
@@ -122,9 +136,9 @@ def test_hardly_any_window(make_detector, make_recording, length):
 def test_apart_shares_no_reading(make_detector, make_recording):
     (result,) = backtest(make_detector(), [make_recording(np.ones(23))])
     order = np.arange(len(result.index))
-    assert apart(result, order, most=9) == [0, 4, 8, 12, 16]
-    assert apart(result, order, [0, 10], most=9) == [4, 14, 18]
-    assert apart(result, order[:3]) == [0]
+    assert apart(result, order, most=9) == [3, 7, 11, 15, 19]  # the first window ends at reading 3
+    assert apart(result, order, [3, 13], most=9) == [7, 17, 21]
+    assert apart(result, order[3:6]) == [3]
 
 
 def test_examples_of_a_bundle(make_recording):
@@ -143,5 +157,4 @@ def test_examples_of_a_bundle(make_recording):
     assert np.ptp(errors[3:]) < 0.01
     capped = examples(bundle, [calm, wild], largest=errors[3])
     assert max(window.error for window in capped) <= errors[3]
-    assert {window.judged - window.error for window in windows} == {0.0}
     assert examples(bundle, [make_recording(np.ones(3))]) == []

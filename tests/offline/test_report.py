@@ -100,7 +100,7 @@ def test_contents(make_detector, spiked, make_recording, write):
     page = Page(path)
     for said in ("Backtest of week.csv", "Bundle general.", "kind", "rolling", "sigma", "2.0"):
         assert said in page.text
-    assert "10 of 297 windows anomalous, 3 incidents." in page.text
+    assert "300 readings, 10 anomalous, 3 incidents." in page.text
     rows = [cells for _, cells in page.rows]
     assert rows[0][:4] == ["sensor", "readings", "windows", "anomalous"]
     assert [row[0] for row in rows[1:4]] == ["pump", "other", "2 sensors"]
@@ -159,14 +159,15 @@ def test_figures_are_what_plotly_takes(make_detector, make_recording, write, fea
     axis = chart["layout"]["xaxis"]
     assert (axis["type"], axis["title"]["text"]) == ("date", "time in UTC")
     np.testing.assert_array_equal(numbers(trace(chart, names[-1])["y"]), values[:, -1])
-    np.testing.assert_allclose(numbers(trace(chart, "error")["y"]), results[0].errors, rtol=1e-6)
-    np.testing.assert_allclose(numbers(trace(chart, "threshold")["y"]), results[0].thresholds, rtol=1e-6)
+    due = results[0].windows
+    np.testing.assert_allclose(numbers(trace(chart, "error")["y"]), results[0].errors[due], rtol=1e-6)
+    np.testing.assert_allclose(numbers(trace(chart, "threshold")["y"]), results[0].thresholds[due], rtol=1e-6)
     scores = numbers(trace(chart, "error")["customdata"])
-    np.testing.assert_array_equal(scores > 1, results[0].anomalous)
+    np.testing.assert_array_equal(scores > 1, results[0].anomalous[due])
     counted = [
         numbers(one["customdata"]).sum() for one in figures["spread-1-data"]["data"] if "customdata" in one
     ]
-    assert sum(counted) == len(results[0].index)
+    assert sum(counted) == np.count_nonzero(due)
 
 
 def test_a_recording_without_a_clock(make_detector, make_recording, write):
@@ -185,7 +186,7 @@ def long(make_detector, make_recording):
     values[[50_000, 77_777, 123_456]] += 9
     values[150_000:150_600] = random.normal(0, 5, 600)
     times = 1.6e9 + np.arange(200_000.0) + 50_000 * (np.arange(200_000) >= 100_000)
-    (result,) = backtest(make_detector(until_min_count="silent"), [make_recording(values, times=times)])
+    (result,) = backtest(make_detector(), [make_recording(values, times=times)])
     return result
 
 
@@ -237,7 +238,7 @@ def test_strided_windows_are_one_line(make_detector, make_recording, write):
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 5])
 def test_hardly_any_readings(make_detector, make_recording, write, length):
     recordings = [make_recording(np.ones(length)), make_recording(np.ones(9), sensor="other")]
-    page = Page(write(backtest(make_detector(until_min_count="silent"), recordings)))
+    page = Page(write(backtest(make_detector(level=None), recordings)))
     assert ("spread-1-data" in page.figures) == (length > 3)
     for figure in page.figures.values():
         graph_objects.Figure(figure)

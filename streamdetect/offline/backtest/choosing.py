@@ -21,52 +21,48 @@ class Choice(NamedTuple):
     """A window to look at."""
 
     at: int
-    """Which of the result's M windows."""
+    """Which of the result's M readings: the newest of the window."""
     why: str
-
-
-def own_errors(result: SensorResult) -> NDArray[np.float64]:
-    """(M,) the errors of the windows before they are smoothed."""
-    return np.asarray(result.feature_errors.mean(axis=1))
 
 
 def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
     """Choose the windows that say most about a backtest, oldest first.
 
-    Those asked for, the worst window of each of the six worst incidents, and three more of the largest
-    errors. "Worst" is by the window's own error: a smoothed one peaks when what was wrong may have left the
-    window.
+    Those asked for, the window of the largest error of each of the six worst incidents, and three more of the
+    largest errors.
 
     Args:
-        result: M windows.
+        result: M readings.
         times: Unix seconds; each asks for the latest window that has ended by then, if the recording goes
             on for so long.
     """
     chosen = {at: "asked for" for time in times if (at := ending_by(result, time)) is not None}
-    errors = own_errors(result)
+    errors = np.nan_to_num(result.errors, nan=-np.inf)
     incidents = sorted(enumerate(result.incidents, 1), key=lambda item: -item[1].latest.peak_score)
     for number, incident in incidents[:MOST_INCIDENTS]:
         first = int(np.searchsorted(result.times, incident.started))
         last = int(np.searchsorted(result.times, incident.ended, "right"))
-        chosen.setdefault(first + int(errors[first:last].argmax()), f"incident {number}")
+        if result.windows[first:last].any():  # one of silence may have none
+            chosen.setdefault(first + int(errors[first:last].argmax()), f"incident {number}")
     others = apart(result, np.argsort(-errors, kind="stable"), chosen)
     chosen |= {at: f"largest error {place}" for place, at in enumerate(others, 1)}
     return [Choice(at, chosen[at]) for at in sorted(chosen)]
 
 
 def ending_by(result: SensorResult, time: float) -> int | None:
-    """The latest window that has ended by this time; None outside of the judged part of the recording."""
-    times = result.times
+    """The latest window that has ended by this time; None before the first and after the last one's end."""
+    windows = np.flatnonzero(result.windows)
+    times = result.times[windows]
     if not len(times) or not times[0] <= time <= times[-1]:
         return None
-    return int(np.searchsorted(times, time, "right")) - 1
+    return int(windows[np.searchsorted(times, time, "right") - 1])
 
 
 def apart(
     result: SensorResult, order: NDArray[np.intp], taken: Iterable[int] = (), most: int = MOST_OTHERS
 ) -> list[int]:
-    """The first in this order that share no reading with one another, nor with those taken."""
-    free = np.ones(len(result.index), np.bool_)
+    """The first windows in this order that share no reading with one another, nor with those taken."""
+    free = result.windows.copy()
     found: list[int] = []
 
     def take(at: int) -> None:

@@ -1,6 +1,6 @@
 """Verdicts against labels: by point, and by fault.
 
-By point: a verdict counts by its newest reading. By fault: see `faults`.
+By point: every accepted reading counts. By fault: see `faults`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def days(times: NDArray[np.float64]) -> float:
 
 
 def points(anomalous: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Counts:
-    """Count the windows (M,) by verdict and by label."""
+    """Count the readings (M,) by verdict and by label."""
     return Counts(
         tp=int((anomalous & labels).sum()),
         fp=int((anomalous & ~labels).sum()),

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamdetect.config import DetectorConfig
 from streamdetect.core.detector import Detector
-from streamdetect.offline.backtest.choosing import MOST_OTHERS, Choice, apart, own_errors
+from streamdetect.offline.backtest.choosing import MOST_OTHERS, Choice, apart
 from streamdetect.offline.backtest.rebuilding import rebuild
 from streamdetect.offline.backtest.running import backtest
 from streamdetect.service.assembly import detector_settings
@@ -40,7 +40,7 @@ def examples(bundle: Bundle, recordings: Sequence[Recording], largest: float = i
     )
     detector = Detector(settings, bundle.reconstructor())
     results = backtest(detector, recordings)
-    errors = [own_errors(result) for result in results]
+    errors = [result.errors for result in results]
     used = np.concatenate([own[own <= largest] for own in errors])
     middle = float(np.median(used)) if len(used) else 0.0
     found: dict[tuple[int, int], tuple[float, str]] = {}

@@ -10,7 +10,6 @@ from streamdetect.core.cutting import READINGS_AT_ONCE
 from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import real_steps, window_scale
-from streamdetect.offline.backtest.choosing import own_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +32,6 @@ class Rebuilt(NamedTuple):
     time: float
     """Unix seconds of its newest reading."""
     error: float
-    """Of this window alone."""
-    judged: float
-    """What was held against the threshold: with smoothing, the mean of the latest errors."""
     threshold: float
     """NaN = not known yet."""
     readings: Floats
@@ -64,14 +60,12 @@ def rebuild(detector: Detector, result: SensorResult, choices: Sequence[Choice])
         return []
     windows = _cut(Detector(detector.settings, detector.reconstruct), result, choices)
     made = detector.reconstruct(np.stack([window.scaled for window in windows]))
-    errors = own_errors(result)
     return [
         Rebuilt(
             recording=result.recording,
             why=choice.why,
             time=float(result.times[choice.at]),
-            error=float(errors[choice.at]),
-            judged=float(result.errors[choice.at]),
+            error=float(result.errors[choice.at]),
             threshold=float(result.thresholds[choice.at]),
             readings=window.readings,
             reconstruction=np.where(window.padding[:, None], np.nan, rebuilt * window.scale + window.offset),

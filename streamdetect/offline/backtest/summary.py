@@ -44,7 +44,7 @@ class Summary:
             "duplicates": self.duplicates,
             "late": self.late,
             "windows": self.windows,
-            "anomalous_windows": self.anomalous,
+            "anomalous_readings": self.anomalous,
             "incidents": self.incidents,
             "days": round(self.days, 6),
         }
@@ -136,7 +136,7 @@ def columns(lines: Sequence[Summary]) -> dict[str, list[str]]:
         "dropped": [f"{line.dropped:,}" for line in lines],
         "not in order": [f"{line.late + line.duplicates:,}" for line in lines],
         "windows": [f"{line.windows:,}" for line in lines],
-        "anomalous": [f"{line.anomalous / line.windows:.1%}" if line.windows else "-" for line in lines],
+        "anomalous": [f"{line.anomalous / line.readings:.1%}" if line.readings else "-" for line in lines],
         "incidents": [f"{line.incidents:,}" for line in lines],
         "a day": [f"{line.incidents / line.days:.2f}" if line.days else "-" for line in lines],
     }

@@ -44,7 +44,7 @@ def neutral(text: str) -> str:
 
 
 def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: bool = False) -> None:
-    """Write a row a verdict, or with `all_rows` a row a reading: without a window, those cells are empty.
+    """Write a row a verdict, or with `all_rows` a row a reading: of one not accepted, those cells are empty.
 
     `score` is the largest of all views, above 1 is anomalous, and `view` whose it is. `incident` counts a
     sensor's incidents from 1 and is set from the reading that opened it to the one that closed it; `edge`

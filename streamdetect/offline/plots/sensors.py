@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from streamdetect.offline.backtest.results import SensorResult
 
@@ -49,7 +50,7 @@ def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
         len(drawn) + 1, 1, sharex=True, squeeze=False, height_ratios=[1.4] * len(drawn) + [1.6]
     )[:, 0]
     clock = Clock(recording.times)
-    blamed = result.feature_errors.argmax(axis=1) if len(result.index) else np.empty(0, np.intp)
+    blamed = most_to_blame(result)
     for axis, feature in zip(axes, drawn, strict=False):
         line(axis, clock, recording.times, recording.values[:, feature], label="reading")
         hit = result.index[result.anomalous & (blamed == feature)]
@@ -67,10 +68,11 @@ def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
 
 
 def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) -> None:
-    times, errors = result.times, result.errors
+    windows = result.windows
+    times, errors, hit = result.times[windows], result.errors[windows], result.anomalous[windows]
     line(axis, clock, times, errors, label="reconstruction error")
-    line(axis, clock, times, result.thresholds, label="threshold", color=LIMIT, linewidth=1.4)
-    dots(axis, clock, times[result.anomalous], errors[result.anomalous])
+    line(axis, clock, times, result.thresholds[windows], label="threshold", color=LIMIT, linewidth=1.4)
+    dots(axis, clock, times[hit], errors[hit])
     axis.set_ylabel(error_label(metric))
     log_if_wide(axis, errors)
 
@@ -80,16 +82,22 @@ def worst_features(result: SensorResult) -> list[int]:
     features = result.recording.values.shape[1]
     if features <= _MOST_FEATURES:
         return list(range(features))
-    of = result.feature_errors[result.anomalous] if result.anomalous.any() else result.feature_errors
-    blame = np.bincount(of.argmax(axis=1), minlength=features) if len(of) else np.zeros(features)
+    blamed = most_to_blame(result)
+    of = blamed[result.anomalous] if result.anomalous.any() else blamed
+    blame = np.bincount(of, minlength=features)
     return sorted(np.argsort(-blame, kind="stable")[:_MOST_FEATURES].tolist())
+
+
+def most_to_blame(result: SensorResult) -> NDArray[np.intp]:
+    """(M,) the feature with the largest share in each reading's error; without a window, the first."""
+    return np.asarray(np.nan_to_num(result.feature_errors).argmax(axis=1), dtype=np.intp)
 
 
 def _title(result: SensorResult, drawn: Sequence[int]) -> str:
     recording = result.recording
     parts = [
         f"{len(recording):,} readings",
-        f"{int(result.anomalous.sum()):,} of {len(result.index):,} windows anomalous",
+        f"{int(result.anomalous.sum()):,} anomalous",
         f"{len(result.incidents):,} incident" + ("s" if len(result.incidents) != 1 else ""),
     ]
     if len(drawn) < len(recording.features):

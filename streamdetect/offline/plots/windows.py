@@ -82,9 +82,8 @@ def _widen(axis: Axes, readings: NDArray[np.float64]) -> None:
 
 def _caption(window: Rebuilt, *, with_name: bool) -> str:
     name = f"{window.recording.name}, " if with_name else ""
-    judged = "" if np.isclose(window.judged, window.error) else f", smoothed {window.judged:.3g}"
     limit = "" if np.isnan(window.threshold) else f", threshold {window.threshold:.3g}"
-    return f"{name}{window.why}: until {moment(window.time)}\nerror {window.error:.3g}{judged}{limit}"
+    return f"{name}{window.why}: until {moment(window.time)}\nerror {window.error:.3g}{limit}"
 
 
 def _features(windows: Sequence[Rebuilt]) -> list[int]:

@@ -34,7 +34,7 @@ _COUNTING = (
 )
 _THINNING = (
     "Of long recordings, lines are drawn through the lowest and the highest reading of each of "
-    f"{SPANS:,} spans, and through every reading near an incident. Every anomalous window is marked."
+    f"{SPANS:,} spans, and through every reading near an incident. Every anomalous reading is marked."
 )
 
 
@@ -114,13 +114,13 @@ def write(
 def _section(number: int, result: SensorResult, chart: Chart, metric: str) -> str:
     recording = result.recording
     counts = (
-        f"{len(recording):,} readings, {int(result.anomalous.sum()):,} of {len(result.index):,} windows "
-        f"anomalous, {len(result.incidents):,} incident{'s' * (len(result.incidents) != 1)}"
+        f"{len(recording):,} readings, {int(result.anomalous.sum()):,} anomalous, "
+        f"{len(result.incidents):,} incident{'s' * (len(result.incidents) != 1)}"
     )
     if chart.drawn < chart.readings:
         counts += f"; {chart.drawn:,} readings are drawn"
     spread = (
-        _chart(f"spread-{number}", histogram(result, metric), "chart spread") if len(result.index) else ""
+        _chart(f"spread-{number}", histogram(result, metric), "chart spread") if result.windows.any() else ""
     )
     return (
         f'<section id="sensor-{number}">\n<h2>{escape(recording.name)}</h2>\n<p>{counts}.</p>\n'

@@ -25,13 +25,13 @@ def kept(result: SensorResult, features: Sequence[int]) -> NDArray[np.intp]:
     """The readings that are drawn, oldest first.
 
     Of each of a thousand spans the lowest and the highest value, error and threshold; every anomalous
-    window; both sides of a gap; and every reading near an incident, unless those are too many.
+    reading; both sides of a gap; and every reading near an incident, unless those are too many.
     """
     recording = result.recording
     if len(recording) <= 2 * SPANS:
         return np.arange(len(recording))
     rows = [extremes(recording.values[:, feature], 2 * SPANS) for feature in features]
-    limits = np.nan_to_num(result.thresholds)  # or every window without a threshold would be kept
+    limits = np.nan_to_num(result.thresholds)  # or every reading without a threshold would be kept
     errors = np.nan_to_num(result.errors)
     rows += [result.index[extremes(line, 2 * SPANS)] for line in (errors, limits)]
     rows.append(result.index[result.anomalous])
@@ -44,7 +44,7 @@ def kept(result: SensorResult, features: Sequence[int]) -> NDArray[np.intp]:
 
 
 def _near_incidents(result: SensorResult) -> NDArray[np.bool_]:
-    """(N,) the readings of each incident's windows, and as many after it."""
+    """(N,) the readings of the windows of each incident, and as many after it."""
     near = np.zeros(len(result.recording), np.bool_)
     times, steps = result.times, result.time_steps
     for incident in result.incidents:

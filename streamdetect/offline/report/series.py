@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdetect.offline.backtest.evaluation import runs
 from streamdetect.offline.plots.drawing import KNOWN, LIMIT, LINE, SHADE, Clock, error_label, gaps, log_from
-from streamdetect.offline.plots.sensors import worst_features
+from streamdetect.offline.plots.sensors import most_to_blame, worst_features
 from streamdetect.offline.report.points import kept
 from streamdetect.offline.report.traces import (
     FONT,
@@ -57,7 +57,7 @@ def series(result: SensorResult, metric: str) -> Chart:
     layout = _layout(clock, [recording.features[feature] for feature in features], metric)
     lowest = log_from(result.errors)
     if lowest is not None:
-        top = np.log10(np.nanmax(np.append(result.errors, result.thresholds)))
+        top = np.log10(np.nanmax(np.append(result.errors, result.thresholds[result.windows])))
         layout[f"yaxis{len(features) + 1}"] |= {"type": "log", "range": [np.log10(lowest), top + 0.1]}
     return Chart({"data": data, "layout": layout}, len(rows), len(recording))
 
@@ -69,7 +69,7 @@ def _readings(
     after = np.searchsorted(rows, gaps(recording.times))
     times = axis_time(clock, recording.times[rows])
     x = column(np.insert(times, after, times[after]))
-    blamed = result.feature_errors.argmax(axis=1) if len(result.index) else np.empty(0, np.intp)
+    blamed = most_to_blame(result)
     traces: list[Figure] = []
     for place, feature in enumerate(features, 1):
         y = np.insert(recording.values[rows, feature], after, np.nan)
@@ -84,7 +84,7 @@ def _readings(
 
 
 def _errors(result: SensorResult, rows: NDArray[np.intp], clock: Clock, axis: str) -> list[Figure]:
-    windows = np.flatnonzero(np.isin(result.index, rows))
+    windows = np.flatnonzero(result.windows & np.isin(result.index, rows))
     index = result.index[windows]
     after = np.searchsorted(index, gaps(result.recording.times))
     after = after[after < len(index)]
@@ -96,7 +96,7 @@ def _errors(result: SensorResult, rows: NDArray[np.intp], clock: Clock, axis: st
     hover = "%{y:.4~g}"
     scored = column(scores, "f4")
     error = line(x, column(errors, "f4"), axis, "error", LINE, hover + ", score %{customdata:.3~g}")
-    hit = result.anomalous
+    hit = result.windows & result.anomalous
     return [
         error | {"customdata": scored},
         line(x, column(limits, "f4"), axis, "threshold", LIMIT, hover, width=1.6),

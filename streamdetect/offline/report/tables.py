@@ -101,7 +101,7 @@ def _incidents_of(result: SensorResult, chart: int, *, labelled: bool) -> Iterab
             duration(incident.ended - incident.started),
             f"{last.windows:,}",
             last.severity,
-            f"{last.peak_error:.4g}",
+            "-" if np.isnan(last.peak_error) else f"{last.peak_error:.4g}",
             f"{last.peak_score:.2f}",
             last.reason.replace("_", " ") if incident.closed else "still open",
         ]
