@@ -11,7 +11,7 @@ from streamdetect.commands.spans import span
 from streamdetect.config import load
 from streamdetect.config.tls import client_context
 from streamdetect.monitoring.access import access
-from streamdetect.offline.discovery.explaining import Explanation
+from streamdetect.offline.discovery.explaining import Explanation, notes
 from streamdetect.offline.discovery.hearing import hear
 from streamdetect.service.assembly import assemble
 from streamdetect.sinks import workers
@@ -54,6 +54,7 @@ def run(args: Namespace) -> int:
                 f"(T={manifest.time_steps}, {', '.join(manifest.features)}), bundle {one.config.bundle} "
                 f"{one.bundle.fingerprint}\n"
             )
+        sys.stdout.writelines(f"  note: {note}\n" for note in notes(config))
         if args.connect:
             heard &= _listen(config, args.span)
     return 0 if heard else 1

@@ -228,7 +228,11 @@ class Daemon:
             log.warning("made to fail: %s=%s", VARIABLE, failpoint.asked)
         if not self._store.durable:
             level = logging.WARNING if self.config.mqtt.qos else logging.INFO
-            log.log(level, "no state.directory: state is kept in memory, and lost when the daemon ends")
+            log.log(
+                level,
+                "no state.directory: state is kept in memory, and lost when the daemon ends; what the broker "
+                "has kept since an earlier run is given up, too",
+            )
         if self.http:
             self.http.start()
         self.edge.start()

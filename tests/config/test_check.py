@@ -33,3 +33,11 @@ def test_a_file_is_refused_without_secrets_too(tmp_path, capsys):
     path.write_text("detectors: [{bundle: /missing}]")
     assert main(["check", "--no-secrets", str(path)]) == EX_CONFIG
     assert "detectors[0].bundle: " in capsys.readouterr().err
+
+
+def test_filters_that_overlap_are_noted_where_copies_cannot_be_told_apart(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    for protocol, noted in (("5", False), ("3.1.1", True)):
+        path.write_text(f"mqtt: {{protocol: '{protocol}'}}\ndetectors: [{{topics: [a/+/t, a/b/#]}}]\n")
+        assert main(["check", str(path)]) == 0
+        assert ("note: a topic can match both a/+/t and a/b/#" in capsys.readouterr().out) is noted

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 _LINES = 50  # of a kind
 
 
+def notes(config: Config) -> Iterator[str]:
+    """Tell what is sound, and may still surprise."""
+    filters = uncovered([topic for one in config.detectors for topic in one.topics])
+    for first, second in overlapping(filters) if config.mqtt.protocol != "5" else ():
+        yield (
+            f"a topic can match both {first} and {second}: a broker of MQTT 3.1.1 may send a message twice, "
+            "and nothing tells the copies apart"
+        )
+
+
 class Explanation:
     """What came, gathered by detector, topic and sensor."""
 
@@ -64,12 +74,6 @@ class Explanation:
         if others := list(self._of("")):
             yield "for no detector:"
             yield from others
-        filters = uncovered([topic for one in self._config.detectors for topic in one.topics])
-        for first, second in overlapping(filters):
-            yield (
-                f"note: a topic can match both {first} and {second}; a broker may send it twice, "
-                "and with MQTT 3.1.1 nobody can tell"
-            )
 
     def _of(self, detector: str) -> Iterator[str]:
         taken = [one for one in self._taken.values() if one.detector == detector]
