@@ -66,6 +66,13 @@ class TestArchitecture:
     def test_convolutions_for_very_long_windows(self):
         assert choose([waves(50)], {"time_steps": 9000}).settings.architecture.name == "conv"
 
+    def test_convolutions_compress_as_much_unless_a_recipe_says_otherwise(self):
+        given = {"architecture": Architecture("conv")}
+        assert choose([waves(200, features=5)], given).settings.architecture.latent == 16
+        assert choose([waves(200)], given | {"time_steps": 20}).settings.architecture.latent == 0
+        own = {"architecture": Architecture("conv", units=(8, 2))}
+        assert choose([waves(200)], own).settings.architecture.latent == 0
+
     def test_given(self):
         given = Architecture("lstm", units=(8,))
         assert choose([waves(50)], {"architecture": given}).settings.architecture == given
