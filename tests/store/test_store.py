@@ -19,7 +19,7 @@ import streamdetect.store.state
 import streamdetect.store.store
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.store import Change, DeadLetter, Place, Store
+from streamdetect.store import Change, DeadLetter, Place, Receipted, Store
 from streamdetect.store.tables import DEAD_LETTERS_KEPT
 
 EVENTS = [queued(number) for number in range(1, 6)]
@@ -258,3 +258,15 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be used: Not a directory"):
         Store(tmp_path / "file" / "state", 300.0)
+
+
+def test_receipts_come_back_and_old_ones_go(directory):
+    path = directory()
+    store = Store(path, 300.0)
+    store.load()
+    for number in range(5):
+        store.commit(Change(events=EVENTS[:1], receipts=Receipted(b"%d" % number * 6, 1, 3)))
+    store.close()
+    store = Store(path, 300.0)
+    assert store.load().receipts == [b"2" * 6, b"3" * 6, b"4" * 6]
+    store.close()
