@@ -81,6 +81,11 @@ class Config(Section):
         """The `source` of our CloudEvents."""
         return self.events.source or f"/streamdetect/{self.mqtt.client_id}"
 
+    @property
+    def status_topic(self) -> str:
+        """Where this daemon says online and offline."""
+        return self.events.status_topic_of(self.mqtt.client_id)
+
     def to_yaml(self) -> str:
         """Write every option in force; a password is stars."""
         return write_yaml(self.model_dump(mode="json"))

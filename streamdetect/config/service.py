@@ -25,6 +25,13 @@ def _own_topic(topic: str) -> str:
     return topic
 
 
+def _status_topic(template: str) -> str:
+    for level in template.split("/"):
+        if level not in {"{prefix}", "{client_id}"}:
+            _own_topic(level)
+    return template
+
+
 def _event_topic(template: str) -> str:
     levels = template.split("/")
     for level in levels:
@@ -45,6 +52,8 @@ class EventsConfig(Section):
     """First levels of all our topics; <prefix>/status says online or offline."""
     status: bool = True
     """Say online and offline at all: a broker's policy may forbid the topic, or wills."""
+    status_topic: Annotated[str, AfterValidator(_status_topic)] = "{prefix}/status"
+    """Where online and offline go; daemons that share a prefix want "{prefix}/status/{client_id}"."""
     topic: Annotated[str, AfterValidator(_event_topic)] = "{prefix}/events/{detector}/{sensor}"
     """Where an event goes."""
     source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = None
@@ -57,9 +66,14 @@ class EventsConfig(Section):
     """Put into every event besides the labels from the topic."""
 
     @property
-    def status_topic(self) -> str:
-        """Where online and offline go."""
-        return f"{self.prefix}/status"
+    def status_filter(self) -> str:
+        """Where daemons with these settings say online and offline."""
+        return self.status_topic_of("+")
+
+    def status_topic_of(self, client_id: str) -> str:
+        """Where the daemon with this client id says online and offline."""
+        parts = {"{prefix}": self.prefix, "{client_id}": client_id}
+        return "/".join(parts.get(level, level) for level in self.status_topic.split("/"))
 
     @property
     def command_topic(self) -> str:
@@ -78,16 +92,19 @@ class EventsConfig(Section):
 
     def own_filters(self, detectors: list[str]) -> list[str]:
         """Give MQTT filters for everything that we publish ourselves."""
-        topics = self.status_topic, self.command_topic, self.answers_topic
+        topics = self.status_filter, self.command_topic, self.answers_topic
         return [*topics, *(self.topic_for(detector, "+/#") for detector in detectors)]
 
     def broken(self) -> Iterator[Broken]:
         """Find event topics that would land on the status topic."""
         pattern = self.topic_for("+", "+/#")
         check_filter(pattern)
-        if overlap(pattern, self.status_topic):
+        if overlap(pattern, self.status_filter):
             yield Broken(
-                "topic", f"must not match the status topic {self.status_topic}", self.topic, ("prefix",)
+                "topic",
+                f"must not match the status topic {self.status_filter}",
+                self.topic,
+                ("prefix", "status_topic"),
             )
 
 

@@ -96,7 +96,7 @@ class Daemon:
             arrivals.go_on_from(self.lineup.newest_arrival)
             self.inbox = Inbox(config.batch.inbox)
             self.inbox.in_order = not self.pipeline.apart
-            status = config.events.status_topic if config.events.status else None
+            status = config.status_topic if config.events.status else None
             window = config.mqtt.max_undelivered_messages
             self.edge = MqttEdge(
                 config.mqtt,

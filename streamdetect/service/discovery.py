@@ -56,7 +56,7 @@ def device(config: Config, detector: str, sensor: str, topics: Topics) -> dict[s
             "sw_version": __version__,
         },
         "origin": {"name": "streamdetect", "sw_version": __version__},
-        "availability": [{"topic": config.events.status_topic}],
+        **({"availability": [{"topic": config.status_topic}]} if config.events.status else {}),
         "qos": 1,
         "components": _components(config, sensor, topics),
     }

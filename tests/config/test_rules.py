@@ -229,7 +229,7 @@ detectors:
         Rule("north/*", ("limits", "silent"), low=(-5.0, -5.0)),
     )
     assert config.mqtt.keepalive == 60.0
-    assert config.events.status_topic == "a/sd/status"
+    assert config.status_topic == "a/sd/status"
     assert config.events.topic_for("a", "n/t/x") == "a/sd/a/n/t/x"
     assert config.event_source == "urn:x"
     assert Config.defaults().event_source == "/streamdetect/streamdetect"
@@ -275,3 +275,16 @@ def test_sizes(written, size):
 def test_a_configuration_is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Config.defaults().mqtt.port = 1
+
+
+def test_daemons_that_share_a_prefix_may_each_have_a_status_topic():
+    config = parse('{mqtt: {client_id: kitchen}, events: {status_topic: "{prefix}/status/{client_id}"}}')
+    assert config.status_topic == "streamdetect/status/kitchen"
+    assert config.events.status_filter == "streamdetect/status/+"
+    text = 'events: {status: "{prefix}/{sensor}", topic: "{prefix}/{sensor}"}'
+    assert problems(text) == [
+        "events.status: must be levels of letters, digits, _ . - joined with /, got '{prefix}/{sensor}'"
+    ]
+    text = 'events: {status: "{client_id}/{prefix}", topic: "{detector}/streamdetect/{sensor}"}'
+    (problem,) = problems(text)
+    assert "must not match the status topic +/streamdetect" in problem

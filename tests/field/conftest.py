@@ -31,7 +31,7 @@ class Daemon:
         self.config = parse(text)
         mqtt_config = self.config.mqtt.model_copy(update={"host": broker.host, "port": broker.port})
         filters = uncovered([topic for one in self.config.detectors for topic in one.topics])
-        status = self.config.events.status_topic if self.config.events.status else None
+        status = self.config.status_topic if self.config.events.status else None
         self.inbox = Inbox(10_000)
         self.edge = MqttEdge(mqtt_config, filters, self.inbox, status_topic=status, forget=forget)
         features = tuple(self.config.detectors[0].payload.values or ("value",))

@@ -23,7 +23,10 @@ def event_poisonous(bench: Bench) -> Outcome:
     daemon.terminate()
     store = Store(daemon.state, snapshot_every=3600)
     store.load()
-    events = [Event(f"poison{number}", "lab", sensor, b"{}") for number, sensor in enumerate(_SENSORS, 1)]
+    events = [
+        Event(f"poison{number}", "lab", sensor, b'{"type":"poison"}')
+        for number, sensor in enumerate(_SENSORS, 1)
+    ]
     store.commit(
         Change(events=[Queued("mqtt", number, event, 0.0) for number, event in enumerate(events, 1)])
     )
