@@ -17,16 +17,11 @@ from streamdetect.store.history import HISTORY, edges, read
 if TYPE_CHECKING:
     from pathlib import Path
 
-_STEPS = (
-    "commit.begin",
-    "commit.done",
-    "commit.acked",
-    "sink.webhook.delivered",
-    "sink.file.delivered",
-    "sink.notify.delivered",
-    "sink.history.delivered",
+_KILLS = (  # a step, and at which time that it is passed
+    *(("commit.begin", 1), ("commit.begin", 2), ("commit.done", 1), ("commit.done", 2), ("commit.acked", 1)),
+    *((f"sink.{kind}.delivered", 1) for kind in ("webhook", "file", "notify", "history")),
+    *((f"sink.{kind}.delivered", 2) for kind in ("webhook", "file")),  # the others gather what waits
 )
-_PASSES = (1, 2)
 _READINGS = 200  # a kill
 _RATE = 200  # messages a second
 
@@ -34,7 +29,6 @@ _RATE = 200  # messages a second
 @row(37, "kill at each step of delivery, with every kind of sink", "0 lost; duplicates have the same id")
 def killed_while_delivering(bench: Bench) -> Outcome:
     """The daemon is killed before and after each sink has an event, and when that is noted."""
-    kills = [(step, passes) for step in _STEPS for passes in _PASSES]
     receiver = bench.stack.enter_context(Receiver())
     lines = bench.subfolder("lines") / "events.jsonl"
     plant = bench.plant(
@@ -50,8 +44,8 @@ def killed_while_delivering(bench: Bench) -> Outcome:
             }
         ],
     )
-    workload, sent, killed = Workload(steps=_READINGS * (len(kills) + 1) // 5), 0, 0
-    for step, passes in kills:
+    workload, sent, killed = Workload(steps=_READINGS * (len(_KILLS) + 1) // 5), 0, 0
+    for step, passes in _KILLS:
         plant.daemon.environment = {"STREAMDETECT_FAILPOINT": f"{step}@{passes}=kill"}
         plant.daemon.start(ready=False)
         until(lambda: plant.daemon.ready or plant.daemon.code is not None, "ready, or killed")
@@ -68,7 +62,7 @@ def killed_while_delivering(bench: Bench) -> Outcome:
     plant.daemon.terminate()
     expected = Expected(plant.daemon.config)
     expected.feed(workload.readings())
-    return _judged(receiver, lines, plant.daemon.state / HISTORY, set(expected.events), killed, len(kills))
+    return _judged(receiver, lines, plant.daemon.state / HISTORY, set(expected.events), killed, len(_KILLS))
 
 
 def _judged(
