@@ -12,12 +12,10 @@ from streamdetect.commands import detector_options, outputs, recording_options
 from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
 from streamdetect.offline import plots
-from streamdetect.offline.tuning import STEPS, Tuning, as_yaml, tune
+from streamdetect.offline.tuning import STEPS, Tuning, tune
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-    from streamdetect.config import DetectorConfig
 
 _PER = {"day": 7.0, "week": 1.0, "month": 7 / 30.4, "year": 7 / 365.0}  # how many of them a week has
 
@@ -57,7 +55,7 @@ def run(args: Namespace) -> int:
     if tuning.chosen is None:
         sys.stderr.write(f"streamdetect: none has at most {args.at_most:g} false alarms a week\n")
         return 1
-    sys.stdout.write(_chosen(tuning, config, args.at_most))
+    sys.stdout.write(_chosen(tuning, args.at_most))
     return 0
 
 
@@ -79,7 +77,7 @@ def _curve(tuning: Tuning) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _chosen(tuning: Tuning, config: DetectorConfig, most: float) -> str:
+def _chosen(tuning: Tuning, most: float) -> str:
     chosen = tuning.chosen
     assert chosen is not None  # noqa: S101 - for the type checker
     kept = "keeps to" if chosen.held_out.false_per_week <= most else "exceeds"
@@ -90,7 +88,7 @@ def _chosen(tuning: Tuning, config: DetectorConfig, most: float) -> str:
         lines.append("without labels every incident counts as false")
     if chosen.chosen_on.weeks * most < 1:
         lines.append(f"chosen on {chosen.chosen_on.weeks:.2g} weeks: too few to tell so low a rate")
-    return "\n".join(lines) + f"\n\n{as_yaml(config, chosen.sensitivity)}"
+    return "\n".join(lines) + f"\n\nsensitivity: {chosen.sensitivity:.3g}\n"
 
 
 def _rate(text: str) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import takewhile
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from streamdetect.bundles.bundle import Bundle
     from streamdetect.config import DetectorConfig
     from streamdetect.core.reconstruction import Reconstruct
-    from streamdetect.offline.backtest import SensorResult
+    from streamdetect.offline.backtest import Incident, SensorResult
     from streamdetect.offline.recordings import Recording
 
     Windows = NDArray[np.float32]
@@ -38,6 +40,7 @@ class Part(NamedTuple):
 
     weeks: float
     false: int
+    """Incidents that tell of no fault; one that stays open counts anew every day."""
     found: int
     faults: int
 
@@ -62,7 +65,7 @@ class Tuning:
     points: tuple[Point, ...]
     """The most sensitive first."""
     chosen: Point | None
-    """The most sensitive one within the limit; None: not even the least sensitive one is."""
+    """The most sensitive one up to which all keep to the limit; None: not even the least sensitive does."""
     labelled: bool
     """Whether faults are known; otherwise every incident counts as false."""
 
@@ -105,21 +108,14 @@ def tune(
         results = backtest(Detector(settings, reconstruct), recordings)
         points.append(Point(step, _part(results, begin, cut), _part(results, cut, last)))
         progress(at)
-    within = [point for point in points if point.chosen_on.false_per_week <= most]
+    within = list(takewhile(lambda point: point.chosen_on.false_per_week <= most, reversed(points)))
     labelled = any(one.labels is not None for one in recordings)
-    return Tuning(tuple(points), within[0] if within else None, labelled)
+    return Tuning(tuple(points), within[-1] if within else None, labelled)
 
 
 def with_sensitivity(config: DetectorConfig, sensitivity: float) -> DetectorConfig:
-    """The same detector, so many times as sensitive."""
-    threshold = config.threshold
-    changed = threshold.model_copy(update={"sigma": threshold.sigma / sensitivity})
-    return config.model_copy(update={"threshold": changed})
-
-
-def as_yaml(config: DetectorConfig, sensitivity: float) -> str:
-    """What to write into the detector's configuration."""
-    return f"threshold:\n  sigma: {with_sensitivity(config, sensitivity).threshold.sigma:.3g}\n"
+    """The same detector with another sensitivity; sensors that have one of their own keep it."""
+    return config.model_copy(update={"sensitivity": sensitivity})
 
 
 class Remembered:
@@ -137,11 +133,18 @@ class Remembered:
         return self._made[key]
 
 
+def _alarms(incident: Incident, start: float, end: float) -> int:
+    """How many alarms an incident is in a part of the time."""
+    closed = incident.latest.time if incident.closed else inf
+    open_for = min(closed, end) - max(incident.opened.time, start)
+    return 1 + int(open_for // DAY) if open_for >= 0 else 0
+
+
 def _part(results: Sequence[SensorResult], start: float, end: float) -> Part:
     false = found = faults = 0
     for result in results:
         met = meeting(result)
-        false += sum(start <= result.incidents[at].opened.time < end for at in met.false)
+        false += sum(_alarms(result.incidents[at], start, end) for at in met.false)
         own = [fate for fate in met.fates if start <= fate.fault.start < end]
         found, faults = found + sum(fate.found for fate in own), faults + len(own)
     return Part((end - start) / WEEK, false, found, faults)

@@ -14,7 +14,7 @@ from streamdetect.core.thresholds import ThresholdSettings
 
 from streamdetect.core.detector import Detector
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.offline.backtest.evaluation import Counts, events, runs
+from streamdetect.offline.backtest.evaluation import Counts, runs
 from streamdetect.offline.backtest.running import backtest
 
 if TYPE_CHECKING:
@@ -31,6 +31,20 @@ if TYPE_CHECKING:
     Range = tuple[int, int]
 
 Settings = TypeVar("Settings", ThresholdSettings, IncidentSettings)
+
+
+def events(incidents: Sequence[Range], ranges: Sequence[Range]) -> Counts:
+    """Count ranges found and missed, and incidents in none; both are half-open [start, end)."""
+    if not ranges:
+        return Counts(0, len(incidents), 0)
+    starts, ends = np.array(ranges).T
+    found = np.zeros(len(ranges), np.bool_)
+    false = 0
+    for start, end in incidents:
+        hit = (starts < end) & (start < ends)
+        found |= hit
+        false += not hit.any()
+    return Counts(tp=int(found.sum()), fp=false, fn=int((~found).sum()))
 
 
 class Recorded(Detector):

@@ -46,8 +46,8 @@ def test_the_most_sensitive_within_the_limit_is_chosen_and_the_rest_of_the_time_
     assert done == [1, 2, 3]
     rates = [point.chosen_on.false_per_week for point in tuning.points]
     assert rates[0] > rates[-1]
-    within = [point for point in tuning.points if point.chosen_on.false_per_week <= 1.0]
-    assert tuning.chosen == (within[0] if within else None)
+    places = [at for at in range(3) if all(rate <= 1.0 for rate in rates[at:])]
+    assert tuning.chosen == (tuning.points[places[0]] if places else None)
     one, other = tuning.points[0].chosen_on, tuning.points[0].held_out
     assert (one.weeks, other.weeks) == pytest.approx((1.0, 0.8), rel=1e-3)
     assert (one.faults, other.faults) == (2, 2)
@@ -58,8 +58,10 @@ def test_no_sensitivity_that_is_tried_keeps_to_it(recordings, general):
     assert tune(CONFIG, general, recordings, 1e-9, steps=(8.0,)).chosen is None
 
 
-def test_a_factor_moves_the_threshold():
-    assert with_sensitivity(CONFIG, 2.0).threshold.sigma == CONFIG.threshold.sigma / 2
+def test_a_sensor_with_a_sensitivity_of_its_own_keeps_it():
+    config = validate({"detectors": [{"overrides": [{"sensors": "a", "sensitivity": 3.0}]}]}).detectors[0]
+    tuned = with_sensitivity(config, 2.0).rules(("value",))
+    assert [(one.sensors, one.sensitivity) for one in tuned] == [("*", 2.0), ("a", 3.0)]
 
 
 def test_a_model_works_once_on_the_same_windows():
@@ -91,7 +93,7 @@ def test_the_command_prints_what_to_configure_and_draws_the_curve(recordings, tm
     assert main(["tune", *layout, "--at-most", "3/day", *draw]) == 0
     printed = capsys.readouterr().out
     assert "<- chosen" in printed
-    assert "threshold:\n  sigma: " in printed
+    assert printed.splitlines()[-1].startswith("sensitivity: ")
     assert "of the held-out 0.8 weeks it" in printed
     assert picture.exists() == bool(draw)
     with pytest.raises(SystemExit):
