@@ -86,7 +86,7 @@ def run(args: Namespace) -> int:
             demo.run()
     outcome = demo.outcome()
     console.print()
-    console.print(tabulate(outcome, demo.incidents()))
+    console.print(tabulate(outcome))
     console.print()
     console.print(str(outcome))
     return 1 if outcome.missed else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import TYPE_CHECKING
 
@@ -35,8 +35,8 @@ class Fault:
         """The step of the first reading after it."""
         return self.start + self.kind.length
 
-    def distort(self, step: int, value: float, rng: Generator) -> float:
-        """What the sensor reads at this step instead of a normal value."""
+    def distort(self, step: int, value: float, rng: Generator) -> float | None:
+        """What the sensor reads at this step instead of a normal value; None: nothing."""
         return self.kind.distort(self, step - self.start, value, rng)
 
 
@@ -47,7 +47,8 @@ class Kind:
     name: str
     length: int  # readings
     sizes: tuple[float, float]  # least and largest, in the sensor's own spread
-    distort: Callable[[Fault, int, float, Generator], float]  # fault, readings into it, value, noise
+    distort: Callable[[Fault, int, float, Generator], float | None]
+    """Fault, readings into it, normal value, noise; None: no reading comes."""
     patterned: bool = False  # only for sensors that are more than noise
 
 
@@ -63,8 +64,16 @@ def _noise(fault: Fault, _into: int, value: float, rng: Generator) -> float:
     return abs(value + fault.size * fault.sensor.spread * rng.normal())  # nothing here is below 0
 
 
-def _stuck(fault: Fault, _into: int, _value: float, _rng: Generator) -> float:
+def _broken(fault: Fault, _into: int, _value: float, _rng: Generator) -> float:
     return fault.sensor.quantity.broken
+
+
+def _stuck(fault: Fault, _into: int, _value: float, _rng: Generator) -> float:
+    return fault.sensor.latest
+
+
+def _silent(_fault: Fault, _into: int, _value: float, _rng: Generator) -> None:
+    return None
 
 
 def _stopped(fault: Fault, into: int, value: float, rng: Generator) -> float:
@@ -76,7 +85,10 @@ KINDS = (
     Kind("spike", 2, (10, 16), _shift),
     Kind("level shift", 50, (10, 14), _shift, patterned=True),
     Kind("drift", 60, (10, 14), _drift, patterned=True),
-    Kind("stuck", 40, (0, 0), _stuck),  # at an end of its range
+    Kind("slow drift", 360, (10, 14), _drift, patterned=True),  # an hour of the plant's
+    Kind("broken line", 40, (0, 0), _broken),  # at an end of its range
+    Kind("stuck", 120, (0, 0), _stuck),  # where it was
+    Kind("silent", 60, (0, 0), _silent),
     Kind("noise burst", 30, (5, 7), _noise),
     Kind("standstill", 50, (0, 0), _stopped, patterned=True),  # its pattern is gone
 )
@@ -86,12 +98,14 @@ LONGEST = max(kind.length for kind in KINDS)
 def schedule(sensors: Sequence[Sensor], seed: int, first: int) -> Iterator[Fault]:
     """Faults without end, by their start, from step `first` on; the same for the same seed.
 
-    Each kind comes once in every round of all kinds. No sensor has two at a time.
+    Each kind comes once in every round of all kinds, and every other round is the one before once more: a
+    detector that the first fault has made deaf loses the second. No sensor has two at a time.
     """
     rng = np.random.default_rng((seed, len(sensors), 0))
     free_from = dict.fromkeys(sensors, 0)
     step = first
     while True:
+        done: list[Fault] = []
         for kind in rng.permutation(np.array(KINDS, dtype=object)):
             free = [
                 sensor
@@ -100,9 +114,15 @@ def schedule(sensors: Sequence[Sensor], seed: int, first: int) -> Iterator[Fault
             ]
             if free:
                 sensor = free[rng.integers(len(free))]
-                fault = Fault(kind, sensor, step, _size(kind, sensor, rng))
-                free_from[sensor] = fault.end + REST
-                yield fault
+                done.append(Fault(kind, sensor, step, _size(kind, sensor, rng)))
+                free_from[sensor] = done[-1].end + REST
+                yield done[-1]
+            step += EVERY
+        for fault in done:
+            step = max(step, free_from[fault.sensor])
+            again = replace(fault, start=step)
+            free_from[fault.sensor] = again.end + REST
+            yield again
             step += EVERY
 
 

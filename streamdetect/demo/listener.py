@@ -80,6 +80,7 @@ class Listener:
         incident = self.incidents[data["incident"]]
         incident.severity, incident.score = data["severity"], data["peak"]["score"]
         incident.ended = None if data["ended"] is None else _unix(data["ended"])
+        incident.closed = moment if kind == "closed" else None
         self._heard(kind, incident)
 
 

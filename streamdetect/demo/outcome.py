@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streamdetect.demo.plant import INTERVAL
+from streamdetect.offline.backtest.faults import Span, meet
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from streamdetect.demo.plant import Injection
+    from streamdetect.offline.backtest.faults import Fate
     from streamdetect.service.pipeline import Processed
 
 ROUNDING = 0.001  # s; events carry microseconds
@@ -25,7 +30,8 @@ class Incident:
     opened: float  # the window that made it an incident
     severity: str = "warning"
     score: float = 0.0  # the highest so far
-    ended: float | None = None
+    ended: float | None = None  # its last anomalous window
+    closed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +39,46 @@ class Outcome:
     """Which faults were found, and what was taken for one."""
 
     found: dict[Injection, Incident] = field(default_factory=dict)  # with the first that tells of it
+    cover: dict[Injection, float] = field(default_factory=dict)  # share of a found one with an incident open
     missed: list[Injection] = field(default_factory=list)
+    late: list[Injection] = field(default_factory=list)  # of the missed: told when it was over
     pending: list[Injection] = field(default_factory=list)  # not found, and not over
     false: list[Incident] = field(default_factory=list)
 
     def __str__(self) -> str:
-        found, missed = len(self.found), len(self.missed)
-        return f"injected {found + missed}, found {found}, missed {missed}, false {len(self.false)}"
+        found, missed, late = len(self.found), len(self.missed), len(self.late)
+        told = f"{missed} ({late} late)" if late else f"{missed}"
+        return f"injected {found + missed}, found {found}, missed {told}, false {len(self.false)}"
 
 
 def compare(injections: Sequence[Injection], incidents: Collection[Incident]) -> Outcome:
-    """Match faults with incidents.
+    """Match faults with incidents, as strictly as a backtest: found only while the fault lasts.
 
-    A fault is found when an incident of its sensor started in its interval: from its first reading to the
-    newest one whose window still holds a faulty reading, which is time_steps - 1 readings after its last.
-    An incident that was open before does not count. An incident that started in no fault's interval is false.
+    What opens after a fault has ended is late, and false; see `streamdetect.offline.backtest.faults`.
     """
     outcome = Outcome()
-    explained: set[Incident] = set()
-    for one in injections:
-        mine = [incident for incident in incidents if explains(one, incident)]
-        explained |= set(mine)
-        if mine:
-            outcome.found[one] = min(mine, key=lambda incident: incident.opened)
-        else:
-            (outcome.missed if one.over else outcome.pending).append(one)
-    outcome.false.extend(incident for incident in incidents if incident not in explained)
+    names = [*(one.sensor for one in injections), *(one.sensor for one in incidents)]
+    for sensor in dict.fromkeys(names):
+        done = [one for one in injections if one.sensor == sensor]
+        heard = sorted((one for one in incidents if one.sensor == sensor), key=lambda one: one.opened)
+        met = meet(
+            [Span(one.started - ROUNDING, one.ended + ROUNDING) for one in done],
+            [Span(one.opened, math.inf if one.closed is None else one.closed) for one in heard],
+            INTERVAL,
+        )
+        for one, fate in zip(done, met.fates, strict=True):
+            _note(outcome, one, fate, heard)
+        outcome.false.extend(heard[at] for at in met.false)
     return outcome
+
+
+def _note(outcome: Outcome, one: Injection, fate: Fate, heard: Sequence[Incident]) -> None:
+    if fate.by is not None:
+        outcome.found[one], outcome.cover[one] = heard[fate.by], fate.cover
+        return
+    (outcome.missed if one.over else outcome.pending).append(one)
+    if one.over and fate.late:
+        outcome.late.append(one)
 
 
 def explains(injection: Injection, incident: Incident) -> bool:

@@ -21,6 +21,8 @@ INTERVAL = 10.0  # s of the plant's time from one reading of a sensor to the nex
 WARM_UP = 272
 """Readings of each sensor before the first fault: two blocks of 128, from which the general bundle takes a
 sensor's scale, and a window. From then on one block with a fault in it does not move that scale."""
+LEARNING = 3_072
+"""The same where nobody has to wait for them: 3,000 are what every view learns from, whatever happens."""
 
 
 class Reading(NamedTuple):
@@ -37,6 +39,7 @@ class Injection:
     Attributes:
         fault: which.
         started: Unix seconds of its first reading.
+        ended: Unix seconds of its newest reading so far.
         last: Unix seconds of the newest reading so far whose window holds one of the fault's.
         over: nothing of it is in any window any more.
         peak: the highest score, error / threshold, that whoever watches saw in its interval.
@@ -44,6 +47,7 @@ class Injection:
 
     fault: Fault
     started: float
+    ended: float
     last: float
     over: bool = False
     peak: float = 0.0
@@ -61,6 +65,7 @@ class Plant:
         count: of the sensors.
         seed: of everything; the same plant for the same seed.
         time_steps: readings in a window: so long a fault lasts in the windows after it has ended.
+        warm_up: readings of each sensor before the first fault.
         begun: told of each fault as it begins.
     """
 
@@ -70,6 +75,7 @@ class Plant:
         seed: int,
         *,
         time_steps: int = 1,
+        warm_up: int = WARM_UP,
         begun: Callable[[Injection], None] = lambda _: None,
     ) -> None:
         self.sensors: tuple[Sensor, ...] = make_sensors(count, seed)
@@ -80,7 +86,7 @@ class Plant:
         self._time_steps = time_steps
         self._begun = begun
         self._rng = np.random.default_rng((seed, count))
-        self._schedule = schedule(self.sensors, seed, WARM_UP)
+        self._schedule = schedule(self.sensors, seed, warm_up)
         self._next = next(self._schedule)
 
     def step(self, time: float) -> list[Reading]:
@@ -89,9 +95,13 @@ class Plant:
         faults = {one.fault.sensor: one.fault for one in self.under_way if self.steps < one.fault.end}
         readings = []
         for sensor in self.sensors:
-            value = sensor.read()
-            if sensor in faults:
-                value = faults[sensor].distort(self.steps, value, self._rng)
+            normal = sensor.read()
+            fault = faults.get(sensor)
+            value = fault.distort(self.steps, normal, self._rng) if fault else normal
+            if value is None:
+                continue
+            if not fault:
+                sensor.latest = normal
             quantity = sensor.quantity
             message = {"time": time, "value": round(value, quantity.decimals), "unit": quantity.unit}
             readings.append(Reading(f"plant/{sensor.name}", orjson.dumps(message)))
@@ -104,10 +114,12 @@ class Plant:
             one.over = self.steps >= one.fault.end + self._time_steps - 1
             if not one.over:
                 one.last = time
+            if self.steps < one.fault.end:
+                one.ended = time
         self.under_way = [one for one in self.under_way if not one.over]
         while self._next.start <= self.steps:
             if self.injecting:
-                self.under_way.append(Injection(self._next, time, time))
+                self.under_way.append(Injection(self._next, time, time, time))
                 self.injected += 1
                 self._begun(self.under_way[-1])
             self._next = next(self._schedule)

@@ -11,7 +11,7 @@ from streamdetect.demo.broker import HOST
 from streamdetect.demo.feed import HISTORY, PATIENCE, Feed, Pace
 from streamdetect.demo.listener import Listener
 from streamdetect.demo.outcome import Outcome, Watch, compare, explains
-from streamdetect.demo.plant import WARM_UP, Plant
+from streamdetect.demo.plant import LEARNING, Plant
 from streamdetect.demo.settings import make_config
 from streamdetect.demo.summary import span
 from streamdetect.errors import StreamdetectError
@@ -64,8 +64,8 @@ class Demo:
             self._daemon = Daemon(make_config(port, state, metrics_port=0), observers=(self._watch,))
         (self._assembly,) = self._daemon.pipeline.assemblies
         time_steps = self._assembly.bundle.manifest.time_steps
-        self.plant = Plant(sensors, seed, time_steps=time_steps, begun=self._begun)
-        pace = Pace(speed, WARM_UP, time.time() // 1 - HISTORY)
+        self.plant = Plant(sensors, seed, time_steps=time_steps, warm_up=LEARNING, begun=self._begun)
+        pace = Pace(speed, LEARNING, time.time() // 1 - HISTORY)
         self.feed = Feed(self.plant, pace, seconds=seconds, lag=self._lag)
         self._listener = Listener(HOST, port, f"{self._daemon.config.events.prefix}/events/#", self._heard)
         self._trouble: BaseException | None = None
@@ -107,7 +107,7 @@ class Demo:
     @property
     def is_learning(self) -> bool:
         """Whether the first fault is still to come."""
-        return self.plant.steps < WARM_UP
+        return self.plant.steps < LEARNING
 
     def columns(self) -> SensorColumns:
         """What the daemon knows of each sensor."""

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from streamdetect.demo.plant import WARM_UP
+from streamdetect.demo.plant import LEARNING
 from streamdetect.demo.summary import clock
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _header(demo: Demo) -> Text:
 
 def _progress(demo: Demo) -> str:
     if demo.is_learning:
-        return f"none yet; learning what is normal, {demo.plant.steps / WARM_UP:.0%}"
+        return f"none yet; learning what is normal, {demo.plant.steps / LEARNING:.0%}"
     outcome = demo.outcome()
     return f"{outcome}" + (f", {len(outcome.pending)} under way" if outcome.pending else "")
 

@@ -90,6 +90,7 @@ class Sensor:
         self._period = float(rng.integers(*quantity.period, endpoint=True))
         self._phase = rng.random()
         self._step = 0
+        self.latest = self._level  # what it sent before a fault
 
     @property
     def spread(self) -> float:

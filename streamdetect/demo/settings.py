@@ -31,20 +31,6 @@ detectors:
     templates: ["plant/{{line}}/{{quantity}}"]
     sensor: "{{line}}/{{quantity}}"
     payload: {{value: value, time: time}}   # {{"time": 1735689600.0, "value": 179.3}}
-    # The demo's faults are large and sudden. A high threshold for each single error finds them at once; the
-    # defaults gather evidence for longer.
-    threshold:
-      sigma: 4.0
-      history: 2000
-      smoothing: 1                # each error by itself
-      sigma_floor: 0.05           # the calm of a calm sensor counts
-      guard: 4.0
-      min_count: 200              # a threshold from the sensor's own errors alone,
-      until_min_count: silent     # and no verdict before
-    incidents:
-      consecutive: 2              # one window over the threshold is not worth an alarm,
-      evidence: 0.0               # two are, however little they are over it
-      close_after: 8              # a fault that wavers around the threshold is one incident
 """
 
 

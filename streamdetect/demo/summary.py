@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import isnan
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamdetect.demo.outcome import Incident, Outcome
+    from streamdetect.demo.outcome import Outcome
     from streamdetect.demo.plant import Injection
 
 
-def tabulate(outcome: Outcome, incidents: Sequence[Incident]) -> Table:
+def tabulate(outcome: Outcome) -> Table:
     """Every fault and what became of it, then every false alarm."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for title in ("injected", "sensor", "at", "outcome"):
         table.add_column(title, no_wrap=title != "outcome")
-    rows = [(one, *_found(one, outcome.found[one])) for one in outcome.found]
-    rows += [(one, _missed(one, incidents), "red") for one in outcome.missed]
+    rows = [(one, *_found(one, outcome)) for one in outcome.found]
+    rows += [(one, _missed(one, outcome), "red") for one in outcome.missed]
     rows += [(one, "cut short, not counted", "dim") for one in outcome.pending]
     for one, text, style in sorted(rows, key=lambda row: row[0].started):
         table.add_row(one.fault.kind.name, one.sensor, clock(one.started), text, style=style)
@@ -30,18 +29,15 @@ def tabulate(outcome: Outcome, incidents: Sequence[Incident]) -> Table:
     return table
 
 
-def _found(one: Injection, incident: Incident) -> tuple[str, str]:
-    return f"found after {span(incident.opened - one.started)}, score {one.peak:.1f}", ""
+def _found(one: Injection, outcome: Outcome) -> tuple[str, str]:
+    after, cover = span(outcome.found[one].opened - one.started), outcome.cover[one]
+    lasted = "" if isnan(cover) else f", open for {cover:.0%} of it"
+    return f"found after {after}{lasted}, score {one.peak:.1f}", ""
 
 
-def _missed(one: Injection, incidents: Sequence[Incident]) -> str:
-    if any(
-        incident.sensor == one.sensor
-        and incident.started < one.started
-        and (incident.ended is None or incident.ended >= one.started)
-        for incident in incidents
-    ):
-        return "missed, an incident was open already"
+def _missed(one: Injection, outcome: Outcome) -> str:
+    if one in outcome.late:
+        return "late: an incident opened when it was over"
     if one.peak > 1:
         return f"missed, score {one.peak:.2f} but not for long enough"
     return f"missed, score {one.peak:.2f} at most"

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from streamdetect.demo.plant import WARM_UP
+from streamdetect.demo.plant import LEARNING
 from streamdetect.demo.screen import LiveScreen, PlainScreen
 
 
@@ -20,7 +20,7 @@ def drawn(demo, width, height):
     return console.file.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("steps", [0, 3, 20, WARM_UP + 40])
+@pytest.mark.parametrize("steps", [0, 3, 20, LEARNING + 40])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 50), (40, 12), (200, 30)])
 def test_it_fits_and_names_sensors_at_every_stage(demo, advance, steps, width, height):
     advance(steps)
@@ -34,7 +34,7 @@ def test_it_fits_and_names_sensors_at_every_stage(demo, advance, steps, width, h
 
 
 def test_a_short_terminal_shows_the_sensors_in_which_something_goes_on(demo, advance):
-    advance(WARM_UP + 30)
+    advance(LEARNING + 30)
     columns = demo.columns()
     loud = {sensor for sensor, is_open in zip(columns.ids, columns.incident_open, strict=True) if is_open}
     assert loud
@@ -52,7 +52,7 @@ def test_the_latest_news_is_shown(demo):
 
 
 def test_learning_is_shown_as_it_proceeds(demo, advance):
-    advance(WARM_UP // 2)
+    advance(LEARNING // 2)
     text = "\n".join(drawn(demo, 80, 24))
     assert "learning what is normal, 50%" in text
     assert f"mosquitto_sub -p {demo.port}" in text
