@@ -42,7 +42,7 @@ def test_sensor(make_detector, spiked, tmp_path):
     assert error.get_ylabel() == "reconstruction error (MAE)"
     assert error.get_xlabel() == "2023-11-14, time in UTC"
     assert legend(figure) == [
-        "reading", "anomalous", "known anomaly", "incident", "reconstruction error", "threshold"
+        "usual", "reading", "anomalous", "known anomaly", "incident", "reconstruction error", "threshold"
     ]  # fmt: skip
     lines = {line.get_label(): line for line in error.lines}
     np.testing.assert_array_equal(lines["reconstruction error"].get_ydata(), result.errors[3:])

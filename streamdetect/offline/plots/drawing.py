@@ -83,6 +83,28 @@ def dots(axis: Axes, clock: Clock, times: NDArray[np.float64], values: NDArray[n
     axis.plot(clock(x), y, ".", color=MARK, markersize=4, label="anomalous", zorder=3, linestyle="none")
 
 
+def band(
+    axis: Axes,
+    clock: Clock,
+    times: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+) -> None:
+    """Shade what is usual; where a side is not known, there is no shade."""
+    # The band stands still within a block of readings, so that evenly spaced ones show all of it.
+    kept = np.unique(np.linspace(0, len(times) - 1, min(len(times), _POINTS)).astype(np.intp))
+    axis.fill_between(
+        clock(times[kept]),
+        lower[kept],
+        upper[kept],
+        color=LIMIT,
+        alpha=0.15,
+        linewidth=0,
+        label="usual",
+        zorder=1,
+    )
+
+
 def gaps(times: NDArray[np.float64]) -> NDArray[np.intp]:
     """The readings that follow a gap in (N,) times which is wide enough to be seen."""
     if len(times) <= 1:

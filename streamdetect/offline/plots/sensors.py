@@ -12,6 +12,7 @@ from streamdetect.offline.plots.drawing import (
     LIMIT,
     SHADE,
     Clock,
+    band,
     dots,
     error_label,
     legend,
@@ -35,7 +36,7 @@ _MOST_FEATURES = 6
 
 
 def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
-    """Draw a sensor's series with its anomalies above its error against the threshold, incidents shaded.
+    """Draw a sensor's series over its band, above its error against the threshold, incidents shaded.
 
     Of several features, the (at most six) that were most often to blame are drawn, each with the anomalies
     that it had the largest share in.
@@ -52,6 +53,7 @@ def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
     clock = Clock(recording.times)
     blamed = most_to_blame(result)
     for axis, feature in zip(axes, drawn, strict=False):
+        band(axis, clock, result.times, result.lower[:, feature], result.upper[:, feature])
         line(axis, clock, recording.times, recording.values[:, feature], label="reading")
         hit = result.index[result.anomalous & (blamed == feature)]
         dots(axis, clock, recording.times[hit], recording.values[hit, feature])
