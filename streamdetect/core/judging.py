@@ -282,7 +282,7 @@ class Judge(Columns):
             values=stretch.values,
             errors=stretch.errors,
             views=views,
-            score=np.nan_to_num(score),
+            score=np.fmax(score, 0.0),
             feature=by_feature,
             deviation=self._deviation(looked.z, by_feature),
             over=looked.over,
@@ -333,7 +333,9 @@ class Judge(Columns):
     def _deviation(self, z: Floats, feature: NDArray[np.int64]) -> Floats:
         """How far the level of a feature (U, L) is from its mean, in standard deviations; 0 = not known."""
         level = z[:, :, self._places["level"]]
-        return np.nan_to_num(np.take_along_axis(level, feature[:, :, None], axis=2)[:, :, 0])
+        if self.features > 1:
+            level = np.take_along_axis(level, feature[:, :, None], axis=2)
+        return np.where(np.isnan(level), 0.0, level)[:, :, 0]
 
     def _blame(self, stretch: Stretch) -> Floats:
         """How far (U, L, F) each feature's reconstruction error is above its mean; 0 = not known."""
@@ -391,7 +393,7 @@ class Judge(Columns):
         wide = (*shape, self.features)
         return Ruling(
             score=score,
-            view=np.nan_to_num(views, nan=-np.inf).argmax(axis=2),
+            view=np.where(np.isnan(views), -np.inf, views).argmax(axis=2),
             means=np.broadcast_to(centre, shape),
             sigmas=np.broadcast_to(above, shape),
             thresholds=np.broadcast_to(threshold, shape),

@@ -49,6 +49,8 @@ class RuleColumns(Columns):
     def __init__(self, rules: Sequence[Rule], features: int) -> None:
         super().__init__()
         self.rules = tuple(rules)
+        self.bounded = any(rule.low or rule.high for rule in rules)
+        self.rated = any(rule.rate for rule in rules)
         self.column("views", np.bool_, True, (len(VIEWS),))  # noqa: FBT003 - what a row starts as
         self.column("low", np.float64, -np.inf, (features,))
         for name in ("high", "rate"):

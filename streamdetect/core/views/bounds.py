@@ -45,6 +45,8 @@ class Limits(View):
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         values = stretch.values
+        if not self.rules.bounded:
+            return np.full(values.shape, np.nan)
         low, high = self.rules.low[stretch.rows][:, None], self.rules.high[stretch.rows][:, None]
         half = (high - low) / 2.0
         inside = np.where(np.isfinite(half), np.abs(values - (low + high) / 2.0) / half, 0.0)
@@ -70,6 +72,8 @@ class Rate(View):
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         rows = stretch.rows
+        if not self.rules.rated:
+            return np.full(stretch.values.shape, np.nan)
         values = np.concatenate([self.last[rows][:, None], stretch.values], axis=1)
         times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
         change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
