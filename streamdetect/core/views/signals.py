@@ -52,7 +52,7 @@ class Reconstruction(Signal):
 
     name = view = "reconstruction"
     two_sided = False
-    spread, cap = 1.5, 1.5
+    spread, cap = 2.0, 1.5
 
     def of(self, stretch: Stretch) -> Floats:
         """See Signal; width 1."""

@@ -26,7 +26,7 @@ class WorstFeature(Signal):
     name = "worst_feature"
     view = "reconstruction"
     two_sided = False
-    spread, cap = 1.5, 1.5
+    spread, cap = 2.0, 1.5
 
     def __init__(self, features: int, *, memory: float, least: int) -> None:
         super().__init__()
