@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from streamdetect.codecs.series import SeriesSettings
 from streamdetect.config import validate
 from streamdetect.errors import ConfigError
 from streamdetect.mqtt.publisher import Publisher
@@ -99,6 +100,12 @@ def test_features_by_name_and_a_bundle_that_is_still_to_be_made(mosquitto, recor
     with pytest.raises(ConfigError, match="--features names them"):
         Recorder(configuration(broker, **joined), tmp_path, Bounds())
     assert listener(configuration(broker, **joined), 0, ("t", "h")).features == ("t", "h")
+
+
+def test_a_counter_is_recorded_as_it_comes_its_rate_is_taken_when_it_is_read(mosquitto):
+    config = configuration(mosquitto(), difference="rate", resample="60s")
+    assert config.detectors[0].series != SeriesSettings()
+    assert listener(config, 0).config.series == SeriesSettings()
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

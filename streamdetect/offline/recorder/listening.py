@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SERIES = ("wait", "equal_times", "difference", "resample")  # options of a detector
 _IDLE = 0.2  # s that the loop waits for a message
 _GOODBYE = 5.0  # s
 _SAY_EVERY = 60.0  # s
@@ -168,13 +169,19 @@ def _rows(gathered: Gathered) -> list[list[object]]:
     return [[moment, sensor, *values] for sensor, moment, values in columns]
 
 
+def _as_it_comes(config: DetectorConfig) -> DetectorConfig:
+    """Without what is done with the readings of a sensor one after the other: reading them does it."""
+    fields = type(config).model_fields
+    return config.model_copy(update={name: fields[name].default for name in _SERIES})
+
+
 def listener(config: Config, at: int, features: Sequence[str] = ()) -> Listener:
     """What a detector hears.
 
     Raises:
         ConfigError: it joins features, and neither its bundle nor anybody else says which.
     """
-    one = config.detectors[at]
+    one = _as_it_comes(config.detectors[at])
     payload = one.payload_settings(config.mqtt.max_payload)
     if one.join is None:
         return Listener(one, codec(payload), tuple(payload.features))
