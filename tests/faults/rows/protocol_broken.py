@@ -109,9 +109,7 @@ def _tiny(bench: Bench) -> tuple[str, bool]:
         guest.serve()
 
     with ScriptedBroker(again, script):
-        daemon = _daemon(
-            bench, again, detector={"threshold": {"kind": "fixed", "level": 1e-9, "smoothing": 1}}
-        )
+        daemon = _daemon(bench, again, detector={"threshold": {"kind": "fixed", "level": 1e-9}})
         until(lambda: daemon.metric("outbox_depth") > 0, "events")
         pause(3)
         metrics = daemon.metrics()
