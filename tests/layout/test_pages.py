@@ -11,6 +11,7 @@ PAGES = (
     ".github/CONTRIBUTING.md",
     ".github/SECURITY.md",
     "tests/cookbook/README.md",
+    "README.md",
 )
 
 
