@@ -27,10 +27,11 @@ BROKEN = np.linspace(1e3, 5e3, 5)
 
 @pytest.fixture
 def other_bundle(tmp_path):
-    """The general bundle again, but under another fingerprint."""
+    """The general bundle again, but under another fingerprint, and continuing no other."""
     path = tmp_path / "bundle"
     shutil.copytree(GENERAL, path)
-    (path / "bundle.json").write_text(f" {(path / 'bundle.json').read_text()}")
+    manifest = json.loads((path / "bundle.json").read_text())
+    (path / "bundle.json").write_text(json.dumps(manifest | {"continues": None}))
     return str(path)
 
 
