@@ -31,7 +31,9 @@ _FEW = 100  # windows, below which nothing can be said of what was learnt
 _RARE = 0.1  # share of windows or values
 _LITTLE = 0.1  # of the variance
 _MUCH = 0.9
-_SHARE_OF_PERIOD = 0.2  # see streamdetect.training.choice: at a sixth of it, a third of the faults of form go
+_SHARE_OF_PERIOD = (
+    0.15  # see streamdetect.training.choice: at a sixth of it, a third of the faults of form go
+)
 
 
 def explain(graph: Reconstruct, prepared: Prepared) -> Explained:

@@ -88,6 +88,10 @@ def live(broker, recordings, until):
     return [verdicts for batch in batches for _, verdicts in batch.verdicts]
 
 
+def told(transitions):
+    return sorted(map(repr, transitions))
+
+
 @pytest.mark.parametrize("source", [synthetic, motes, opensmarthome, nab], ids=lambda source: source.__name__)
 def test_live_equals_replay(source, mosquitto, until, request):
     recordings = source() if source is synthetic else source(request.getfixturevalue("data"))
@@ -99,9 +103,11 @@ def test_live_equals_replay(source, mosquitto, until, request):
     sensors = np.array([sensor for part in found for sensor in part.sensors])
     transitions = [transition for part in found for transition in part.transitions]
     assert sum(map(len, found)) == sum(len(result.index) for result in expected) > 0
+    newest = max(result.recording.times.max() for result in expected)
     for result in expected:
         own = sensors == result.recording.sensor
         for name in COLUMNS:
             np.testing.assert_array_equal(columns[name][own], getattr(result, name), err_msg=name)
-        mine = [one for one in transitions if one.sensor == result.recording.sensor]
-        assert mine == list(result.transitions)
+        # Who has fallen silent is noticed between batches; a recording's clock stops at its end.
+        mine = [one for one in transitions if one.sensor == result.recording.sensor and one.time <= newest]
+        assert told(mine) == told(result.transitions)

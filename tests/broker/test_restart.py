@@ -56,8 +56,9 @@ class Process:
                     "name": "lab",
                     "topics": ["in/#"],
                     "payload": {"time": "time"},
+                    "views": ["reconstruction"],
                     "threshold": {"kind": "fixed", "level": 0.6},
-                    "incidents": {"update_every": 3, "close_after": 3},
+                    "incidents": {"excess": 0.0, "update_every": 3, "close_after": 3},
                 }
             ],
         }
@@ -171,21 +172,21 @@ def test_an_incident_survives_an_orderly_restart(daemon, until):
 def test_a_reload_with_another_bundle_ends_what_is_open(daemon, until, tmp_path):
     daemon.start()
     daemon.broker.publish("in/a", stream(0, 60))
-    (opened, *_) = until(daemon.events, "an incident")
+    opened = until(lambda: [one for one in daemon.events() if daemon.metric("incidents_open")], "an incident")
     shutil.copytree(GENERAL, tmp_path / "bundle")
-    (tmp_path / "bundle" / "bundle.json").write_text(f" {(GENERAL / 'bundle.json').read_text()}")
+    manifest = json.loads((GENERAL / "bundle.json").read_text()) | {"continues": None}
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(manifest))
     daemon.config["detectors"][0]["bundle"] = str(tmp_path / "bundle")
     daemon.write()
     daemon.process.send_signal(signal.SIGHUP)
-    closed = until(lambda: [event for event in daemon.events() if event["data"]["ended"]], "its end")[0]
-    assert closed["data"]["reason"] == "restarted"
-    assert closed["data"]["incident"] == opened["data"]["incident"]
+    ended = until(lambda: [one for one in daemon.events() if one["data"]["reason"] == "restarted"], "its end")
+    assert ended[0]["data"]["incident"] == opened[-1]["data"]["incident"]
     assert daemon.metric("detectors_restarted_total") == 1
     assert daemon.metric("sensors") == 0
     daemon.end(signal.SIGKILL)
     daemon.start()  # on the new bundle's state: nothing more to end
     assert daemon.metric("detectors_restarted_total") == 0
-    assert len([event for event in daemon.events() if event["data"]["ended"]]) == 1
+    assert len([one for one in daemon.events() if one["data"]["reason"] == "restarted"]) == 1
 
 
 def test_a_reload_that_is_refused_is_said_everywhere(daemon, until, tmp_path, monkeypatch):
@@ -205,7 +206,7 @@ def test_a_reload_that_is_refused_is_said_everywhere(daemon, until, tmp_path, mo
 
         until(lambda: told(", new configuration refused, "), "systemd hears of it")
         assert daemon.metric("config_last_reload_successful") == 0
-        assert "ERROR   lineup: kept the old configuration" in daemon.log()
+        assert "ERROR   service.lineup: kept the old configuration" in daemon.log()
         assert "nonsense: unknown key" in daemon.log()
         daemon.write()
         daemon.process.send_signal(signal.SIGHUP)
@@ -225,5 +226,5 @@ def test_a_second_daemon_is_turned_away(daemon):
 def test_without_a_directory_it_says_so(daemon):
     del daemon.config["state"]
     daemon.start()
-    assert "WARNING daemon: no state.directory" in daemon.log()
+    assert "WARNING service.daemon: no state.directory" in daemon.log()
     assert daemon.metric("state_durable") == 0

@@ -20,7 +20,7 @@ def waves(period, count=3000, *, level=0.0, spread=1.0, features=1, interval=60.
 
 
 class TestTimeSteps:
-    @pytest.mark.parametrize(("period", "steps"), [(20, 16), (100, 30), (180, 54), (600, 64)])
+    @pytest.mark.parametrize(("period", "steps"), [(20, 16), (100, 20), (180, 36), (600, 64)])
     def test_a_share_of_the_period(self, period, steps):
         assert choose([waves(period)], {}).settings.time_steps == pytest.approx(steps, abs=1)
 
@@ -102,6 +102,6 @@ class TestAmounts:
 
 def test_every_choice_is_said_with_its_reason():
     lines = list(choose([waves(100)], {"stride": 2}).lines())
-    assert lines[0] == "time steps 30: a pattern comes round in 100 readings"
+    assert lines[0] == "time steps 20: a pattern comes round in 100 readings"
     assert lines[2] == "architecture dense (64, 8): windows of 30 numbers"
     assert not [line for line in lines if line.startswith("stride")]
