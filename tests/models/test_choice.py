@@ -103,5 +103,5 @@ class TestAmounts:
 def test_every_choice_is_said_with_its_reason():
     lines = list(choose([waves(100)], {"stride": 2}).lines())
     assert lines[0] == "time steps 20: a pattern comes round in 100 readings"
-    assert lines[2] == "architecture dense (64, 8): windows of 30 numbers"
+    assert lines[2] == "architecture dense (64, 8): windows of 20 numbers"
     assert not [line for line in lines if line.startswith("stride")]
