@@ -213,6 +213,16 @@ class Detector:
         """
         return float(self.state.judge.sensitivity[self.sensors.find([sensor])[0]])
 
+    def warmup(self) -> tuple[int, float]:
+        """How many sensors have no baseline yet, and the most seconds that one of them has to go.
+
+        At the rates of their readings; 0 where no rate is known yet.
+        """
+        rows, judge = self.sensors.rows(), self.state.judge
+        cold = rows[judge.warming_up(rows)]
+        seconds = judge.readings_to_go(cold) * judge.silence.usual[cold]
+        return len(cold), float(seconds.max(initial=0.0))
+
     def columns(self) -> SensorColumns:
         """What is known of each sensor now.
 

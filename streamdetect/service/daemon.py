@@ -28,6 +28,7 @@ from streamdetect.service.prefill import prefill
 from streamdetect.service.receipts import Receipts
 from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
+from streamdetect.service.warmup import WarmupWatch
 from streamdetect.sinks import workers
 from streamdetect.sinks.history import HistorySink
 from streamdetect.sinks.mqtt import MqttSink
@@ -79,6 +80,7 @@ class Daemon:
         """
         self._reload, self._observers = reload, observers
         self._notifier = Notifier()
+        self._warmup = WarmupWatch()
         self._stopping = self._reloading = False
         self._due = dict.fromkeys(("silence", "memory", "status", "watchdog"), 0.0)
         self._due |= {
@@ -280,6 +282,7 @@ class Daemon:
             give_back()
         if self._is_due("status", now, STATUS_EVERY):
             self._notifier.status(self.status())
+            self._warmup.turn(self.pipeline.assemblies)
         interval = self._notifier.watchdog_interval
         if interval and not self.unhealthy() and self._is_due("watchdog", now, interval / 3):
             self._notifier.watchdog()

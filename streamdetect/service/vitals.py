@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.metrics import gauge
+from streamdetect.service.warmup import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,9 @@ class Vitals:
         connected = "connected" if self._edge.connected else "not connected"
         saving = ", cannot save state" if self._committer.failure else ""
         refused = ", new configuration refused" if self._lineup.load_failed else ""
-        return f"{connected}{saving}{refused}, {sensors} sensors"
+        cold = [describe(one.detector) for one in self._lineup.pipeline.assemblies]
+        warming = "".join(f", {text}" for count, text in cold if count)
+        return f"{connected}{saving}{refused}, {sensors} sensors{warming}"
 
     @property
     def most_here(self) -> int:

@@ -223,3 +223,13 @@ def test_of_several_features_the_one_that_is_off_is_named():
     values[4 * DAY : 4 * DAY + 120, 1] += 9
     (opened,) = openings(feed(detector(features=3), values))
     assert opened.feature == 1
+
+
+def test_how_long_a_sensor_takes_to_be_judged_is_known():
+    model = detector()
+    steady(model, 60)
+    count, seconds = model.warmup()
+    assert count == 1
+    assert seconds == pytest.approx(60 * MINUTE, rel=0.1)  # 60 more readings of a minute
+    steady(model, 60, start=60)
+    assert model.warmup() == (0, 0.0)
