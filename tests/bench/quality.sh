@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# How good the verdicts are: the table of QUALITY.md, on recorded data.
+# How good the verdicts are: the tables of QUALITY.md, on made houses and machines and on recorded data.
 #
-#   bash tests/bench/quality.sh --data DIR [--short] [--sets SET...] [--architectures MODEL...] [--out FILE]
+#   bash tests/bench/quality.sh --data DIR [--sets SET...] [--seeds N...] [--own N...] [--out FILE]
 #   bash tests/bench/quality.sh --choose --data DIR
 #
-# The first takes hours where nothing is in its cache yet, on all cores; --short takes every fourth file and two
-# models. The second prints how the defaults were chosen.
+# The first takes an hour where no model is in its cache yet, most of it training; `--own` without a number
+# trains none. The second holds the defaults against their neighbours.
 #
 # Python packages are those of tests/run.sh and what `train` adds: in VENV or .venv-test. Missing Debian packages
 # are installed, by apt-get as root or with sudo.

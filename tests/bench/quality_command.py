@@ -26,10 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, default=near, help="folder of the recorded data sets [%(default)s]"
     )
+    parser.add_argument(
+        "--tools",
+        type=Path,
+        metavar="DIR",
+        help="what makes houses and machines, and the benchmark's own scorer [../tools beside --data]",
+    )
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "streamdetect-quality"))
     parser.add_argument(
         "--processes", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="one a core"
     )
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments, and the folder of tools where it is not given."""
+    args = parser.parse_args()
+    args.tools = args.tools or args.data.resolve().parent / "tools"
+    args.cache.mkdir(parents=True, exist_ok=True)
+    return args
 
 
 def side_by_side(do: Callable[[Job], Done], jobs: Iterable[Job], processes: int) -> Iterator[Done]:

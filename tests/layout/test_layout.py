@@ -115,9 +115,7 @@ def test_a_cycle_is_seen(tmp_path, a, b, found):
     assert bool(cycle(imports.rooms())) is found
 
 
-@pytest.mark.parametrize(
-    "folder", ["tests/bench/rows", "tests/bench/rig", "tests/bench/children", "tests/faults", "deploy"]
-)
+@pytest.mark.parametrize("folder", ["tests/bench", "tests/faults", "deploy"])
 def test_what_no_test_imports_names_what_is_there(folder):
     wanted = {
         (node.module, alias.name)
