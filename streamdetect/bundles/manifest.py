@@ -50,6 +50,7 @@ def _printable(text: str) -> str:
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_printable)]
 NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
+Share = Annotated[float, Field(ge=-MAX_NUMBER, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 AtLeastOne = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER)]
@@ -83,8 +84,8 @@ class GraphDifference(_Part):
 class Explained(_Part):
     """How much of the variance the model rebuilds; 1 is all of it, and below 0 the mean would do better."""
 
-    variance: float  # of windows of the normal data
-    shuffled: float  # of the same values, each in a random place: the less, the more has been learnt
+    variance: Share  # of windows of the normal data
+    shuffled: Share  # of the same values, each in a random place: the less, the more has been learnt
     held_out: bool  # whether the model saw none of those windows when it was fitted
 
 
