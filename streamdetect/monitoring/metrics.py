@@ -48,7 +48,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # a series more a cou
 # Read from a detector's columns
 _SENSORS = {
     "sensors": "Sensors known.",
-    "sensors_warming_up": "Sensors that have no threshold of their own yet.",
+    "sensors_warming_up": "Sensors that are not judged yet.",
     "sensors_not_exported": "Sensors without series of their own.",
     "incidents_open": "Incidents that are open.",
 }
@@ -125,7 +125,7 @@ class _Totals:
         self.readings = counter("readings", "Readings handled.", "detector", "outcome")
         self.windows = counter("windows_scored", "Windows run through the model.", "detector")
         self.anomalies = counter(
-            "anomalies", "Windows whose reconstruction error was over the threshold.", "detector"
+            "anomalies", "Readings with a score above 1.", "detector"
         )
         self.transitions = counter(
             "incident_transitions",

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 SENSORS = [f"north/{kind}{number}" for kind in ("temperature", "pressure") for number in range(1, 7)]
 ROWS, RATE = 480, 8.0  # readings of each sensor, and how many of them a second
-# From which row to which, and how far the value then shakes from reading to reading
-FAULTS = {"north/temperature2": (300, 360, 12.0), "north/pressure3": (330, 420, 20.0)}
+# From which row to which, and by how much the value is then too high
+FAULTS = {"north/temperature2": (300, 360, 30.0), "north/pressure3": (330, 420, 40.0)}
 SECONDS = ROWS / RATE
 
 
 def recording(path: Path) -> None:
-    """Write what the plant will say: slow waves, noise, and two sensors that begin to shake."""
+    """Write what the plant will say: slow waves, noise, and two sensors that jump."""
     chance = random.Random(7)  # noqa: S311 - a plant, no secret
     lines = [",".join(["time", *SENSORS])]
     for row in range(ROWS):
         values = []
         for place, sensor in enumerate(SENSORS):
-            start, end, shake = FAULTS.get(sensor, (0, 0, 0.0))
+            start, end, jump = FAULTS.get(sensor, (0, 0, 0.0))
             value = 50 + 5 * math.sin(row / (8 + place) + place) + chance.gauss(0, 0.3)
-            value += shake * (-1) ** row if start <= row < end else 0.0
+            value += jump if start <= row < end else 0.0
             values.append(f"{value:.3f}")
         lines.append(",".join([str(row), *values]))
     path.write_text("\n".join(lines) + "\n")

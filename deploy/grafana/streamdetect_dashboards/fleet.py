@@ -43,6 +43,11 @@ def _per_detector(counter: str) -> str:
     return f"sum by (instance, detector) (rate(streamdetect_{counter}_total{EACH}[$__rate_interval]))"
 
 
+_ACCEPTED = (
+    "sum by (instance, detector) (rate(streamdetect_readings_total"
+    '{instance=~"$instance", detector=~"$detector", outcome="accepted"}[$__rate_interval]))'
+)
+
 HEALTH = (
     number("Daemons", "Daemons that answer Prometheus.", Short, f"count(streamdetect_build_info{ONE})"),
     number(
@@ -94,13 +99,14 @@ SENSORS = (
     painted(
         graph(
             "Sensors by state",
-            "A sensor that warms up can be in an incident, too: until then the bundle's threshold holds.",
+            "Of a sensor that warms up nothing is told, except what limits, rate and silent_after ask for.",
             Short,
             (f"sum(streamdetect_sensors{EACH})", "known"),
             (f"sum(streamdetect_sensors_warming_up{EACH})", "warming up"),
             (f"sum(streamdetect_incidents_open{EACH})", "in an incident"),
+            (f"sum(streamdetect_sensor_silent{EACH})", "silent"),
         ),
-        {"known": "green", "warming up": "orange", "in an incident": "red"},
+        {"known": "green", "warming up": "orange", "in an incident": "red", "silent": "purple"},
     ),
     painted(
         graph(
@@ -117,7 +123,7 @@ SENSORS = (
     ),
     ranking(
         "Most anomalous now",
-        "Reconstruction error ÷ threshold of the latest window; above 1 is anomalous. A click shows it.",
+        "The largest score of all views; above 1 is anomalous. A click shows the sensor.",
         Short,
         (f"topk(10, streamdetect_sensor_anomaly_score{EACH})", "{{sensor}}"),
         steps=((None, "green"), (1.0, "orange"), (2.0, "red")),
@@ -155,10 +161,10 @@ FLOW = (
         span=8,
     ),
     graph(
-        "Anomalous windows",
-        "Share of the windows over their threshold. At mean + 2 sigma some percent are normal.",
+        "Anomalous readings",
+        "Share of the readings with a score above 1. A few percent are normal: an incident takes more.",
         PercentUnit,
-        (f"{_per_detector('anomalies')} / {_per_detector('windows_scored')}", "{{detector}} on {{instance}}"),
+        (f"{_per_detector('anomalies')} / {_ACCEPTED}", "{{detector}} on {{instance}}"),
         span=8,
     ),
     graph(

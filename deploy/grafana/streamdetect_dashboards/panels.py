@@ -69,10 +69,10 @@ def graph(
 
 
 def painted(panel: timeseries.Panel, colors: dict[str, str]) -> timeseries.Panel:
-    """Give series their colors by name."""
+    """Give series their colors by the beginning of their names."""
     for name, color in colors.items():
         fixed = models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
-        panel = panel.override_by_name(name, [fixed])
+        panel = panel.override_by_regexp(f"/^{name}/", [fixed])
     return panel
 
 

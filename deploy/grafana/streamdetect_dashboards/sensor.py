@@ -1,4 +1,4 @@
-"""One sensor: what it said, how well the model rebuilt it, and when that was anomalous."""
+"""One sensor: its value and what would be usual, the score of each view, and when it was anomalous."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def sensor() -> dashboard.Dashboard:
     made = page(
         "streamdetect / Sensor",
         "streamdetect-sensor",
-        "One sensor: its value, its reconstruction error against the threshold, its incidents.",
+        "One sensor: its value and its band, the score of each view, its incidents.",
         "now-1h",
     )
     sensors = 'label_values(streamdetect_sensor_value{instance=~"$instance", detector=~"$detector"}, sensor)'
     made = made.with_variable(variable("sensor", "Sensor", sensors, several=False))
     made = made.annotation(annotation("Incident", f"streamdetect_sensor_incident_open{IT} == 1", "red"))
-    for panel in (*NOW, VALUE, ERROR, verdicts(), SCORE):
+    for panel in (*NOW, VALUE, VIEWS, verdicts(), ERROR):
         made = made.with_panel(panel)
     return made
 
@@ -55,24 +55,24 @@ NOW = (
     number("Value", "The latest reading.", Short, f"streamdetect_sensor_value{IT}", span=4),
     number(
         "Score",
-        "Reconstruction error ÷ threshold of the latest window; above 1 is anomalous.",
+        "The largest score of all views; above 1 is anomalous.",
         Short,
         f"streamdetect_sensor_anomaly_score{IT}",
         span=4,
         steps=((None, "green"), (1.0, "orange"), (2.0, "red")),
     ),
     number(
-        "Reconstruction error",
-        "Of the latest window, in units of the model's scaled input.",
+        "Expected",
+        "What the value is expected to be.",
         Short,
-        f"streamdetect_sensor_reconstruction_error{IT}",
+        f"streamdetect_sensor_expected{IT}",
         span=4,
     ),
     number(
-        "Threshold",
-        "The limit that the latest error was held against.",
-        Short,
-        f"streamdetect_sensor_threshold{IT}",
+        "Warm-up",
+        "How long until the sensor is judged, at the rate of its readings; 0: it is.",
+        Seconds,
+        f"streamdetect_sensor_warmup_seconds{IT}",
         span=4,
     ),
     number(
@@ -86,19 +86,35 @@ NOW = (
 )
 
 
-VALUE = graph(
-    "Value",
-    "The readings as Prometheus saw them: those between two scrapes are judged, but not drawn.",
+VALUE = painted(
+    graph(
+        "Value and its band",
+        "The readings as Prometheus saw them: those between two scrapes are judged, but not drawn. Outside "
+        "the band the value alone is anomalous; within it, its shape, its trend or its time of day can be.",
+        Short,
+        (f"streamdetect_sensor_value{IT}", "value {{feature}}"),
+        (f"streamdetect_sensor_expected{IT}", "expected {{feature}}"),
+        (f"streamdetect_sensor_lower{IT}", "lower {{feature}}"),
+        (f"streamdetect_sensor_upper{IT}", "upper {{feature}}"),
+        span=24,
+        from_zero=False,
+    ),
+    {"value": "blue", "expected": "green", "lower": "red", "upper": "red"},
+)
+VIEWS = graph(
+    "Views",
+    "The score of each view: 1 is its limit, and the verdict is the largest. From 2 on an incident is "
+    "critical unless incidents.critical_score says otherwise. A view that cannot tell yet has no line.",
     Short,
-    (f"streamdetect_sensor_value{IT}", "{{sensor}} {{feature}}"),
+    (f"streamdetect_sensor_view_score{IT}", "{{view}}"),
     span=24,
-    from_zero=False,
+    steps=((None, "green"), (1.0, "orange"), (2.0, "red")),
 )
 ERROR = painted(
     graph(
         "Reconstruction error against its threshold",
-        "Over the threshold a window is anomalous. The threshold is mean + sigma standard deviations of this "
-        "sensor's past errors; before there are enough of them, of the training errors.",
+        "One of the views: how badly the autoencoder rebuilds the latest window, and the limit that this "
+        "sensor's own past errors give.",
         Short,
         (f"streamdetect_sensor_reconstruction_error{IT}", "error"),
         (f"streamdetect_sensor_threshold{IT}", "threshold"),
@@ -106,23 +122,14 @@ ERROR = painted(
     ),
     {"error": "blue", "threshold": "red"},
 )
-SCORE = graph(
-    "Score",
-    "Reconstruction error ÷ threshold: the same scale for every sensor and model. From 1 on anomalous, "
-    "from 2 on critical unless incidents.critical_score says otherwise.",
-    Short,
-    (f"streamdetect_sensor_anomaly_score{IT}", "score"),
-    span=24,
-    steps=((None, "green"), (1.0, "orange"), (2.0, "red")),
-)
 
 
 def verdicts() -> statetimeline.Panel:
-    """Two bars that change their color with the verdict, and with the incident that comes of verdicts."""
-    panel = statetimeline.Panel().title("Verdict and incident").datasource(SOURCE).span(24).height(5)
+    """Bars that change their color with the verdict, the incident and silence."""
+    panel = statetimeline.Panel().title("Verdict, incident, silence").datasource(SOURCE).span(24).height(5)
     panel = panel.description(
-        "Whether the window was anomalous, and whether there is an incident: a window over the threshold is "
-        "not worth one by itself. Gaps: not known, or not scraped."
+        "Whether the latest reading was anomalous, whether there is an incident (one score a little above 1 "
+        "is not worth one), and whether the sensor is silent. Gaps: not known, or not scraped."
     )
     panel = panel.show_value(looks.VisibilityMode.NEVER).row_height(0.7).fill_opacity(80)
     panel = panel.thresholds(limits(((None, "green"), (1.0, "red"))))
@@ -134,5 +141,6 @@ def verdicts() -> statetimeline.Panel:
     queries = (
         (f"streamdetect_sensor_anomalous{IT}", "anomalous"),
         (f"streamdetect_sensor_incident_open{IT}", "incident"),
+        (f"streamdetect_sensor_silent{IT}", "silent"),
     )
     return asking(panel, queries, instant=False)
