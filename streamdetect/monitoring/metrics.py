@@ -124,9 +124,7 @@ class _Totals:
         )
         self.readings = counter("readings", "Readings handled.", "detector", "outcome")
         self.windows = counter("windows_scored", "Windows run through the model.", "detector")
-        self.anomalies = counter(
-            "anomalies", "Readings with a score above 1.", "detector"
-        )
+        self.anomalies = counter("anomalies", "Readings with a score above 1.", "detector")
         self.transitions = counter(
             "incident_transitions",
             "Incidents opened, updated and closed; regimes changed.",
