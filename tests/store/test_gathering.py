@@ -104,6 +104,7 @@ def two_features(monkeypatch):
         fake = SimpleNamespace(
             manifest=manifest,
             fingerprint="0123456789abcdef",
+            lineage="0123456789abcdef",
             reconstructor=lambda *_: lambda windows: windows,
         )
         monkeypatch.setattr(Bundle, "load", lambda _: fake)
