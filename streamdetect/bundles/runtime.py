@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Runtime = Literal["onnx", "openvino", "tensorflow"]
 
-# How it is used is nobody's business. Without the variable, the import itself makes a database of events and
+# No telemetry. Without the variable, the import itself makes a database of events and
 # a device id below ~/.cache; the call holds back the events of versions that do not know the variable.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 onnxruntime = importlib.import_module("onnxruntime")

@@ -78,7 +78,7 @@ def _resolved(records: list[Any], arrival: float) -> Iterator[dict[str, Any]]:
 
 
 def _sum(base: object, own: object) -> Any:  # noqa: ANN401 - a value of JSON
-    """Add a base value to a record's own; what is no number stays as it is, and is refused later."""
+    """Add a base value to a record's own; anything but a number is kept, and refused later."""
     if not isinstance(own, int | float):
         return own if own is not None else base or 0
     return own + base if isinstance(base, int | float) else own

@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--auto",
         action=BooleanOptionalAction,
         default=True,
-        help="choose from the recording what is not given, where [chosen] stands below",
+        help="choose the options marked [chosen] from the recording",
     )
     model = parser.add_argument_group("model")
     model.add_argument("--architecture", choices=RECIPES, help="[chosen: dense, or conv for long windows]")

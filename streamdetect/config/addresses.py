@@ -36,7 +36,7 @@ def taken_apart(section: dict[str, Any]) -> dict[str, Any]:
     tls = said.pop("tls", None)
     for name, value in said.items():
         if name in given and given[name] != value:
-            raise ValueError(f"{name} must be what the URL in host says, or not be set")
+            raise ValueError(f"{name} must agree with the URL in host, or be left out")
     if tls is not None:
         given["tls"] = _with_tls(given.get("tls", {}), enabled=tls)
     return {**given, **said}
@@ -68,5 +68,5 @@ def _of_url(url: str) -> dict[str, Any]:
 
 def _with_tls(tls: object, *, enabled: bool) -> object:
     if isinstance(tls, dict) and tls.get("enabled") not in {None, enabled}:
-        raise ValueError("tls.enabled must be what the URL in host says, or not be set")
+        raise ValueError("tls.enabled must agree with the URL in host, or be left out")
     return {**tls, "enabled": enabled} if isinstance(tls, dict) else tls

@@ -144,14 +144,12 @@ class MqttConfig(Section):
     def broken(self) -> Iterator[Broken]:
         """Find what contradicts itself about the password and the transport."""
         if "@" in self.host:
-            yield Broken("host", "must have no login in it: username and password_file are for that", "***")
+            yield Broken("host", "must not contain a login: use username and password_file", "***")
         sources = [
             name for name in ("password", "password_file", "password_env") if getattr(self, name) is not None
         ]
         for name in sources[1:]:
-            yield Broken(
-                name, f"must not stand beside {sources[0]}: one source of the password", also=(sources[0],)
-            )
+            yield Broken(name, f"cannot be combined with {sources[0]}", also=(sources[0],))
         if sources and self.username is None:
             yield Broken("username", f"is required with {sources[0]}", also=(sources[0],))
         yield from self._broken_transport()

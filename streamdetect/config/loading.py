@@ -33,7 +33,7 @@ def load(path: str | PathLike[str]) -> Config:
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
     except ValueError:
-        raise ConfigError([Problem(repr(path), "is no path")]) from None
+        raise ConfigError([Problem(repr(path), "is not a valid path")]) from None
 
 
 def parse(text: str) -> Config:

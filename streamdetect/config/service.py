@@ -194,7 +194,7 @@ class StateConfig(Section):
     directory: Annotated[str, Field(min_length=1)] | None = None
     """Where it is kept; by default where systemd says (StateDirectory=), and without that in memory."""
     snapshot_every: Annotated[Span, Field(ge=1)] = 300.0
-    """All of it is written anew so often, or sooner when much has come in; what is new is at any time."""
+    """How often all of the state is written, sooner when much came in; changes are at any time."""
 
     @property
     def path(self) -> Path | None:

@@ -96,7 +96,7 @@ def _node(events: Iterator[yaml.Event], event: yaml.Event, depth: int) -> object
         if not isinstance(key, str):
             _refuse("a key must be a string", start.start_mark)
         if key in mapping:
-            _refuse("this key is there twice", start.start_mark)
+            _refuse("duplicate key", start.start_mark)
         mapping[key] = _node(events, next(events), depth + 1)
     return mapping
 
@@ -104,7 +104,7 @@ def _node(events: Iterator[yaml.Event], event: yaml.Event, depth: int) -> object
 def _scalar(event: yaml.ScalarEvent) -> object:
     text: str = event.value
     if any("\ud800" <= character <= "\udfff" for character in text):
-        _refuse("half of a surrogate pair is no text", event.start_mark)
+        _refuse("half of a surrogate pair is not valid text", event.start_mark)
     if not event.implicit[0]:  # quoted or a block: text whatever it looks like
         return text
     if len(text) > _MAX_DIGITS and _FLOAT.fullmatch(text):

@@ -14,7 +14,7 @@ Reconstruct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ErrorMetric = Literal["mae", "mse", "last"]
 
 MAX_ERROR = 1e30
-"""The error of a window that the model answered with something that is no number."""
+"""The error of a window whose reconstruction is not finite."""
 
 
 def reconstruction_errors(
@@ -53,6 +53,6 @@ def reconstruction_errors(
 
 
 def _make_finite(errors: NDArray[np.float64]) -> None:
-    """Put MAX_ERROR in the place of what is no number."""
+    """Replace what is not a number by MAX_ERROR."""
     if np.count_nonzero(np.isfinite(errors)) < errors.size:  # far cheaper than looking for what to replace
         np.nan_to_num(errors, copy=False, nan=MAX_ERROR, posinf=MAX_ERROR)

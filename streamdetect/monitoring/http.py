@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus(code), _TEXT, f"{HTTPStatus(code).phrase}\n".encode())
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Begin an answer; what software this is, and which version, is nobody's business."""
+        """Begin an answer; it names neither the software nor its version."""
         self.send_response_only(code, message)
         self.send_header("Date", self.date_time_string())
 

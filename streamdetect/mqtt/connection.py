@@ -172,13 +172,13 @@ class Connection:
         if self._keepalive.lost(now):
             return "the broker has fallen silent"
         if self._session.discarding and not self.needs_answers:
-            return "what was left to the broker has to come again"
+            return "the broker has to send again the messages that were not taken"
         # With a broker that does not keep to Receive Maximum, on a new connection neither, nothing else would
         # bring the answers. One that does never has us stop reading.
         if self._wants_more() or not self.needs_answers:
             self._blocked_since = now
         elif now - self._blocked_since > _BLOCKED:
-            log.warning("messages are left to the broker: answers to events stand behind them")
+            log.warning("reading stops until the broker has confirmed events: messages wait at the broker")
             self._session.discarding = True
         return ""
 

@@ -123,7 +123,7 @@ def read_frame(
         name: of the sensor, where neither columns nor rows name it.
 
     Raises:
-        DataError: a value is no number, or there is no usable row.
+        DataError: a value is not a number, or no row is usable.
     """
     times = _times(frame.index if time_column is None else frame[time_column])
     names = [one for one in columns or frame.columns if one not in {sensor_column, time_column}]

@@ -53,7 +53,7 @@ class Lineup:
     Attributes:
         config: what is in force.
         pipeline: what they are fed through.
-        restarted: detectors that gave up the state there was of them.
+        restarted: detectors that discarded their saved state.
         loaded: when the configuration was last loaded, Unix seconds.
         load_failed: whether the last attempt to load it failed.
     """
@@ -97,7 +97,7 @@ class Lineup:
         ),
         counter(
             "detectors_restarted",
-            "Detectors that gave up the state there was of them: it did not fit any more.",
+            "Detectors that discarded their saved state because it no longer fitted.",
             lambda lineup: lineup.restarted,
         ),
     )

@@ -43,7 +43,7 @@ class Twins:
 
     def _say(self, detector: str, topic: str, field: str, turns: Mapping[str, int]) -> None:
         log.warning(
-            "detector %s takes several sensors on %r for one: %s is %s by turns; "
+            "detector %s takes several sensors on %r for one: %s alternates between %s; "
             'tell them apart with a `sensor` that names it, like "{topic}/{%s}"',
             detector,
             topic,

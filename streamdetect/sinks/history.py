@@ -71,7 +71,7 @@ class HistorySink(Worker):
             self.release()
             target = set_aside(self._path)
             log.error("the history cannot be used and was set aside as %s: %s", target, error)  # noqa: TRY400 - expected
-            raise UnavailableError("the history is begun anew") from error
+            raise UnavailableError("the history starts again") from error
 
     def _opened(self) -> History:
         return History(self._path, keep=self._settings.keep, max_size=self._settings.max_size)

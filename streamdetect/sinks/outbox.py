@@ -146,7 +146,7 @@ class Outbox:
                 orphans[one.sink] = orphans.get(one.sink, 0) + 1
                 self.dead.append(DeadLetter(one, "the sink is no longer configured"))
         for name, count in orphans.items():
-            log.warning("%d events are given up: their sink %s is no longer configured", count, name)
+            log.warning("%d events are discarded: the sink %s is no longer configured", count, name)
 
     metrics: ClassVar[Sequence[Metric[Outbox]]] = (
         gauge(

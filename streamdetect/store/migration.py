@@ -31,7 +31,7 @@ def _from_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     for number, identity, topic, payload, crc in connection.execute("SELECT * FROM outbox_1").fetchall():
         if crc32(f"{identity}\0{topic}\0".encode() + payload, number) != crc:
-            raise DamagedError(f"event {number} of the outbox is not what was written")
+            raise DamagedError(f"event {number} of the outbox is damaged")
         queued = Queued(FIRST_SINK, number, _event(identity, payload), now)
         connection.execute(
             "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

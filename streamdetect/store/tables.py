@@ -229,7 +229,7 @@ def read_parts(connection: sqlite3.Connection, current: Current) -> list[bytes]:
     query = "SELECT part, data, crc FROM snapshot WHERE generation = ? ORDER BY part"
     for part, data, crc in connection.execute(query, (current.generation,)):
         if part != len(parts) or crc32(data, part) != crc:
-            raise DamagedError(f"part {part} of the snapshot is not what was written")
+            raise DamagedError(f"part {part} of the snapshot is damaged")
         parts.append(data)
     if len(parts) != current.parts:
         raise DamagedError(f"the snapshot must have {current.parts} parts, got {len(parts)}")
@@ -245,7 +245,7 @@ def read_records(connection: sqlite3.Connection, after: int) -> Iterator[bytes]:
     rows = connection.execute("SELECT seq, entries, crc FROM journal ORDER BY seq")
     for expected, (seq, record, crc) in enumerate(rows, after + 1):
         if seq != expected or crc32(record, seq) != crc:
-            raise DamagedError(f"row {expected} of the journal is not what was written")
+            raise DamagedError(f"row {expected} of the journal is damaged")
         yield record
 
 
@@ -262,7 +262,7 @@ def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
     for sink, number, identity, detector, sensor, payload, since, crc in rows:
         queued = Queued(sink, number, Event(identity, detector, sensor, payload), since)
         if event_crc(queued) != crc:
-            raise DamagedError(f"event {number} for {sink} in the outbox is not what was written")
+            raise DamagedError(f"event {number} for {sink} in the outbox is damaged")
         outbox.append(queued)
     return outbox
 

@@ -84,10 +84,10 @@ def load_foreign(path: Path, content: bytes) -> Model:
     except Exception as error:
         # Keras has no root of its errors.
         raise BundleError(f"{path}: must load in Keras's safe mode, got {brief(error)}") from error
-    for what in ("inputs", "outputs"):
-        tensors = getattr(model, what, None) or []
+    for what in ("input", "output"):
+        tensors = getattr(model, f"{what}s", None) or []
         if len(tensors) != 1:
-            raise BundleError(f"{path}: must have one of {what}, got {len(tensors)}")
+            raise BundleError(f"{path}: must have exactly one {what}, got {len(tensors)}")
     # The same layers without what a Sequential, a list or a dictionary puts around its tensors.
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 

@@ -52,7 +52,7 @@ def explain(graph: Reconstruct, prepared: Prepared) -> Explained:
     shares = [_share(part, _rebuilt(graph, part)) for part in (windows, _shuffled(windows))]
     if shares[1] > IDENTITY:
         raise BundleError(
-            f"model: must not rebuild whatever it is given, got {shares[1]:.2%} of the variance of shuffled "
+            f"model: must not rebuild every input, got {shares[1]:.2%} of the variance of shuffled "
             "windows (an identity): no window could be anomalous; make the compressed window smaller"
         )
     return Explained(variance=shares[0], shuffled=shares[1], held_out=held_out)
@@ -66,8 +66,8 @@ def check_data(prepared: Prepared, features: Sequence[str]) -> None:
     """
     if not _moving(prepared.fitted).any():
         raise DataError(
-            f"training data: must move, got constants in {', '.join(features)}; a sensor that stands still "
-            "needs no model"
+            f"training data: must vary, got constant values in {', '.join(features)}; a sensor that stands "
+            "still needs no model"
         )
 
 

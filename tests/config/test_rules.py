@@ -33,8 +33,8 @@ def problems(text):
         (
             "username: u, password: a, password_file: b, password_env: c",
             [
-                "mqtt.password_file: must not stand beside password: one source of the password",
-                "mqtt.password_env: must not stand beside password: one source of the password",
+                "mqtt.password_file: cannot be combined with password",
+                "mqtt.password_env: cannot be combined with password",
             ],
         ),
         ("path: /x", ["mqtt.path: is for the transports websockets and unix, got '/x'"]),

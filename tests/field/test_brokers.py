@@ -82,8 +82,8 @@ def test_a_url_brings_user_and_password_and_nothing_shows_them():
 @pytest.mark.parametrize(
     ("mqtt", "rule"),
     [
-        ("host: 'mqtt://b:1884', port: 1883", "port must be what the URL in host says, or not be set"),
-        ("host: 'mqtts://b', tls: {enabled: false}", "tls.enabled must be what the URL in host says"),
+        ("host: 'mqtt://b:1884', port: 1883", "port must agree with the URL in host, or be left out"),
+        ("host: 'mqtts://b', tls: {enabled: false}", "tls.enabled must agree with the URL in host"),
         ("host: 'amqp://b'", "host must be a name, an address or a URL of mqtt"),
         ("host: 'mqtt://'", "host must have a name or an address in its URL"),
         ("host: 'mqtt://b/x'", "mqtt.path: is for the transports websockets and unix"),

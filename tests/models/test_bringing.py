@@ -318,18 +318,18 @@ def test_no_file_and_no_folder(sine, tmp_path):
             "must take any number of windows",
             id="fixed batch",
         ),
-        pytest.param(lambda: functional(lambda x: [x * 2.0, x]), "one of outputs, got 2", id="two outputs"),
+        pytest.param(lambda: functional(lambda x: [x * 2.0, x]), "one output, got 2", id="two outputs"),
         pytest.param(
             lambda: keras.Model(
                 ins := [layers.Input((10, 1)), layers.Input((10, 1))], layers.Add()(ins)
             ),
-            "one of inputs, got 2",
+            "one input, got 2",
             id="two inputs",
         ),
         pytest.param(
             lambda: functional(layers.Dense(1, dtype="float16")), "float32 and float16", id="half"
         ),
-        pytest.param(lambda: keras.Sequential([layers.Dense(1)]), "one of inputs, got 0", id="never built"),
+        pytest.param(lambda: keras.Sequential([layers.Dense(1)]), "one input, got 0", id="never built"),
     ],
 )  # fmt: skip
 def test_a_model_that_does_not_fit(model, said, sine, tmp_path):

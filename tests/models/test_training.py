@@ -158,7 +158,7 @@ class TestTrain:
         assert not list(tmp_path.iterdir())
 
     def test_a_constant_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match="must move, got constants in value"):
+        with pytest.raises(DataError, match="must vary, got constant values in value"):
             train([Series("stuck", np.full(100, 20.5))], QUICK, tmp_path / "bundle")
 
     def test_what_the_model_explains(self, trained):

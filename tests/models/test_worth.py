@@ -60,13 +60,13 @@ class TestExplain:
         assert found.shuffled == pytest.approx(0.75, abs=1e-3)
 
     def test_an_identity_is_refused(self):
-        with pytest.raises(BundleError, match="must not rebuild whatever it is given, got 100"):
+        with pytest.raises(BundleError, match="must not rebuild every input, got 100"):
             explain(lambda windows: windows, prepared(sines()))
 
 
 class TestData:
     def test_a_constant_is_refused(self):
-        with pytest.raises(DataError, match="must move, got constants in a, b"):
+        with pytest.raises(DataError, match="must vary, got constant values in a, b"):
             check_data(prepared(np.ones((5, 4, 2), dtype=np.float32)), ["a", "b"])
 
     def test_one_feature_that_moves_is_enough(self):

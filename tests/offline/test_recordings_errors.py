@@ -113,7 +113,7 @@ LABELS = {
     "bool": ('{"data.csv": [[false, true]]}', ["[false, true]"]),
     "backwards": ('{"data.csv": [[2, 1]]}', ["ends before it starts"]),
     "bad time": ('{"data.csv": [["2024-05-01", "soon"]]}', ["soon", "ISO 8601"]),
-    "of other files": ('{"other.csv": []}', ["names none of the recordings", "other.csv"]),
+    "of other files": ('{"other.csv": []}', ["must name one of the recordings", "other.csv"]),
 }
 
 

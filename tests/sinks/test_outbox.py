@@ -84,7 +84,7 @@ def test_events_of_an_earlier_run_go_on_and_those_of_no_sink_are_given_up(outbox
     settle(one, event(9))
     assert toy.taken == ["id5", "id7", "id9"]
     assert [letter.reason for letter in one.dead] == ["the sink is no longer configured"]
-    assert "1 events are given up: their sink gone is no longer configured" in caplog.text
+    assert "1 events are discarded: the sink gone is no longer configured" in caplog.text
 
 
 def test_nobody_waits_for_a_sink_that_hangs(outbox, until, event, hang, monkeypatch):

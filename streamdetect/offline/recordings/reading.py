@@ -92,7 +92,9 @@ def read(paths: Sequence[Path], layout: Layout | None = None) -> list[Recording]
             earlier.append(one)
     found = _usable([_joined(one, layout) for one in parts.values()], paths)
     if known is not None and all(recording.labels is None for recording in found):
-        raise DataError(f"{layout.labels}: names none of the recordings: {', '.join(sorted(known)[:3])}, …")
+        raise DataError(
+            f"{layout.labels}: must name one of the recordings, got {', '.join(sorted(known)[:3])}, …"
+        )
     if not layout.allow_loss:
         check_loss(found)
     return found

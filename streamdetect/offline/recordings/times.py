@@ -90,7 +90,7 @@ def parse(cells: Sequence[str], time_format: str) -> tuple[Floats, NDArray[np.bo
     """Turn cells into (N,) Unix seconds, and tell which are local: those that name no zone, taken as UTC.
 
     Raises:
-        BadCell: A cell is no time in that format.
+        BadCell: A cell is not a time in that format.
     """
     if time_format in PER_SECOND or time_format == "excel":
         seconds = _numeric(cells, time_format)
