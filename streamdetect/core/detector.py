@@ -130,7 +130,8 @@ class Detector:
         """Hold readings, and the errors (M,) and (M, F) of their windows, against the past; then remember."""
         cut, readings = pushed.cut, pushed.readings
         times = readings.times[cut.index]
-        seen = Seen(times, cut.values, self._pauses(cut.pauses, times), *_spread(cut, errors, feature_errors))
+        waits = self._waits(cut.pauses, times)
+        seen = Seen(times, cut.values, *waits, *_spread(cut, errors, feature_errors))
         ruling, edges = self.state.judge.judge(cut.grid, seen)
         whole = len(cut.index) == len(readings.sensors)
         sensors = readings.sensors if whole else map(readings.sensors.__getitem__, cut.index.tolist())
@@ -153,7 +154,10 @@ class Detector:
             transitions=[],
             outcomes=pushed.outcomes,
         )
-        told = [transition(edge, verdicts.facts(edge.line)) for edge in edges]
+        told = [
+            transition(edge, _silent(edge, verdicts.sensors[edge.line]) or verdicts.facts(edge.line))
+            for edge in edges
+        ]
         self.soonest = min(self.soonest, float(self._deadlines(cut.grid.rows).min(initial=inf)))
         silent = self.look(self.newest) if self.newest > self.soonest else []
         verdicts.transitions = [*pushed.evicted, *told, *silent]
@@ -164,7 +168,8 @@ class Detector:
         rows = self.sensors.rows()
         deadlines = self._deadlines(rows)
         late = deadlines < now
-        edges = self.state.judge.incidents.notice(rows[late], deadlines[late])
+        judge = self.state.judge
+        edges = judge.incidents.notice(rows[late], deadlines[late], judge.stuck.last[rows[late]])
         self.soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
 
@@ -290,9 +295,11 @@ class Detector:
         self._reserve(len(sensors))
         return np.array([self._row(sensor) for sensor in sensors], dtype=np.intp)
 
-    def _pauses(self, pauses: Floats, times: Floats) -> Floats:
-        """Pauses (N,) before readings; NaN where the sensor was not listened to for all of one."""
-        return np.where(np.isinf(pauses) | (times - pauses < self.heard_since), np.nan, pauses)
+    def _waits(self, pauses: Floats, times: Floats) -> tuple[Floats, Floats]:
+        """What was waited for each reading (N,): see Seen."""
+        pauses = np.where(np.isinf(pauses), np.nan, pauses)
+        heard = times - self.heard_since
+        return np.where(pauses > heard, np.nan, pauses), np.minimum(pauses, heard)
 
     def _deadlines(self, rows: Rows) -> Floats:
         last = np.maximum(self.state.cutter.windows.last_time[rows], self.heard_since)
@@ -355,7 +362,10 @@ class Detector:
 
     def _transitions(self, edges: Iterable[Edge]) -> list[Transition]:
         """Edges that no reading of their sensors is behind."""
-        return [transition(edge, self._last(edge.row)) for edge in edges]
+        return [
+            transition(edge, _silent(edge, self.sensors.ids[edge.row] or "") or self._last(edge.row))
+            for edge in edges
+        ]
 
     def _last(self, row: int) -> Facts:
         """What is known of a row's newest reading."""
@@ -373,6 +383,14 @@ class Detector:
             score=float(judge.score[row]),
             feature_errors=(),
         )
+
+
+def _silent(edge: Edge, sensor: str) -> Facts | None:
+    """What is known of a sensor that has fallen silent: its last value; None if it has not."""
+    if not edge.last_value:
+        return None
+    unknown = (nan,) * len(edge.last_value)
+    return Facts(sensor, edge.last_value, unknown, unknown, unknown, nan, nan, nan, nan, nan, ())
 
 
 def _spread(cut: Cut, errors: Floats, feature_errors: Floats) -> tuple[Floats, Floats]:

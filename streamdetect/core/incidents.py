@@ -64,6 +64,7 @@ class Edge(NamedTuple):
     peak_error: float
     peak_value: tuple[float, ...]
     anomalous: int  # readings so far
+    last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
 
 
 Direction = Literal["", "up", "down"]
@@ -76,6 +77,7 @@ class Scored(NamedTuple):
     counts: Rows  # (U,)
     times: Floats
     values: Floats  # (U, L, F)
+    before: Floats  # (U, L, F) the values of the readings before
     errors: Floats
     views: Floats  # (U, L, W) score of each view; NaN = cannot tell
     score: Floats  # the largest; 0 = no view can tell
@@ -170,17 +172,18 @@ class Incidents(Columns):
             walk.take(lines[place < stepped.counts[lines]], place)
         return stepped
 
-    def notice(self, rows: Rows, deadlines: Floats) -> list[Edge]:
-        """Open or update the incidents of rows that have been silent since these Unix seconds."""
+    def notice(self, rows: Rows, deadlines: Floats, values: Floats) -> list[Edge]:
+        """Open or update the incidents of rows silent since these Unix seconds; values (U, F): their last."""
         return [
-            self.fall_silent(row, deadline)
-            for row, deadline in zip(rows.tolist(), deadlines.tolist(), strict=True)
+            self.fall_silent(row, deadline, value)
+            for row, deadline, value in zip(rows.tolist(), deadlines.tolist(), values, strict=True)
         ]
 
     def close(self, row: int, time: float, reason: Reason) -> Edge:
         """The end of an open incident at these Unix seconds."""
         edge = self.edge("closed", row, time, reason=reason)
         self.open[row] = self.silent[row] = self.hushed[row] = False
+        self.calm[row] = self.age[row] = 0
         self.excess[row] = 0.0
         self.consecutive[row], self.quiet[row] = 0, self.settings.cooldown
         return edge
@@ -231,20 +234,20 @@ class Incidents(Columns):
         self.views[rows], self.blame[rows] = np.nan, 0.0
         self.deviations[rows] = self.squares[rows] = self.moments[rows] = 0.0
 
-    def fall_silent(self, row: int, deadline: float) -> Edge:
-        """A row has been silent for too long since these Unix seconds."""
+    def fall_silent(self, row: int, deadline: float, value: Floats) -> Edge:
+        """A row has been silent for too long since these Unix seconds; value (F,) is its last."""
         view = self.silent_view
         self.silent[row] = True
         if self.open[row]:
             self.views[row, view] = 1.0
-            return self.edge("updated", row, deadline)
+            return self.edge("updated", row, deadline)._replace(last_value=tuple(value.tolist()))
         one = np.array([row])
         self.begin(one, np.array([deadline]))
         self.views[row, view] = self.peak_score[row] = 1.0
         self.peak_time[row], self.peak_error[row], self.peak_value[row] = deadline, np.nan, np.nan
         self.open[row] = self.hushed[row] = True
         self.began[row], self.age[row], self.calm[row] = deadline, 0, 0
-        return self.edge("opened", row, deadline)
+        return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
 
 
 class _Walk:
@@ -300,7 +303,7 @@ class _Walk:
             row, line = int(rows[at]), int(lines[at])
             if not state.silent[row]:
                 deadline = float(scored.deadlines[line, place])
-                edge = state.fall_silent(row, deadline)
+                edge = state.fall_silent(row, deadline, scored.before[line, place])
                 self.stepped.edges.append(edge._replace(line=line, place=place))
             state.silent[row] = False
             time = float(scored.times[line, place])

@@ -74,9 +74,17 @@ class Seen(NamedTuple):
 
     times: Floats  # (N,) Unix seconds
     values: Floats  # (N, F)
-    pauses: Floats  # (N,) s since the sensor's reading before; NaN = none
+    pauses: Floats  # (N,) s since the sensor's reading before; NaN = none, or not all of it was listened to
+    unheard: Floats  # (N,) s since then that it was listened to and not heard of; NaN = no reading before
     errors: Floats  # (N,) reconstruction error; NaN = no window was due
     feature_errors: Floats  # (N, F)
+
+
+class Waits(NamedTuple):
+    """What was waited for each reading of a stretch, (U, L) each; see Seen."""
+
+    pauses: Floats
+    unheard: Floats
 
 
 class Ruling(NamedTuple):
@@ -126,8 +134,8 @@ class Judge(Columns):
         self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.profile = Profile(features, self.warmup)
-        self.range = Range(features)
-        views = (self.range, Stuck(features), Limits(rules), Rate(rules, features))
+        self.range, self.stuck = Range(features), Stuck(features)
+        views = (self.range, self.stuck, Limits(rules), Rate(rules, features))
         values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile))
         if settings.level is None:
             self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
@@ -176,16 +184,16 @@ class Judge(Columns):
             return self._blank((0,)), edges
         if grid.width == 1:
             lines = np.arange(len(grid.rows))
-            stretch, pauses = self._stretch(grid, laid, lines, np.zeros_like(lines))
-            ruling, _, found = self._look(stretch, pauses)
+            stretch, waits = self._stretch(grid, laid, lines, np.zeros_like(lines))
+            ruling, _, found = self._look(stretch, waits)
             edges = [edge._replace(line=int(order[edge.line, edge.place])) for edge in found]
             return Ruling._make(part[:, 0] for part in ruling), edges
         whole = self._blank(laid.times.shape)
         done = np.zeros_like(grid.counts)
         while len(lines := np.flatnonzero(done < grid.counts)):
             start = done[lines]
-            stretch, pauses = self._stretch(grid, laid, lines, start)
-            ruling, counts, found = self._look(stretch, pauses)
+            stretch, waits = self._stretch(grid, laid, lines, start)
+            ruling, counts, found = self._look(stretch, waits)
             line, place = np.nonzero(stretch.within(counts))
             for part, one in zip(whole, ruling, strict=True):
                 part[lines[line], start[line] + place] = one[line, place]
@@ -230,8 +238,8 @@ class Judge(Columns):
         made = [np.full(of, np.nan) for of in shapes]
         return Ruling._make(made)._replace(view=np.zeros(shape, dtype=np.int64))
 
-    def _stretch(self, grid: Grid, laid: Seen, lines: Rows, start: Rows) -> tuple[Stretch, Floats]:
-        """The next readings of these lines, up to the end of a block or of a half hour; and their pauses."""
+    def _stretch(self, grid: Grid, laid: Seen, lines: Rows, start: Rows) -> tuple[Stretch, Waits]:
+        """The next readings of these lines, up to the end of a block or of a half hour; and the waits."""
         rows = grid.rows[lines]
         counts = np.minimum(grid.counts[lines] - start, self._room(rows))
         places = np.minimum(start[:, None] + np.arange(counts.max()), grid.width - 1)
@@ -257,7 +265,7 @@ class Judge(Columns):
             feature_errors=laid.feature_errors[at],
             warming=self.warmup.lasts(self.readings[rows], self.begun[rows], times),
         )
-        return stretch, laid.pauses[at]
+        return stretch, Waits(laid.pauses[at], laid.unheard[at])
 
     def _room(self, rows: Rows) -> Rows:
         """Readings (U,) up to the end of the block."""
@@ -267,7 +275,7 @@ class Judge(Columns):
             end = np.where(count < early, early - count, end)
         return end
 
-    def _look(self, stretch: Stretch, pauses: Floats) -> tuple[Ruling, Rows, list[Edge]]:
+    def _look(self, stretch: Stretch, waits: Waits) -> tuple[Ruling, Rows, list[Edge]]:
         """Judge a stretch; returns the ruling (U, L), the readings taken of each line (U,), and edges."""
         rows = stretch.rows
         signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
@@ -280,6 +288,7 @@ class Judge(Columns):
             counts=stretch.counts,
             times=stretch.times,
             values=stretch.values,
+            before=self.stuck.before(stretch),
             errors=stretch.errors,
             views=views,
             score=np.fmax(score, 0.0),
@@ -287,11 +296,11 @@ class Judge(Columns):
             deviation=self._deviation(looked.z, by_feature),
             over=looked.over,
             blame=self._blame(stretch),
-            silences=pauses / limit[:, None],
-            deadlines=stretch.times - pauses + limit[:, None],
+            silences=waits.unheard / limit[:, None],
+            deadlines=stretch.times - waits.unheard + limit[:, None],
         )
         stepped = self.incidents.step(scored, *self._patience(rows))
-        self._learn(stretch, scored, stepped, looked, pauses)
+        self._learn(stretch, scored, stepped, looked, waits.pauses)
         ruling = self._ruling(stretch, score, views, looked.known)
         self._keep_last(stretch, stepped.counts, ruling, views)
         self._end_blocks(rows, stepped)

@@ -233,3 +233,27 @@ def test_how_long_a_sensor_takes_to_be_judged_is_known():
     assert seconds == pytest.approx(60 * MINUTE, rel=0.1)  # 60 more readings of a minute
     steady(model, 60, start=60)
     assert model.warmup() == (0, 0.0)
+
+
+@pytest.mark.parametrize("sizes", [[1], [7, 3], [500]])
+def test_where_a_batch_is_cut_cannot_be_seen_by_who_falls_silent(sizes):
+    rng = np.random.default_rng(11)
+    ids = rng.choice(["a", "b"], 500, p=[0.7, 0.3]).tolist()
+    times = START + np.cumsum(rng.choice([1.0, 5.0, 400.0], 500, p=[0.6, 0.39, 0.01]))
+    readings = Readings(ids, times, rng.normal(size=(500, 1)))
+
+    def told(sizes):
+        model, found, start, turn = detector(views=("silent", "level")), [], 0, 0
+        while start < 500:
+            part = slice(start, start + sizes[turn % len(sizes)])
+            found += model.process(Readings(ids[part], times[part], readings.values[part])).transitions
+            start, turn = start + sizes[turn % len(sizes)], turn + 1
+            if turn == 1:
+                model.resume()
+        return sorted(map(repr, found)), model.snapshot()
+
+    expected, columns = told([sizes[0], 10_000])
+    found, others = told(sizes)
+    assert found == expected
+    assert all(others[name].tobytes() == column.tobytes() for name, column in columns.items())
+    assert any("silent" in one for one in found)

@@ -14,6 +14,8 @@ from ..moments import added
 from ..rules import VIEWS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..columns import Rows
     from ..moments import Floats
     from ..rules import RuleColumns
@@ -38,18 +40,19 @@ class Silence(Columns):
     total: Floats  # (S,) s, of the pauses of this block
     pauses: Floats  # (S,) how many
     readings: Floats  # (S,)
+    known: NDArray[np.bool_]  # (S,) enough of them for a limit, in force
 
     def __init__(self, rules: RuleColumns) -> None:
         super().__init__()
         self.rules = rules
         for name in ("usual", "longest", "new_longest", "total", "pauses", "readings"):
             self.column(name, np.float64)
+        self.column("known", np.bool_)
 
     def limit(self, rows: Rows) -> Floats:
         """Seconds (U,) after which each is silent; infinite where that is not known yet."""
         usual, given = self.usual[rows], self.rules.silent_after[rows]
-        known = (usual > 0) & (self.readings[rows] >= LEAST_READINGS)
-        learnt = np.where(known, np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
+        learnt = np.where(self.known[rows], np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
         limit = np.where(np.isnan(given), learnt, given)
         return np.where(self.rules.views[rows, SILENT], limit, np.inf)
 
@@ -76,4 +79,5 @@ class Silence(Columns):
         mean, usual = self.total[rows] / self.pauses[rows], self.usual[rows]
         self.usual[rows] = np.where(usual > 0, usual + WEIGHT * (mean - usual), mean)
         self.longest[rows] = np.maximum(self.longest[rows], self.new_longest[rows])
+        self.known[rows] = self.readings[rows] >= LEAST_READINGS
         self.new_longest[rows] = self.total[rows] = self.pauses[rows] = 0.0

@@ -70,10 +70,13 @@ class Stuck(View):
     def restart(self, rows: Rows) -> None:
         """See View: how long a value stays the same is a matter of the sensor, not of its regime."""
 
+    def before(self, stretch: Stretch) -> Floats:
+        """The values of the readings before each, (U, L, F); NaN before the first."""
+        return np.concatenate([self.last[stretch.rows][:, None], stretch.values[:, :-1]], axis=1)
+
     def _runs(self, stretch: Stretch) -> NDArray[np.int64]:
         """Readings before each, (U, L, F), that were equal to it."""
-        rows, values = stretch.rows, stretch.values
-        before = np.concatenate([self.last[rows][:, None], values[:, :-1]], axis=1)
+        rows, values, before = stretch.rows, stretch.values, self.before(stretch)
         places = np.arange(values.shape[1])[:, None]
         changed = np.maximum.accumulate(np.where(values != before, places, -1), axis=1)
         return np.where(changed < 0, places + 1 + self.run[rows][:, None], places - changed)
