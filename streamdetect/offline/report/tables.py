@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _AROUND = 3.0  # windows shown on either side of an incident
 _INCIDENT_HEAD = (
-    *("sensor", "incident", "started", "lasted", "windows"),
+    *("sensor", "incident", "started", "lasted", "anomalous"),
     *("severity", "peak error", "peak score", "end"),
 )
 _FAULT_HEAD = ("sensor", "from", "for", "outcome", "found after", "cover")

@@ -148,7 +148,7 @@ def pushed_by(run: Run, sensors: int, *, free: bool) -> Callable[[], float]:
     for turn in range(turns):
         seconds(pipeline.process, workload.message_batches(sensors, 1, turn))
     if turns == 1:  # every window is full all the same, of its one reading
-        windows = detector.state.windows
+        windows = detector.state.cutter.windows
         windows.filled[:], windows.buffer[:] = 20, windows.buffer[:, -1:]
     if not free:
         detector.reconstruct = model
