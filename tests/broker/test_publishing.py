@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 
@@ -81,7 +82,7 @@ def test_a_packet_over_the_brokers_limit_is_never_sent(mosquitto, edge, outcomes
 def test_a_limit_that_is_too_low_is_waited_out_for_an_hour():
     now = [0.0]
     publications = Publications(10, lambda: now[0])
-    publications.connected(receive_maximum=10, largest_packet=100, highest_qos=1)
+    publications.connected(receive_maximum=10, largest_packet=100, highest_qos=1, retains=True)
     outcomes = []
     for now[0] in (0.0, 3599.0, 3601.0):
         publications.submit(Publication("big", "out/x", b"x" * 200, 1, retain=False))
@@ -162,7 +163,7 @@ def test_events_are_on_their_way_before_the_main_thread_goes_on(mosquitto, edge,
     monkeypatch.setattr("streamdetect.mqtt.edge._GIVE_WAY", 60.0)  # however slow the machine
     one, _ = edge(mosquitto())
     outbox = outbox_of(one)
-    outbox.add(outbox.queued([Event(f"id{number}", "lab", "out/x", b"1") for number in range(10)]))
+    outbox.add(outbox.queued([told(f"id{number}", "out/x") for number in range(10)]))
     outbox.drain()
     publications = one._publications
     assert not publications._submitted
@@ -179,12 +180,16 @@ def test_nobody_is_waited_for_who_does_not_take_what_waits(mosquitto, edge, monk
     assert not never.is_set()
 
 
+def told(identity, sensor, number=1):
+    return Event(identity, "lab", sensor, json.dumps({"type": "test", "number": number}).encode())
+
+
 @pytest.mark.parametrize("restarts", [(), (100, 200)], ids=["no restart", "two restarts"])
 def test_the_outbox_delivers_everything(mosquitto, edge, until, tmp_path, restarts):
     broker = mosquitto("persistence true", "autosave_on_changes true", "autosave_interval 1")
     one, _ = edge(broker)
     outbox = outbox_of(one)
-    events = [Event(f"id{number}", "lab", "out/x", f"{number}".encode()) for number in range(300)]
+    events = [told(f"id{number}", "out/x", number) for number in range(300)]
     seen = tmp_path / "seen"
     # A persistent session, so that the witness misses nothing while the broker is away.
     command = ["mosquitto_sub", "-p", str(broker.port), "-t", "out/#", "-q", "1", "-i", "witness", "-c"]
@@ -196,10 +201,13 @@ def test_the_outbox_delivers_everything(mosquitto, edge, until, tmp_path, restar
             if number in restarts:
                 broker.restart()
         until(lambda: outbox.drain() or not len(outbox), "all delivered")
-        until(lambda: events[-1].payload.decode() in seen.read_text().split(), "the witness has the last one")
+        until(
+            lambda: events[-1].payload.decode() in seen.read_text().splitlines(),
+            "the witness has the last one",
+        )
         witness.terminate()
     assert outbox.dead == []
-    received = list(map(int, seen.read_text().split()))
+    received = [json.loads(line)["number"] for line in seen.read_text().splitlines()]
     assert set(received) == set(range(300))
     # Across a restart the order is Mosquitto's: what was underway to the witness may come behind the rest.
     if not restarts:
@@ -210,7 +218,7 @@ def test_the_outbox_gives_up_what_is_refused_for_good(mosquitto, edge, until, tm
     (tmp_path / "acl").write_text(ACL)
     one, _ = edge(mosquitto(f"acl_file {tmp_path}/acl"))
     outbox = outbox_of(one)
-    outbox.add(outbox.queued([Event("denied", "lab", "secret/x", b"1"), Event("fine", "lab", "out/x", b"1")]))
+    outbox.add(outbox.queued([told("denied", "secret/x"), told("fine", "out/x")]))
     until(lambda: outbox.drain() or not len(outbox), "both settled")
     assert [letter.queued.event.id for letter in outbox.dead] == ["denied"]
     assert counted(one, "mqtt_publications_delivered") == 1
