@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from streamdetect.bundles.architecture import Architecture
 from streamdetect.bundles.manifest import Manifest
-from streamdetect.core import detector as core_detector
+from streamdetect.core import cutting as core_cutting
 from streamdetect.core import scaling as core_scaling
 from streamdetect.core.cutting import windows_of
 from streamdetect.core.detector import Detector, DetectorSettings
@@ -117,7 +117,7 @@ def test_any_padding_value_gives_the_same_verdicts(keras, tmp_path, monkeypatch,
         )
     assert found[0] == found[1]
     assert any(found[0][2])
-    assert core_detector.pad is core_scaling.pad
+    assert core_cutting.pad is core_scaling.pad
     assert architectures.masked is masking.masked
 
 
