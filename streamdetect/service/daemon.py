@@ -108,7 +108,6 @@ class Daemon:
                 stamp=arrivals.stamp,
                 forget=not self._store.durable,
             )
-            self.edge.on_connected.append(self._resume)
             self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
@@ -300,10 +299,6 @@ class Daemon:
         self._homeassistant.observe(events)
         self._committer.take((), changed.entries, events)
         self.metrics.count_transitions(changed.kinds)
-
-    def _resume(self) -> None:
-        """The broker is there again: who was not heard of meanwhile was not silent."""
-        self._committer.take((), self.pipeline.resume(), ())
 
     def _load_again(self) -> None:
         self._notifier.reloading()

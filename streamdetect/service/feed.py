@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamdetect.config import BatchConfig
     from streamdetect.mqtt.inbox import Inbox, Message
     from streamdetect.service.answers import Answers
@@ -34,6 +36,7 @@ class Feed:
         homeassistant: HomeAssistant,
     ) -> None:
         self.closing = False
+        self._generation = -1  # of the connection that messages last came by
         self._batch, self._inbox, self._receipts = batch, inbox, receipts
         self._lineup, self._committer, self._answers = lineup, committer, answers
         self._homeassistant = homeassistant
@@ -53,10 +56,18 @@ class Feed:
         wait = 0.0 if self.halfway else committer.patience(idle_wait)
         messages = inbox.take(batch.max_batch, committer.patience(batch.max_wait), wait)
         processed = None
+        self._resume(messages)
         if messages or self._has_large:
             processed = self._process(messages)
         committer.turn(lull=not messages and processed is None)
         return processed
+
+    def _resume(self, messages: Sequence[Message]) -> None:
+        """Tell the detectors, before the first messages of a connection, that nobody was listened to till now."""
+        newest = max((message.generation for message in messages), default=self._generation)
+        if newest > self._generation:
+            self._generation = newest
+            self._committer.take((), self._lineup.pipeline.resume(), ())
 
     def pause(self, seconds: float) -> None:
         """Take in nothing for so long."""
