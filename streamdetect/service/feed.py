@@ -63,7 +63,7 @@ class Feed:
         return processed
 
     def _resume(self, messages: Sequence[Message]) -> None:
-        """Tell the detectors, before the first messages of a connection, that nobody was listened to till now."""
+        """Tell the detectors, before the first messages of a connection, that nobody was heard till now."""
         newest = max((message.generation for message in messages), default=self._generation)
         if newest > self._generation:
             self._generation = newest
