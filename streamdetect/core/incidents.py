@@ -39,6 +39,8 @@ Severity = Literal["warning", "critical"]
 Kind = Literal["opened", "updated", "closed", "regime_changed"]
 Reason = Literal["", "recovered", "regime_change", "accepted", "evicted", "restarted"]
 
+MOST_PACE = 2.0
+"""Times the usual interval that a reading can make an incident older by, on the average."""
 MOST_EXCESS = 1.0
 """What one reading's score adds at most."""
 
@@ -87,6 +89,7 @@ class Scored(NamedTuple):
     blame: Floats  # (U, L, F) of each feature's reconstruction error from its mean; 0 = not known
     silences: Floats  # pause before the reading over the longest that is normal; NaN = not known
     deadlines: Floats  # when that pause became too long, Unix seconds
+    usual: Floats  # (U,) s between readings; infinite where that is not known yet
 
 
 class Stepped(NamedTuple):
@@ -281,7 +284,9 @@ class _Walk:
         opening = anomalous & ~was_open & (state.excess[rows] >= settings.excess)
         opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
         closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
-        changing = was_open & ~closing & (times - state.began[rows] > settings.regime_change_after)
+        # A clock that steps, or a long silence, makes no incident older than its readings.
+        lasted = np.fmin(times - state.began[rows], MOST_PACE * state.age[rows] * self.scored.usual[lines])
+        changing = was_open & ~closing & (lasted > settings.regime_change_after)
         changing &= state.age[rows] >= settings.regime_readings
         state.quiet[rows] = np.maximum(state.quiet[rows] - 1, 0)
         for place_of in np.flatnonzero(opening).tolist():

@@ -298,6 +298,7 @@ class Judge(Columns):
             blame=self._blame(stretch),
             silences=waits.unheard / limit[:, None],
             deadlines=stretch.times - waits.unheard + limit[:, None],
+            usual=self._interval(rows),
         )
         stepped = self.incidents.step(scored, *self._patience(rows))
         self._learn(stretch, scored, stepped, looked, waits.pauses)
@@ -345,6 +346,11 @@ class Judge(Columns):
         if self.features > 1:
             level = np.take_along_axis(level, feature[:, :, None], axis=2)
         return np.where(np.isnan(level), 0.0, level)[:, :, 0]
+
+    def _interval(self, rows: Rows) -> Floats:
+        """Seconds (U,) between readings; infinite where that is not known yet."""
+        usual = self.silence.usual[rows]
+        return np.where(usual > 0, usual, np.inf)
 
     def _blame(self, stretch: Stretch) -> Floats:
         """How far (U, L, F) each feature's reconstruction error is above its mean; 0 = not known."""

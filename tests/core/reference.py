@@ -81,7 +81,7 @@ def judge(settings, incidents, times, values, errors):  # noqa: C901, PLR0912, P
     """(score of each reading, whether an incident is open after it)."""
     names = "reconstruction", "level", "trend", "profile", "slow_profile"
     past = {
-        "reconstruction": Past(settings, 1.5, settings.sigma, 1.5, two_sided=False),
+        "reconstruction": Past(settings, 2.0, settings.sigma, 1.5, two_sided=False),
         "level": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
         "trend": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
         "profile": Past(settings, 2.5, 2.0, math.inf, two_sided=True),

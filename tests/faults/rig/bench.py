@@ -27,6 +27,7 @@ DURABLE = ("persistence true", "autosave_on_changes true", "autosave_interval 1"
 """A Mosquitto that has on disk what it acknowledged."""
 
 EVENTFUL = {
+    "views": ["reconstruction"],
     "threshold": {"kind": "fixed", "level": 0.6},
     "incidents": {"excess": 0.0, "close_after": 1},
     "silent_after": "36500d",
