@@ -28,7 +28,7 @@ DURABLE = ("persistence true", "autosave_on_changes true", "autosave_interval 1"
 
 EVENTFUL = {
     "views": ["reconstruction"],
-    "threshold": {"kind": "fixed", "level": 0.6},
+    "threshold": {"kind": "fixed", "level": 0.5},
     "incidents": {"excess": 0.0, "close_after": 1},
     "silent_after": "36500d",
 }
