@@ -70,7 +70,7 @@ def with_incidents(recordings: Sequence[Recording], history: Path | None, detect
 
 def _labelled(recording: Recording, ranges: Sequence[Range]) -> Recording:
     marked = mark(ranges, np.arange(len(recording)), recording.times)
-    return replace(recording, labels=marked if recording.labels is None else marked | recording.labels)
+    return replace(recording, labels=marked | recording.labelled)
 
 
 def split(recordings: Sequence[Recording], held_out: float) -> float:
@@ -115,7 +115,7 @@ def _explained(bundle: Bundle, recordings: Sequence[Recording], since: float) ->
     """The share of the variance of all scaled windows of the held-out part; NaN without one."""
     manifest, reconstruct = bundle.manifest, bundle.reconstructor()
     missed = spread = 0.0
-    for one in (_part(one, (one.times >= since) & ~_labels(one)) for one in recordings):
+    for one in (_part(one, (one.times >= since) & ~one.labelled) for one in recordings):
         if len(one) < manifest.time_steps:
             continue
         windows = windows_of(one.values, manifest.time_steps, manifest.scaling, times=one.times)
@@ -123,10 +123,6 @@ def _explained(bundle: Bundle, recordings: Sequence[Recording], since: float) ->
             missed += float(np.square(windows - reconstruct(windows), dtype=np.float64).sum())
             spread += float(np.square(windows - windows.mean(axis=(0, 1)), dtype=np.float64).sum())
     return 1 - missed / spread if spread else float("nan")
-
-
-def _labels(recording: Recording) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.zeros(len(recording), np.bool_) if recording.labels is None else recording.labels
 
 
 def _part(recording: Recording, which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Recording:

@@ -20,9 +20,10 @@ def joined(recording: Recording, tolerance: float) -> Recording:
     is labelled if one of its values is.
     """
     joiner = Joiner(len(recording.features), tolerance, most=1)
-    labels = np.zeros(len(recording), np.bool_) if recording.labels is None else recording.labels
     found, anomalous, known = [], False, []
-    for time, values, label in zip(recording.times.tolist(), recording.values, labels.tolist(), strict=True):
+    for time, values, label in zip(
+        recording.times.tolist(), recording.values, recording.labelled.tolist(), strict=True
+    ):
         for feature in np.flatnonzero(np.isfinite(values)).tolist():
             done = joiner.take("", feature, time, float(values[feature]))
             anomalous |= label

@@ -323,7 +323,7 @@ def _joined(parts: Sequence[Recording], layout: Layout) -> Recording:
         whole,
         times=np.concatenate([part.times for part in parts]),
         values=np.concatenate([part.values for part in parts]),
-        labels=np.concatenate([_labels(part) for part in parts]) if labelled else None,
+        labels=np.concatenate([part.labelled for part in parts]) if labelled else None,
         dropped=sum(part.dropped for part in parts),
         incomplete=sum(part.incomplete for part in parts),
         accounts=tuple(dict.fromkeys(account for part in parts for account in part.accounts)),
@@ -340,7 +340,3 @@ def _with_features(recording: Recording, like: Recording) -> Recording:
         )
     places = [recording.features.index(name) for name in like.features]
     return replace(recording, features=like.features, values=recording.values[:, places])
-
-
-def _labels(recording: Recording) -> NDArray[np.bool_]:
-    return np.zeros(len(recording), np.bool_) if recording.labels is None else recording.labels

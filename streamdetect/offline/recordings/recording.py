@@ -67,6 +67,11 @@ class Recording:
         return len(self.times)
 
     @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(N,) True where an anomaly is known to be; nowhere when nothing is known."""
+        return np.zeros(len(self), np.bool_) if self.labels is None else self.labels
+
+    @property
     def late(self) -> int:
         """Readings older than the newest before them, which a detector leaves out."""
         return int((self.times[1:] < np.maximum.accumulate(self.times)[:-1]).sum())

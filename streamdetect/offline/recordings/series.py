@@ -27,10 +27,9 @@ def as_series(found: Sequence[Recording], settings: SeriesSettings) -> list[Reco
 def _as_series(recording: Recording, settings: SeriesSettings) -> Recording:
     features = len(recording.features)
     series = Series(settings, features, most=1)
-    labels = np.zeros(len(recording), np.bool_) if recording.labels is None else recording.labels
     times, values, known, anomalous = [], [], [], False
     for time, row, label in zip(
-        recording.times.tolist(), recording.values.tolist(), labels.tolist(), strict=True
+        recording.times.tolist(), recording.values.tolist(), recording.labelled.tolist(), strict=True
     ):
         anomalous |= label
         done = series.take("", time, tuple(row))
