@@ -63,6 +63,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
+class _PartWithOptions(_Part):
+    """A part that leaves out of the text what it does not have, rather than write null."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+
 class TrainingErrors(_Part):
     """The reconstruction errors of the training windows, as the compiled graph makes them."""
 
@@ -145,7 +153,7 @@ class File(_Part):
     bytes: Size
 
 
-class Files(_Part):
+class Files(_PartWithOptions):
     """The model files; their names are fixed, so no name can lead out of the bundle."""
 
     keras: File | None = Field(default=None, alias=KERAS)  # not of a model brought along in another form
@@ -157,12 +165,8 @@ class Files(_Part):
         named = {KERAS: self.keras, ONNX: self.onnx, ENCODER: self.encoder}
         return {name: file for name, file in named.items() if file}
 
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value is not None}
 
-
-class Manifest(_Part):
+class Manifest(_PartWithOptions):
     """What `bundle.json` says."""
 
     format: Literal[1]
@@ -238,10 +242,6 @@ class Manifest(_Part):
         if (self.encoder is None) != (self.files.encoder is None):
             raise ValueError(f"encoder and files.{ENCODER}: must both be there, or neither")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value is not None}
 
     @property
     def model_name(self) -> str:
