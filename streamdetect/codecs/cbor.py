@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from streamdetect.codecs.trees import TreeCodec
+from streamdetect.codecs.trees import UNREADABLE, TreeCodec
 from streamdetect.errors import RejectedPayload
 
 
@@ -21,14 +21,7 @@ class CborCodec(TreeCodec):
 
         try:
             return cbor2.loads(payload)
-        except (
-            cbor2.CBORDecodeError,
-            ArithmeticError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except (cbor2.CBORDecodeError, *UNREADABLE) as error:
             raise RejectedPayload("decode", f"not CBOR: {error!s:.100}") from None
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from streamdetect.codecs.trees import TreeCodec
+from streamdetect.codecs.trees import UNREADABLE, TreeCodec
 from streamdetect.errors import RejectedPayload
 
 
@@ -21,14 +21,7 @@ class MessagePackCodec(TreeCodec):
 
         try:
             return msgpack.unpackb(payload, strict_map_key=False, timestamp=3)
-        except (
-            msgpack.UnpackException,
-            ArithmeticError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except (msgpack.UnpackException, *UNREADABLE) as error:
             raise RejectedPayload("decode", f"not MessagePack: {error!s:.100}") from None
 
     @classmethod

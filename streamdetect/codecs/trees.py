@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from streamdetect.codecs.samples import Sample
     from streamdetect.codecs.settings import PayloadSettings
 
+UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+"""What parsers raise for bytes that are no document, besides errors of their own."""
+
 _ABSENT: Final = object()
 _IDENTITY: Final = re.compile(
     "(.*[a-z_-])?(id|ids|Id|ID|uid|uuid|eui|Eui|EUI|mac|serial|addr|address)|name|device|sensor|node|channel|sn"
