@@ -4,7 +4,7 @@
 
 import difflib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -34,45 +34,20 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
 
 
-def _filter(text: str) -> str:
-    check_filter(text)
-    return text
+def _checked_by(check: Callable[[str], object]) -> AfterValidator:
+    """Make the validator of a text that has to pass a check, which raises ValueError."""
 
+    def checked(text: str) -> str:
+        check(text)
+        return text
 
-def _pattern(text: str) -> str:
-    check_pattern(text)
-    return text
+    return AfterValidator(checked)
 
 
 def _known_format(name: str) -> str:
     if name not in CODECS:
         raise ValueError(f"must be {', '.join(map(repr, CODECS))}")
     return name
-
-
-def _raw_type(name: str) -> str:
-    layout(name)
-    return name
-
-
-def _time_format(text: str) -> str:
-    check_format(text)
-    return text
-
-
-def _time_zone(name: str) -> str:
-    zone(name)
-    return name
-
-
-def _topic_template(text: str) -> str:
-    TopicTemplate(text)
-    return text
-
-
-def _sensor_template(text: str) -> str:
-    SensorTemplate(text)
-    return text
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -107,7 +82,7 @@ class _Payload(Section):
     """Take "21,5" for 21.5."""
     units: Literal["any"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
     """Units that may stand behind a number ("20.6 °C" is 20.6): a list, or any."""
-    type: Annotated[str, AfterValidator(_raw_type), Field(json_schema_extra={"enum": list(TYPES)})] | None = (
+    type: Annotated[str, _checked_by(layout), Field(json_schema_extra={"enum": list(TYPES)})] | None = (
         _PAYLOAD.type
     )
     """Of the format bytes, or of bytes that a document holds as text: the type of the number."""
@@ -117,9 +92,9 @@ class _Payload(Section):
     """What payloads are packed with; auto tells it by the first bytes."""
     time: Text | None = _PAYLOAD.time
     """Where the time is ($key: the key of an entry of `each`); without it, the time of arrival."""
-    time_format: Annotated[str, AfterValidator(_time_format)] | None = _PAYLOAD.time_format
+    time_format: Annotated[str, _checked_by(check_format)] | None = _PAYLOAD.time_format
     """s, ms, us, ns, rfc3339, auto or a pattern like %d.%m.%Y %H:%M:%S; by default s, in line protocol ns."""
-    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = _PAYLOAD.time_zone
+    time_zone: Annotated[str, _checked_by(zone)] | None = _PAYLOAD.time_zone
     """Of written times without an offset: Europe/Berlin."""
     time_missing: Literal["reject", "arrival"] = _PAYLOAD.time_missing
     """A reading whose time is not there is rejected, or has the time of arrival."""
@@ -203,16 +178,14 @@ class DetectorConfig(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
     """Unique; it names the detector in events and metrics."""
     topics: Annotated[
-        tuple[Annotated[str, AfterValidator(_filter)], ...], Field(min_length=1, strict=False)
+        tuple[Annotated[str, _checked_by(check_filter)], ...], Field(min_length=1, strict=False)
     ] = ("sensors/#",)
     """MQTT topic filters."""
-    ignore: Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(strict=False)] = ()
+    ignore: Annotated[tuple[Annotated[str, _checked_by(check_pattern)], ...], Field(strict=False)] = ()
     """Topics among them to leave alone: filters in which * may stand for part of a level (homie/+/$*)."""
-    templates: Annotated[
-        tuple[Annotated[str, AfterValidator(_topic_template)], ...], Field(strict=False)
-    ] = ()
+    templates: Annotated[tuple[Annotated[str, _checked_by(TopicTemplate)], ...], Field(strict=False)] = ()
     """Topic templates like plant/{site}/_/{sensor} or {dev}/temp:{ch}; the first that matches counts."""
-    sensor: Annotated[str, AfterValidator(_sensor_template)] | None = None
+    sensor: Annotated[str, _checked_by(SensorTemplate)] | None = None
     """Sensor id: {site}/{sensor} from the templates, {id} or {tags.host} from the payload, {field} of values,
     {key} of an entry, {topic}; without it, the whole topic and what the payload names."""
     bundle: Annotated[str, Field(min_length=1)] = "general"
