@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from streamdetect.codecs.series import SeriesSettings
+from streamdetect.commands.numbers import positive
 from streamdetect.commands.spans import span
 from streamdetect.offline.recordings import Layout, describe, queries, read, times, with_features
 from streamdetect.offline.recordings.normal import normal
@@ -91,7 +92,7 @@ def _add_times(group: _ArgumentGroup) -> None:
     )
     group.add_argument("--time-zone", metavar="ZONE", help="of times that name none, as Europe/Berlin [UTC]")
     group.add_argument(
-        "--step", metavar="SECONDS", type=_positive, default=1.0, help="for --time-column none and .npz [1]"
+        "--step", metavar="SECONDS", type=positive, default=1.0, help="for --time-column none and .npz [1]"
     )
     group.add_argument("--sort", action="store_true", help="put each sensor's rows in order of time")
     group.add_argument(
@@ -236,10 +237,3 @@ def _delimiter(text: str) -> str:
     if len(mark) != 1 or mark in '"\r\n':
         raise ArgumentTypeError(f"must be one character, or {', '.join(_DELIMITERS)}; got {text!r}")
     return mark
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"must be > 0, got {text}")
-    return number

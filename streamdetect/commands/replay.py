@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from streamdetect.commands import recording_options
 from streamdetect.commands.broker_options import add_broker_arguments, broker_from
+from streamdetect.commands.numbers import positive
 from streamdetect.commands.progress import progress
 from streamdetect.errors import StreamdetectError
 from streamdetect.mqtt.publisher import Publisher
@@ -30,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--patience",
         metavar="SECONDS",
-        type=_positive,
+        type=positive,
         default=30.0,
         help="give up when the broker acknowledges nothing for so long [30]",
     )
@@ -103,11 +104,4 @@ def _speed(text: str) -> float:
     number = float(text)
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(f"must be >= 0, got {text}")
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"must be > 0, got {text}")
     return number
