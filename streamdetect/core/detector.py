@@ -159,7 +159,8 @@ class Detector:
             for edge in edges
         ]
         self.soonest = min(self.soonest, float(self._deadlines(cut.grid.rows).min(initial=inf)))
-        silent = self.look(self.newest) if self.newest > self.soonest else []
+        newest = self.newest  # asks every sensor
+        silent = self.look(newest) if newest > self.soonest else []
         verdicts.transitions = [*pushed.evicted, *told, *silent]
         return verdicts
 

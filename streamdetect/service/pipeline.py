@@ -231,8 +231,9 @@ class Pipeline:
         errors, feature_errors = detector.score(pushed)
         took = time.perf_counter() - started
         verdicts = detector.judge(pushed, errors, feature_errors)
-        if detector.newest > self._moved[at][0]:
-            self._moved[at] = detector.newest, self._monotonic()
+        newest = detector.newest  # asks every sensor
+        if newest > self._moved[at][0]:
+            self._moved[at] = newest, self._monotonic()
         news = self._news(at, gathered.labels)
         latents = latent_vectors(assembly.encode, pushed, verdicts) if assembly.encode else {}
         report = DetectorReport(
