@@ -50,6 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"seconds of the plant a second [{_DEMO_SPEED:g}; with --plant-only {_PLANT_SPEED:g}]",
     )
     parser.add_argument("--plain", action="store_true", help="lines instead of a live table")
+    parser.add_argument("--page", action="store_true", help="serve the live page, and say where")
     parser.add_argument(
         "--print-config", action="store_true", help="print the configuration that the demo runs on, and end"
     )
@@ -63,7 +64,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Run the demo; 0 if every injected fault was found, 1 otherwise."""
     if args.print_config:
-        sys.stdout.write(settings.text())
+        sys.stdout.write(settings.text(page=args.page))
         return 0
     logs.set_up("warning", "text")
     if args.plant_only:
@@ -77,6 +78,7 @@ def run(args: Namespace) -> int:
             seed=args.seed,
             speed=args.speed or _DEMO_SPEED,
             seconds=args.seconds,
+            page=args.page,
         )
         live = console.is_terminal and not args.plain
         with LiveScreen(demo, console) if live else PlainScreen(demo, console) as screen:

@@ -6,6 +6,7 @@ from streamdetect.config.broker import MqttConfig, TlsConfig
 from streamdetect.config.detectors import DetectorConfig, JoinConfig, PayloadConfig
 from streamdetect.config.judging import IncidentsConfig, ThresholdConfig
 from streamdetect.config.loading import load, parse, schema, validate
+from streamdetect.config.page import PageConfig
 from streamdetect.config.root import Config
 from streamdetect.config.service import (
     AnswersConfig,
@@ -44,6 +45,7 @@ __all__ = [
     "MetricsConfig",
     "MqttConfig",
     "NotifyConfig",
+    "PageConfig",
     "PayloadConfig",
     "PeriodConfig",
     "ServerTlsConfig",

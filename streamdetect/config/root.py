@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from streamdetect.codecs.filters import overlap
 from streamdetect.config.broker import MqttConfig
 from streamdetect.config.detectors import DetectorConfig
+from streamdetect.config.page import PageConfig
 from streamdetect.config.section import Broken, Section
 from streamdetect.config.service import (
     AnswersConfig,
@@ -60,6 +61,8 @@ class Config(Section):
     """When nobody is to be told about some sensors."""
     metrics: MetricsConfig = MetricsConfig()
     """The HTTP port for Prometheus and health checks."""
+    page: Annotated[PageConfig, BeforeValidator(_enabled)] = PageConfig()
+    """The live page and its API."""
     logging: LoggingConfig = LoggingConfig()
     """Logs on stderr."""
     batch: BatchConfig = BatchConfig()

@@ -17,7 +17,7 @@ from .reconstruction import reconstruction_errors
 from .rules import Rule, RuleColumns
 from .sensors import Sensors
 from .transitions import Facts, Transition, transition
-from .verdicts import Pushed, SensorColumns, Verdicts
+from .verdicts import Pushed, SensorColumns, SensorDetails, Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -229,12 +229,16 @@ class Detector:
         seconds = judge.readings_to_go(cold) * judge.silence.usual[cold]
         return len(cold), float(seconds.max(initial=0.0))
 
-    def columns(self) -> SensorColumns:
-        """What is known of each sensor now.
+    def columns(self, sensors: Sequence[str] | None = None) -> SensorColumns:
+        """What is known of each sensor now, or of these sensors.
 
         Safe from another thread: a sensor that comes or goes meanwhile may be missed or be a batch behind.
+
+        Raises:
+            KeyError: one of these sensors is not known.
         """
-        rows, judge, windows = self.sensors.rows(), self.state.judge, self.state.cutter.windows
+        rows = self.sensors.rows() if sensors is None else self.sensors.find(sensors)
+        judge, windows = self.state.judge, self.state.cutter.windows
         return SensorColumns(
             ids=[self.sensors.ids[row] or "" for row in rows.tolist()],
             last_time=windows.last_time[rows],
@@ -252,6 +256,25 @@ class Detector:
             warming_up=judge.warming_up(rows),
             readings_to_go=judge.readings_to_go(rows),
             interval=judge.silence.usual[rows],
+        )
+
+    def details(self, sensors: Sequence[str]) -> SensorDetails:
+        """What else is known of these sensors now; safe from another thread, as `columns` is.
+
+        Raises:
+            KeyError: one is not known.
+        """
+        rows, judge, windows = self.sensors.find(sensors), self.state.judge, self.state.cutter.windows
+        recent = windows.buffer[rows][:, :, : self.settings.features]
+        steps = recent.shape[1]
+        recent[np.arange(steps) < steps - windows.filled[rows][:, None]] = np.nan
+        return SensorDetails(
+            recent=recent,
+            started=np.where(judge.incidents.open[rows], judge.incidents.started[rows], np.nan),
+            sensitivity=judge.sensitivity[rows],
+            in_force=self.rules.views[rows],
+            low=self.rules.low[rows],
+            high=self.rules.high[rows],
         )
 
     def snapshot(self) -> dict[str, NDArray[Any]]:

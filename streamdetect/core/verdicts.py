@@ -112,3 +112,15 @@ class SensorColumns:
     warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
     readings_to_go: NDArray[np.int64]  # (S,) until it is
     interval: Floats  # (S,) s between readings; 0 = not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class SensorDetails:
+    """What else is known of each of S sensors: a copy, for those who look at few."""
+
+    recent: Floats  # (S, T, F) the latest readings, oldest first; NaN before the first of them
+    started: Floats  # (S,) of the open incident, Unix seconds; NaN without one
+    sensitivity: Floats  # (S,) what scores are multiplied by, beside what the configuration says
+    in_force: NDArray[np.bool_]  # (S, W) views that look at the sensor
+    low: Floats  # (S, F) least value that the configuration allows; -inf without
+    high: Floats  # (S, F) largest; inf without

@@ -42,7 +42,15 @@ class Demo:
     """
 
     def __init__(
-        self, port: int, state: Path, *, sensors: int, seed: int, speed: float, seconds: float
+        self,
+        port: int,
+        state: Path,
+        *,
+        sensors: int,
+        seed: int,
+        speed: float,
+        seconds: float,
+        page: bool = False,
     ) -> None:
         """Make everything; nothing is connected yet.
 
@@ -53,15 +61,17 @@ class Demo:
             seed: of the plant.
             speed: seconds of the plant a second.
             seconds: how long it runs; infinite until stopped.
+            page: whether the live page is served.
         """
         self.port = port
         self.injections: list[Injection] = []
         self.tell: Callable[[str, str], None] = lambda *_: None
         self._watch = Watch()
         try:
-            self._daemon = Daemon(make_config(port, state), observers=(self._watch,))
-        except StreamdetectError:  # the usual metrics port is taken; anything else is said the second time
-            self._daemon = Daemon(make_config(port, state, metrics_port=0), observers=(self._watch,))
+            self._daemon = Daemon(make_config(port, state, page=page), observers=(self._watch,))
+        except StreamdetectError:  # a usual port is taken; anything else is said the second time
+            config = make_config(port, state, page=page, free_ports=True)
+            self._daemon = Daemon(config, observers=(self._watch,))
         (self._assembly,) = self._daemon.pipeline.assemblies
         time_steps = self._assembly.bundle.manifest.time_steps
         self.plant = Plant(sensors, seed, time_steps=time_steps, warm_up=LEARNING, begun=self._begun)
@@ -103,6 +113,11 @@ class Demo:
     def metrics_url(self) -> str:
         """Where the daemon's metrics are."""
         return f"{self._daemon.http.url}/metrics" if self._daemon.http else ""
+
+    @property
+    def page_url(self) -> str:
+        """Where the live page is; empty without one."""
+        return self._daemon.page.url if self._daemon.page else ""
 
     @property
     def is_learning(self) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streamdetect.demo.sensors import Sensor
 
 _NEWS = 6  # latest happenings shown
-_AROUND = 8  # lines of a screen that are neither sensors nor happenings
+_AROUND = 9  # lines of a screen that are neither sensors nor happenings
 _WIDE = 100  # columns from which there is room for the injected fault
 _BAR = 10  # columns
 _REFRESH = 4  # a second
@@ -125,6 +125,7 @@ def _header(demo: Demo) -> Text:
         ),
         Text.assemble("events   ", (f"mosquitto_sub -p {demo.port} -t 'streamdetect/#' -v", "cyan")),
         Text.assemble("metrics  ", (demo.metrics_url, "cyan")),
+        *([Text.assemble("page     ", (demo.page_url, "cyan"))] if demo.page_url else []),
         Text.assemble("faults   ", _progress(demo), ("   Ctrl-C ends it", "dim")),
         Text(),
     ]

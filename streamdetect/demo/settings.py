@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from streamdetect.config import Config, MetricsConfig, parse
+from streamdetect.config import Config, MetricsConfig, PageConfig, parse
 from streamdetect.demo.broker import HOST, PROTOCOL
 
-_METRICS_PORT = MetricsConfig().port
+_METRICS_PORT, _PAGE_PORT = MetricsConfig().port, PageConfig().port
 _TEXT = """\
 # The configuration of `streamdetect demo`; `streamdetect run -c` takes it as it is.
 # For a plant of your own change the broker, the topics and where a message has its value.
@@ -22,6 +22,10 @@ mqtt:
 metrics:
   port: {metrics_port}
 
+page:                           # pip install 'streamdetect[page]'
+  enabled: {page}
+  port: {page_port}
+
 state:
   directory: {state}            # windows, thresholds, incidents and events survive a restart here
 
@@ -34,12 +38,29 @@ detectors:
 """
 
 
-def text(port: int = 1883, metrics_port: int = _METRICS_PORT, state: Path = Path("state")) -> str:
-    """The configuration file; a metrics port of 0 takes a free one."""
-    fields = {"port": port, "metrics_port": metrics_port, "state": json.dumps(str(state))}
-    return _TEXT.format(host=HOST, protocol=PROTOCOL, **fields)
+def text(
+    port: int = 1883, state: Path = Path("state"), *, page: bool = False, free_ports: bool = False
+) -> str:
+    """The configuration file.
+
+    Args:
+        port: of the broker.
+        state: where the state is kept.
+        page: whether the live page is served.
+        free_ports: take free ports for metrics and page, not the usual ones.
+    """
+    metrics_port, page_port = (0, 0) if free_ports else (_METRICS_PORT, _PAGE_PORT)
+    return _TEXT.format(
+        host=HOST,
+        port=port,
+        protocol=PROTOCOL,
+        metrics_port=metrics_port,
+        page=str(page).lower(),
+        page_port=page_port,
+        state=json.dumps(str(state)),
+    )
 
 
-def make_config(port: int, state: Path, metrics_port: int = _METRICS_PORT) -> Config:
-    """The configuration for a broker on this port, and state in this directory."""
-    return parse(text(port, metrics_port, state))
+def make_config(port: int, state: Path, *, page: bool = False, free_ports: bool = False) -> Config:
+    """The configuration for a broker on this port, and state in this directory; see `text`."""
+    return parse(text(port, state, page=page, free_ports=free_ports))

@@ -19,6 +19,7 @@ import orjson
 from streamdetect.config.commands import MuteCommand, SensitivityCommand, UnmuteCommand, command
 from streamdetect.errors import ConfigError
 from streamdetect.logs import Sparingly
+from streamdetect.page.sources import Hush
 from streamdetect.service.pipeline import Changed
 from streamdetect.sinks.events import ANSWERED, cloud_event
 from streamdetect.store import Mute
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAINTENANCE = "maintenance"
+"""Why nobody is told, if nobody has muted it."""
 _RECENT = 1000  # incidents whose sensor is known without the history
 
 
@@ -119,6 +122,17 @@ class Answers:
         """Whether nobody is told about a sensor now."""
         return bool(self._why_muted(detector, sensor, self._clock()))
 
+    def hushes(self) -> list[Hush]:
+        """All for which nobody is told now; safe from another thread."""
+        now = self._clock()
+        mutes = [
+            Hush(_covering(mute.sensor), None if mute.until == inf else mute.until, _muted_by(mute))
+            for mute in list(self.mutes.values())
+            if now < mute.until
+        ]
+        periods = [period for period in self._maintenance if period.holds(now)]
+        return [*mutes, *(Hush(period.covers, None, MAINTENANCE) for period in periods)]
+
     def expire(self) -> bool:
         """Drop mutes that are over; True if there were any."""
         now = self._clock()
@@ -196,13 +210,21 @@ class Answers:
         return _with_reason(event, why) if why else event
 
     def _why_muted(self, detector: str, sensor: str, now: float) -> str:
-        for mute in self.mutes.values():
+        for mute in list(self.mutes.values()):
             if now < mute.until and fnmatchcase(sensor, mute.sensor):
-                return f"muted by {mute.by or 'somebody'}"
+                return _muted_by(mute)
         for period in self._maintenance:
             if period.covers(detector, sensor) and period.holds(now):
-                return "maintenance"
+                return MAINTENANCE
         return ""
+
+
+def _covering(glob: str) -> Callable[[str, str], bool]:
+    return lambda _, sensor: fnmatchcase(sensor, glob)
+
+
+def _muted_by(mute: Mute) -> str:
+    return f"muted by {mute.by or 'somebody'}"
 
 
 def _with_reason(event: Event, why: str) -> Event:

@@ -24,6 +24,7 @@ from streamdetect.service.homeassistant import HomeAssistant
 from streamdetect.service.lineup import Lineup
 from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
+from streamdetect.service.page import make_page
 from streamdetect.service.prefill import prefill
 from streamdetect.service.receipts import Receipts
 from streamdetect.service.subscriptions import Subscriptions
@@ -148,6 +149,9 @@ class Daemon:
             )
             port, pages = config.metrics, Pages(self.metrics.exposition, self.unhealthy, self.unready)
             self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
+            if self.http:
+                undo.callback(self.http.close)
+            self.page = make_page(self.lineup, self._answers)
             undo.pop_all()
 
     def prefill(
@@ -236,6 +240,8 @@ class Daemon:
             )
         if self.http:
             self.http.start()
+        if self.page:
+            self.page.start()
         self.edge.start()
         self.outbox.start()
         names = ", ".join(assembly.name for assembly in self.pipeline.assemblies)
@@ -339,6 +345,8 @@ class Daemon:
         self.outbox.close()
         if self.http:
             self.http.close()
+        if self.page:
+            self.page.close()
         self._store.close()
         log.info("stopped with %d messages and %d events undelivered", self.inbox.depth, len(self.outbox))
 

@@ -40,6 +40,7 @@ _FIXED = (
     "homeassistant",
     "maintenance",
     "metrics",
+    "page",
     "batch",
     "logging",
     "state",

@@ -103,6 +103,11 @@ class Pipeline:
         return [command for one in self.assemblies for command in one.codec.commands()]
 
     @property
+    def labels(self) -> dict[str, dict[str, Mapping[str, str]]]:
+        """Of each detector, the labels of its sensors."""
+        return {one.name: labels for one, labels in zip(self.assemblies, self._labels, strict=True)}
+
+    @property
     def refusals(self) -> Refusals:
         """Examples of what could not be taken in."""
         return self._gathering.refusals

@@ -78,7 +78,7 @@ class EventEncoder:
             labels: what the topic template found for this sensor.
             latent: (L,) of the window that it is about, to be put into the event.
         """
-        identity = self._identity(transition.kind, transition, transition.time)
+        identity = self._identity(transition.kind, transition.sensor, transition.started, transition.time)
         data = self._data(transition, labels) | ({} if latent is None else {"latent": latent})
         return cloud_event(
             identity,
@@ -89,13 +89,25 @@ class EventEncoder:
             {"detector": self._detector, "sensor": transition.sensor} | data,
         )
 
+    def incident(self, sensor: str, started: float) -> str:
+        """The id of the incident of a sensor that began at these Unix seconds."""
+        return self._identity("incident", sensor, started, started)
+
+    def all_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Labels of a sensor, and those that all events carry."""
+        return self._labels | dict(labels)
+
+    def units(self, labels: Mapping[str, str]) -> str | Mapping[str, str]:
+        """The unit of a sensor with all these labels, or that of each feature."""
+        return labels.get("unit") or self._units
+
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended
-        labels = self._labels | dict(labels)
-        units = labels.get("unit") or self._units
+        labels = self.all_labels(labels)
+        units = self.units(labels)
         return {
             "message": sentence(self._facts(transition, end, units)),
-            "incident": self._identity("incident", transition, transition.started),
+            "incident": self.incident(transition.sensor, transition.started),
             "labels": labels,
             "value": self._by_feature(transition.value),
             "unit": units or None,
@@ -152,9 +164,9 @@ class EventEncoder:
         """One number, or those of several features by name; orjson writes NaN as null."""
         return numbers[0] if len(numbers) == 1 else dict(zip(self._features, numbers, strict=True))
 
-    def _identity(self, kind: str, transition: Transition, time: float) -> str:
+    def _identity(self, kind: str, sensor: str, started: float, time: float) -> str:
         """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
-        facts = [self._detector, transition.sensor, kind, transition.started.hex(), time.hex(), self._bundle]
+        facts = [self._detector, sensor, kind, started.hex(), time.hex(), self._bundle]
         return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
 
 

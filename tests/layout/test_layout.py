@@ -12,8 +12,8 @@ from imports import Imports, cycle, floors, room
 ROOT = Path(__file__).parents[2]
 ORDER = (
     *("__init__", "errors", "failpoints", "times", "logs", "metrics"),
-    *("core", "codecs", "bundles", "config", "mqtt", "store", "sinks", "monitoring", "service"),
-    *("training", "offline", "page", "demo", "spark", "commands"),
+    *("core", "codecs", "bundles", "config", "mqtt", "store", "sinks", "monitoring", "page", "service"),
+    *("training", "offline", "demo", "spark", "commands"),
     *("cli", "__main__"),
 )
 """Each room imports rooms before it, and none after."""
@@ -35,6 +35,8 @@ ONLY = {
     "sqlite3": ("streamdetect.store.*",),
     "matplotlib": ("streamdetect.offline.*",),
     "plotly": ("streamdetect.offline.*",),
+    "starlette": ("streamdetect.page.*",),
+    "uvicorn": ("streamdetect.page.*",),
 }
 """A package from elsewhere, and the modules that may name it."""
 OUTSIDE = {

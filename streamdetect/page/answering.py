@@ -1,0 +1,37 @@
+"""Answers in JSON, and errors as RFC 9457 has them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Json(Response):
+    """What orjson writes; a number that is not finite is null."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON holds
+        """Write it."""
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class ProblemError(HTTPException):
+    """A request that is not answered as asked."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+
+
+def problem(error: HTTPException) -> Response:
+    """Write an error."""
+    status = HTTPStatus(error.status_code)
+    content = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": error.detail}
+    return Response(orjson.dumps(content), status, error.headers, media_type="application/problem+json")

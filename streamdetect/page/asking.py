@@ -1,0 +1,107 @@
+"""What a request asks for, read strictly."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from streamdetect.page.answering import ProblemError
+from streamdetect.page.sensors import SORTS, STATES, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from starlette.datastructures import QueryParams
+
+MOST = 500
+"""Things on one page."""
+_LONGEST = 256  # characters of a text
+
+
+def query_of(given: QueryParams) -> Query:
+    """Which sensors are asked for.
+
+    Raises:
+        ProblemError: an option is unknown, or has a value that it cannot have.
+    """
+    only(given, {"state", "detector", "q", "label", "sort", "order", "limit", "offset"})
+    return Query(
+        state=choice(given, "state", (*STATES, "muted"), ""),
+        detector=text(given, "detector"),
+        text=text(given, "q"),
+        labels=labels(given),
+        sort=choice(given, "sort", SORTS, "state"),
+        descending=choice(given, "order", ("asc", "desc"), "asc") == "desc",
+        limit=count(given, "limit", 50, most=MOST),
+        offset=count(given, "offset", 0, most=10_000_000),
+    )
+
+
+def only(given: QueryParams, known: set[str]) -> None:
+    """Refuse what is not known.
+
+    Raises:
+        ProblemError: there is such an option.
+    """
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise bad(f"{unknown[0][:_LONGEST]}: unknown, known are {', '.join(sorted(known)) or 'none'}")
+
+
+def text(given: QueryParams, name: str) -> str:
+    """A text, empty if it is not given.
+
+    Raises:
+        ProblemError: it is too long.
+    """
+    value = given.get(name, "")
+    if len(value) > _LONGEST:
+        raise bad(f"{name}: must have at most {_LONGEST} characters, got {len(value)}")
+    return value
+
+
+def choice(given: QueryParams, name: str, choices: Sequence[str], default: str) -> str:
+    """One of some words.
+
+    Raises:
+        ProblemError: it is none of them.
+    """
+    value = given.get(name, "")
+    if value and value not in choices:
+        raise bad(f"{name}: must be one of {', '.join(choices)}, got {value[:_LONGEST]!r}")
+    return value or default
+
+
+def count(given: QueryParams, name: str, default: int, *, most: int, least: int = 0) -> int:
+    """A whole number.
+
+    Raises:
+        ProblemError: it is none, or out of bounds.
+    """
+    value = given.get(name, "")
+    if not value:
+        return default
+    number = int(value) if value.isascii() and value.isdigit() and len(value) <= len(str(most)) else -1
+    if not least <= number <= most:
+        raise bad(f"{name}: must be a number from {least} to {most}, got {value[:_LONGEST]!r}")
+    return number
+
+
+def labels(given: QueryParams) -> Mapping[str, str]:
+    """Labels, each given as name:value.
+
+    Raises:
+        ProblemError: one is something else.
+    """
+    found = {}
+    for pair in given.getlist("label"):
+        name, colon, value = pair.partition(":")
+        if not colon or len(pair) > _LONGEST:
+            raise bad(f"label: must be name:value, got {pair[:_LONGEST]!r}")
+        found[name] = value
+    return found
+
+
+def bad(detail: str) -> ProblemError:
+    """A request that makes no sense."""
+    return ProblemError(HTTPStatus.BAD_REQUEST, detail)

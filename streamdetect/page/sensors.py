@@ -1,0 +1,323 @@
+"""Sensors as the page lists them: sorted, searched and cut here, so that any number of them stays quick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from streamdetect.core.rules import VIEWS
+from streamdetect.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.verdicts import SensorColumns, SensorDetails
+    from streamdetect.page.sources import Hush, Shown, Sources
+
+STATES = ("anomalous", "silent", "warming_up", "normal")
+"""What a sensor can be; what matters most comes first."""
+SORTS = ("state", "name", "score", "time")
+LEAST_AGE = 0.25  # s that a list is good for at least
+SHARE = 0.1  # of the time that goes into making lists, however many ask for them
+_NAME_BYTES = 64  # by which names are sorted: what a list takes is bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which sensors, and in what order."""
+
+    state: str = ""  # one of STATES or "muted"; empty = any
+    detector: str = ""
+    text: str = ""  # part of the sensor's id, whatever the case
+    labels: Mapping[str, str] = field(default_factory=dict)
+    sort: str = "state"
+    descending: bool = False
+    limit: int = 50
+    offset: int = 0
+
+
+class Listing(NamedTuple):
+    """One page of sensors."""
+
+    total: int  # that the query finds
+    counts: Mapping[str, int]  # of all sensors, by state
+    sensors: Sequence[dict[str, Any]]
+
+
+class _Table(NamedTuple):
+    """All sensors of all detectors, S of them, at one moment."""
+
+    names: Sequence[str]  # of the detectors
+    which: NDArray[np.intp]  # (S,) detector
+    ids: list[str]
+    ranks: NDArray[np.intp]  # (S,) place by name
+    state: NDArray[np.intp]  # (S,) place in STATES
+    score: NDArray[np.float64]
+    time: NDArray[np.float64]
+    muted: NDArray[np.bool_]
+
+
+class SensorList:
+    """Lists the sensors of all detectors.
+
+    All who ask within a moment share one table, which is good for as long as nine times what it took to make.
+    """
+
+    def __init__(self, sources: Sources, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sources, self._clock = sources, clock
+        self._table: _Table | None = None
+        self._good_until = -np.inf
+        self._ids: list[str] = []
+        self._ranks = np.empty(0, dtype=np.intp)  # of those
+
+    def page(self, query: Query) -> Listing:
+        """List what the query asks for."""
+        table = self._current()
+        found = self._found(table, query)
+        order = found[np.lexsort(_keys(table, query, found))]
+        if query.descending:
+            order = order[::-1]
+        chosen = order[query.offset : query.offset + query.limit].tolist()
+        wanted = [(table.names[table.which[at]], table.ids[at]) for at in chosen]
+        return Listing(len(found), _counts(table), self.told(wanted))
+
+    def told(self, sensors: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Tell what is known of these sensors, by detector and id; those that are gone are left out."""
+        wanted = list(sensors)
+        shown = {one.name: one for one in self._sources.detectors()}
+        hushes, labels = self._sources.hushes(), self._sources.labels()
+        told: dict[tuple[str, str], dict[str, Any]] = {}
+        for name, one in shown.items():
+            its = [sensor for detector, sensor in wanted if detector == name]
+            told |= {
+                (name, facts["sensor"]): facts for facts in _told(one, its, labels.get(name, {}), hushes)
+            }
+        return [told[each] for each in wanted if each in told]
+
+    def one(self, detector: str, sensor: str) -> dict[str, Any] | None:
+        """Tell all that is known of one sensor now; None if there is no such sensor."""
+        told = self.told([(detector, sensor)])
+        if not told:
+            return None
+        (shown,) = (one for one in self._sources.detectors() if one.name == detector)
+        try:
+            columns, details = shown.detector.columns([sensor]), shown.detector.details([sensor])
+        except KeyError:
+            return None
+        settings = {
+            "threshold": known(float(columns.threshold[0])),
+            "error": known(float(columns.error[0])),
+            "limits": [
+                {"name": name, "low": known(float(low)), "high": known(float(high))}
+                for name, low, high in zip(shown.features, details.low[0], details.high[0], strict=True)
+            ],
+            "interval_seconds": float(columns.interval[0]) or None,
+            "time_steps": shown.detector.settings.time_steps,
+            "bundle": shown.config.bundle,
+        }
+        return {**told[0], "views": _views(columns, details), "settings": settings, "answers": []}
+
+    def counts(self) -> dict[str, int]:
+        """How many sensors there are of each state."""
+        return _counts(self._current())
+
+    def _current(self) -> _Table:
+        began = self._clock()
+        if self._table is None or began >= self._good_until:
+            self._table = self._made()
+            now = self._clock()
+            self._good_until = now + max(LEAST_AGE, (now - began) / SHARE)
+        return self._table
+
+    def _made(self) -> _Table:
+        shown, hushes = list(self._sources.detectors()), self._sources.hushes()
+        columns = [one.detector.columns() for one in shown]
+        ids = [sensor for its in columns for sensor in its.ids]
+        which = np.repeat(np.arange(len(shown)), [len(its.ids) for its in columns])
+        if ids != self._ids:
+            self._ids, self._ranks = ids, _ranks(ids)
+        return _Table(
+            names=[one.name for one in shown],
+            which=which,
+            ids=ids,
+            ranks=self._ranks,
+            state=np.concatenate([states(its) for its in columns]),
+            score=np.concatenate([its.score for its in columns]),
+            time=np.concatenate([its.last_time for its in columns]),
+            muted=_muted([one.name for one in shown], which.tolist(), ids, hushes),
+        )
+
+    def _found(self, table: _Table, query: Query) -> NDArray[np.intp]:
+        """Places in the table of what the query asks for."""
+        keep = np.ones(len(table.ids), dtype=bool)
+        if query.state == "muted":
+            keep &= table.muted
+        elif query.state:
+            keep &= table.state == STATES.index(query.state)
+        if query.detector:
+            keep &= np.array([name == query.detector for name in table.names], dtype=bool)[table.which]
+        if query.text:
+            text = query.text.casefold()
+            keep &= np.fromiter((text in sensor.casefold() for sensor in table.ids), bool, len(table.ids))
+        if query.labels:
+            keep &= self._labelled(table, query.labels)
+        return np.flatnonzero(keep)
+
+    def _labelled(self, table: _Table, wanted: Mapping[str, str]) -> NDArray[np.bool_]:
+        labels = self._sources.labels()
+        shown = {one.name: one.encoder for one in self._sources.detectors()}
+        keep = [
+            wanted.items() <= shown[name].all_labels(labels.get(name, {}).get(sensor, {})).items()
+            for name, sensor in (
+                (table.names[which], sensor)
+                for which, sensor in zip(table.which.tolist(), table.ids, strict=True)
+            )
+        ]
+        return np.array(keep, dtype=bool)
+
+
+def states(columns: SensorColumns) -> NDArray[np.intp]:
+    """Places in STATES, (S,)."""
+    conditions = [columns.silent, columns.incident_open, columns.warming_up]
+    return np.select(conditions, [1, 0, 2], 3)
+
+
+def _ranks(ids: Sequence[str]) -> NDArray[np.intp]:
+    """The place of each by name, (S,); as bytes, which numpy sorts without holding up other threads."""
+    order = np.argsort(np.array([sensor.encode() for sensor in ids], dtype=f"S{_NAME_BYTES}"), kind="stable")
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return ranks
+
+
+def _muted(
+    names: Sequence[str], which: Sequence[int], ids: Sequence[str], hushes: Sequence[Hush]
+) -> NDArray[np.bool_]:
+    if not hushes:
+        return np.zeros(len(ids), dtype=bool)
+    muted = [
+        any(hush.covers(names[at], sensor) for hush in hushes) for at, sensor in zip(which, ids, strict=True)
+    ]
+    return np.array(muted, dtype=bool)
+
+
+def _keys(table: _Table, query: Query, found: NDArray[np.intp]) -> tuple[NDArray[Any], ...]:
+    """What to sort by, the last first."""
+    names = table.ranks[found]
+    if query.sort == "state":
+        return names, table.state[found]
+    if query.sort == "name":
+        return (names,)
+    values = (table.score if query.sort == "score" else table.time)[found]
+    return names, np.nan_to_num(values, nan=-np.inf)
+
+
+def _counts(table: _Table) -> dict[str, int]:
+    counted = np.bincount(table.state, minlength=len(STATES)).tolist()
+    return dict(zip(STATES, counted, strict=True)) | {"muted": int(np.count_nonzero(table.muted))}
+
+
+def _told(
+    one: Shown, sensors: Sequence[str], labels: Mapping[str, Mapping[str, str]], hushes: Sequence[Hush]
+) -> list[dict[str, Any]]:
+    """What is known of some sensors of a detector; none if one of them is gone by now."""
+    try:
+        columns, details = one.detector.columns(sensors), one.detector.details(sensors)
+    except KeyError:
+        return (
+            []
+            if len(sensors) <= 1
+            else [facts for sensor in sensors for facts in _told(one, [sensor], labels, hushes)]
+        )
+    return [
+        _facts(one, columns, details, at, labels.get(sensor, {}), hushes) for at, sensor in enumerate(sensors)
+    ]
+
+
+def _facts(
+    one: Shown,
+    columns: SensorColumns,
+    details: SensorDetails,
+    at: int,
+    own: Mapping[str, str],
+    hushes: Sequence[Hush],
+) -> dict[str, Any]:
+    sensor, labels = columns.ids[at], one.encoder.all_labels(own)
+    hush = next((hush for hush in hushes if hush.covers(one.name, sensor)), None)
+    score, started = float(columns.score[at]), float(details.started[at])
+    return {
+        "detector": one.name,
+        "sensor": sensor,
+        "state": STATES[int(states(columns)[at])],
+        "time": written(float(columns.last_time[at])),
+        "score": known(score),
+        "view": VIEWS[int(np.nan_to_num(columns.views[at], nan=-np.inf).argmax())]
+        if isfinite(score)
+        else None,
+        "features": features(one, columns, at, labels),
+        "warm_up": _warm_up(columns, at),
+        "incident": one.encoder.incident(sensor, started) if isfinite(started) else None,
+        "muted": hush is not None,
+        "muted_until": written(hush.until) if hush and hush.until is not None else None,
+        "sensitivity": float(details.sensitivity[at]),
+        "labels": labels,
+        "sparkline": details.recent[at, :, 0].tolist(),
+    }
+
+
+def _loudest(scores: NDArray[np.float64]) -> str:
+    """The view with the largest of these scores, (W,)."""
+    return VIEWS[int(np.nan_to_num(scores, nan=-np.inf).argmax())]
+
+
+def features(one: Shown, columns: SensorColumns, at: int, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each feature of a sensor, with its band."""
+    units = one.encoder.units(labels)
+    return [
+        {
+            "name": name,
+            "unit": units if isinstance(units, str) else units.get(name, ""),
+            "value": known(float(columns.value[at, place])),
+            "expected": known(float(columns.expected[at, place])),
+            "lower": known(float(columns.lower[at, place])),
+            "upper": known(float(columns.upper[at, place])),
+        }
+        for place, name in enumerate(one.features)
+    ]
+
+
+def _views(columns: SensorColumns, details: SensorDetails) -> list[dict[str, Any]]:
+    """Each view of one sensor: its score, of which 1 is the limit, and whether it can tell."""
+    return [
+        {
+            "name": name,
+            "score": known(float(score)),
+            "limit": 1.0,
+            "judges": bool(on and isfinite(score)),
+            "on": bool(on),
+        }
+        for name, score, on in zip(VIEWS, columns.views[0], details.in_force[0], strict=True)
+    ]
+
+
+def _warm_up(columns: SensorColumns, at: int) -> dict[str, Any] | None:
+    if not columns.warming_up[at]:
+        return None
+    readings, interval = int(columns.readings_to_go[at]), float(columns.interval[at])
+    return {"readings": readings, "seconds": readings * interval if interval > 0 else None}
+
+
+def known(number: float) -> float | None:
+    """A number that JSON can hold."""
+    return number if isfinite(number) else None
+
+
+def written(moment: float) -> str | None:
+    """A time as all answers have it; None if it is not known."""
+    return rfc3339(moment) if isfinite(moment) else None
