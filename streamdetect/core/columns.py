@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from types import EllipsisType
 
 Array = NDArray[Any]
 Rows = NDArray[np.intp]
@@ -42,12 +45,12 @@ class Columns:
         for part in self._branches().values():
             part.resize(size)
 
-    def clear(self, rows: Rows) -> None:
-        """Give these rows back their declared start."""
+    def clear(self, rows: Rows, places: EllipsisType | slice = ...) -> None:
+        """Give these rows back their declared start, or `places` of the second axis, which all then have."""
         for name, fill in self._fills.items():
-            getattr(self, name)[rows] = fill
+            getattr(self, name)[rows, places] = fill
         for part in self._branches().values():
-            part.clear(rows)
+            part.clear(rows, places)
 
     def snapshot(self, rows: Rows) -> dict[str, Array]:
         """A copy of these rows, by dotted column name."""

@@ -282,13 +282,14 @@ class Detector:
         rows = self.sensors.rows()
         ids = [(self.sensors.ids[row] or "").encode() for row in rows.tolist()]
         return {
-            "made_with": np.array(self._shape()),
+            "made_with": np.array(self.shape),
             "heard_since": np.array([self.heard_since, float(self._resuming)]),
             "sensors": np.array(ids, dtype=np.bytes_),
             **self.state.snapshot(rows),
         }
 
-    def _shape(self) -> str:
+    @property
+    def shape(self) -> str:
         """The settings on which the meaning of the columns rests."""
         settings = self.settings
         steps = settings.time_steps, settings.cutting.first_steps, settings.features
@@ -300,8 +301,8 @@ class Detector:
         Raises:
             ValueError: the snapshot is of a detector with other settings, or has a sensor that is here.
         """
-        if saved["made_with"].item() != self._shape():
-            raise ValueError(f"snapshot: must be made with {self._shape()}, got {saved['made_with'].item()}")
+        if saved["made_with"].item() != self.shape:
+            raise ValueError(f"snapshot: must be made with {self.shape}, got {saved['made_with'].item()}")
         self.state.restore(self.enter([sensor.decode() for sensor in saved["sensors"].tolist()]), saved)
         heard_since, resuming = saved["heard_since"].tolist()
         self.heard_since, self._resuming = heard_since, bool(resuming)

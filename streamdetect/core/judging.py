@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .views.baselines import Known, Looked
     from .views.signals import Signal
 
-LEVEL, PROFILE, RANGE = map(VIEWS.index, ("level", "profile", "range"))
+RECONSTRUCTION, LEVEL, PROFILE, RANGE = map(VIEWS.index, ("reconstruction", "level", "profile", "range"))
 GRADUAL = np.array([view not in CHECKS for view in VIEWS])
 """Views (W,) that a sensor can be made more or less sensitive in; the others hold to what they are given."""
 LEAST_LIMIT = 2.0
@@ -215,6 +215,15 @@ class Judge(Columns):
             part.restart(rows)
         self.baselines.clear(rows)
         self.readings[rows], self.begun[rows] = 0, np.nan
+
+    def forget_errors(self, rows: Rows) -> None:
+        """Forget what was learnt of reconstruction errors: another model makes others."""
+        for signal in self.signals:
+            if signal.view == "reconstruction":
+                signal.clear(rows)
+                self.baselines.clear(rows, self._places[signal.name])
+        self.error[rows] = self.threshold[rows] = np.nan
+        self.scores[rows, RECONSTRUCTION] = np.nan
 
     def warming_up(self, rows: Rows) -> NDArray[np.bool_]:
         """Rows (U,) whose values are not held against a past of their own yet."""

@@ -148,12 +148,15 @@ def _misnamed(config: DetectorConfig, bundle: Bundle, path: str) -> list[Problem
     return [Problem(f"{path}.payload.values", rule, ", ".join(given))]
 
 
-def encoder(config: Config, detector: str, bundle: str, features: Sequence[str]) -> EventEncoder:
+def encoder(
+    config: Config, detector: str, bundle: str, features: Sequence[str], origin: str | None = None
+) -> EventEncoder:
     """What makes the events of a detector, now or once, with a bundle of this fingerprint."""
     return EventEncoder(
         detector,
         source=config.event_source,
         bundle=bundle,
+        origin=origin,
         features=features,
         labels=config.events.labels,
         units=next((one.unit for one in config.detectors if one.name == detector), ""),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from streamdetect.core.succession import succeed
 from streamdetect.service.assembly import encoder
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ class Handover:
 
     assemblies: list[Assembly]
     kept: dict[str, DetectorState] = field(default_factory=dict)  # by name; of those that go on
+    succeeded: dict[str, str] = field(default_factory=dict)  # of those, the ones with another bundle: how
     ended: dict[str, str] = field(default_factory=dict)  # detectors whose state goes no further: why
     events: list[Event] = field(default_factory=list)  # that close the incidents they had open
     kinds: dict[str, list[str]] = field(default_factory=dict)  # of the same transitions, by detector
 
 
 def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], config: Config) -> Handover:
-    """Give assemblies the state of the detector of the same name and bundle, if it fits their settings.
+    """Give assemblies the state of the detector of the same name, if it fits their bundles and settings.
 
     Incidents of detectors that end here are closed: nobody else would ever do it.
     """
@@ -39,9 +41,12 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
         problem = "it is no longer configured" if at is None else ""
         if at is not None:
             try:
-                result.assemblies[at] = _with_state(assemblies[at], state)
+                result.assemblies[at] = _with_state(assemblies[at], state, config)
             except ValueError as error:
                 problem = str(error)
+            else:
+                if state.bundle != assemblies[at].bundle.lineage:
+                    result.succeeded[state.name] = _succession(assemblies[at], state)
         if problem:
             result.ended[state.name] = problem
             closed = _closed(state, config)
@@ -52,25 +57,46 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
     return result
 
 
-def _with_state(assembly: Assembly, state: DetectorState) -> Assembly:
+def _with_state(assembly: Assembly, state: DetectorState, config: Config) -> Assembly:
     """The assembly with what the state knows of the sensors.
 
     Raises:
-        ValueError: the bundle is another, or the settings do not fit.
+        ValueError: the features are others, or the settings do not fit.
     """
-    detector = assembly.detector
-    if assembly.bundle.lineage != state.bundle:
-        raise ValueError(f"bundle: was {state.bundle}, is {assembly.bundle.lineage}")
+    detector, bundle = assembly.detector, assembly.bundle
+    if assembly.features != state.features:
+        was, now = (", ".join(names) for names in (state.features, assembly.features))
+        raise ValueError(f"features: were {was}, are {now}")
+    going_on = replace(
+        assembly, encoder=encoder(config, state.name, bundle.lineage, state.features, state.origin)
+    )
+    if bundle.lineage != state.bundle:
+        succeed(detector, state.detector)
+        return going_on
     if detector.settings == state.detector.settings:
         state.detector.reconstruct = detector.reconstruct
-        return replace(assembly, detector=state.detector)
+        return replace(going_on, detector=state.detector)
     detector.restore(state.detector.snapshot())
-    return assembly
+    return going_on
+
+
+def _succession(assembly: Assembly, state: DetectorState) -> str:
+    """What goes on, and what begins anew, as a sentence."""
+    was, now = state.detector.settings, assembly.detector.settings
+    text = (
+        f"bundle {state.bundle} -> {assembly.bundle.lineage}: its {len(assembly.detector)} sensors and their "
+        "incidents go on; what is usual of reconstruction errors is learnt afresh"
+    )
+    if was.time_steps != now.time_steps:
+        text += f"; a window has {now.time_steps} readings instead of {was.time_steps}"
+    if now.scaling.kind == "sensor" and was.scaling != now.scaling:
+        text += "; so are the sensors' scales"
+    return text
 
 
 def _closed(state: DetectorState, config: Config) -> list[Event]:
     """The events that end all incidents of a detector, which then is empty."""
-    encode = encoder(config, state.name, state.bundle, state.features).encode
+    encode = encoder(config, state.name, state.bundle, state.features, state.origin).encode
     return [
         encode(replace(transition, reason="restarted"), state.labels.get(transition.sensor, {}))
         for transition in state.detector.evict(inf)

@@ -160,6 +160,8 @@ class Lineup:
         handover = hand_over(states, assemblies, self.config)
         for name, reason in handover.ended.items():
             log.warning("the state of detector %s ends here: %s", name, reason)
+        for name, text in handover.succeeded.items():
+            log.info("detector %s took on another model, %s", name, text)
         self.restarted += len(handover.ended)
         self._metrics.count_transitions(handover.kinds)
         self.pipeline = Pipeline(

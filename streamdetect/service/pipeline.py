@@ -222,6 +222,7 @@ class Pipeline:
                 detector=one.detector,
                 labels=labels,
                 waiting=self._gathering.waiting(at),
+                origin=one.encoder.origin,
             )
             for at, (one, labels) in enumerate(zip(self.assemblies, self._labels, strict=True))
         ]

@@ -47,6 +47,7 @@ class EventEncoder:
         *,
         source: str,
         bundle: str,
+        origin: str | None = None,
         features: Sequence[str],
         labels: Mapping[str, str],
         units: str | Mapping[str, str] = "",
@@ -57,6 +58,7 @@ class EventEncoder:
             detector: its name.
             source: CloudEvents `source`, a URI reference.
             bundle: fingerprint of its bundle.
+            origin: fingerprint of the bundle that it began with, by which incidents keep their ids.
             features: names of the F values of a reading.
             labels: put into every event, under those from the topic.
             units: of the values, or of each by its feature; a label `unit` comes first.
@@ -64,6 +66,7 @@ class EventEncoder:
         self._detector = detector
         self._source = source
         self._bundle = bundle
+        self.origin = origin or bundle
         self._features = tuple(features)
         self._labels = dict(labels)
         self._units = units
@@ -166,7 +169,7 @@ class EventEncoder:
 
     def _identity(self, kind: str, sensor: str, started: float, time: float) -> str:
         """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
-        facts = [self._detector, sensor, kind, started.hex(), time.hex(), self._bundle]
+        facts = [self._detector, sensor, kind, started.hex(), time.hex(), self.origin]
         return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
 
 

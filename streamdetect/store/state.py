@@ -44,6 +44,7 @@ class DetectorState(NamedTuple):
     detector: Detector
     labels: dict[str, Mapping[str, str]]  # by sensor
     waiting: dict[str, Pending]  # by device: readings that are not whole yet
+    origin: str  # fingerprint of the bundle that it began with
 
     @property
     def identity(self) -> tuple[str, str, DetectorSettings]:
@@ -65,6 +66,7 @@ def encode(states: Sequence[DetectorState]) -> list[bytes | memoryview]:
             {
                 "name": state.name,
                 "bundle": state.bundle,
+                "origin": state.origin,
                 "features": state.features,
                 "settings": json.dumps(asdict(state.detector.settings)),  # it has infinities
                 "labels": state.labels,
@@ -106,6 +108,7 @@ def decode(head: bytes, columns: bytes) -> list[DetectorState]:
                     detector,
                     described["labels"],
                     {device: pending(one) for device, one in described["waiting"].items()},
+                    described.get("origin", described["bundle"]),
                 )
             )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

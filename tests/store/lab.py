@@ -78,7 +78,7 @@ class Live:
 
     def __init__(self, name="lab", bundle="0123456789abcdef", **changes) -> None:
         self.state = DetectorState(
-            name, bundle, ("value",), Detector(detector_settings(**changes), nothing), {}, {}
+            name, bundle, ("value",), Detector(detector_settings(**changes), nothing), {}, {}, bundle
         )
 
     @property

@@ -12,6 +12,7 @@ import pytest
 from lab import same
 
 import streamdetect.bundles
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.config import validate
 from streamdetect.errors import ConfigError, Problem
 from streamdetect.monitoring.metrics import Metrics
@@ -25,14 +26,22 @@ NORMAL = np.random.default_rng(0).normal(20.0, 1.0, 300)
 BROKEN = np.linspace(1e3, 5e3, 5)
 
 
-@pytest.fixture
-def other_bundle(tmp_path):
+def general(path, **changes):
     """The general bundle again, but under another fingerprint, and continuing no other."""
-    path = tmp_path / "bundle"
     shutil.copytree(GENERAL, path)
     manifest = json.loads((path / "bundle.json").read_text())
-    (path / "bundle.json").write_text(json.dumps(manifest | {"continues": None}))
+    (path / "bundle.json").write_text(json.dumps(manifest | {"continues": None} | changes))
     return str(path)
+
+
+@pytest.fixture
+def other_bundle(tmp_path):
+    return general(tmp_path / "bundle")
+
+
+@pytest.fixture
+def renamed_bundle(tmp_path):
+    return general(tmp_path / "renamed", features=["flow"])
 
 
 def config(*detectors):
@@ -111,12 +120,31 @@ def test_settings_may_change_as_long_as_the_columns_mean_the_same(directory):
     assert again.states()[0].detector.settings.incidents.cooldown == 3
 
 
-@pytest.mark.parametrize("change", ["bundle", "kind", "removed"])
-def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, directory, other_bundle, caplog):
+def test_another_bundle_goes_on_with_the_sensors_and_their_incidents(directory, other_bundle, caplog):
+    caplog.set_level("INFO")
+    one, opened = with_open_incident(config())
+    before = one.states()[0]
+    bundle = Bundle.load(other_bundle).fingerprint
+    again = lineup(config({"bundle": other_bundle}), saved(one, directory()))
+    assert again.unsaved == []
+    assert again.restarted == 0
+    assert f"took on another model, bundle {before.bundle} -> {bundle}: its 1 sensors and" in caplog.text
+    (state,) = again.states()
+    assert (state.bundle, state.origin, state.labels) == (bundle, before.origin, before.labels)
+    (third,) = saved(again, directory())  # another start
+    assert third.origin == before.origin
+    events = feed(lineup(config({"bundle": other_bundle}), [third]), NORMAL, len(NORMAL) + len(BROKEN))
+    closed = next(event for event in events if event["type"].endswith(".closed"))
+    assert closed["data"]["incident"] == opened["data"]["incident"]
+    assert (closed["data"]["reason"], closed["data"]["bundle"]) == ("recovered", bundle)
+
+
+@pytest.mark.parametrize("change", ["features", "kind", "removed"])
+def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, directory, renamed_bundle, caplog):
     one, opened = with_open_incident(config())
     wanted = config(
         {
-            "bundle": {"bundle": other_bundle},
+            "features": {"bundle": renamed_bundle},
             "kind": {"threshold": {"kind": "fixed", "level": 0.7}},
             "removed": {"name": "another"},
         }[change]
@@ -149,23 +177,23 @@ def test_an_incident_that_an_eviction_closes_is_counted():
     assert closings(one) == 1
 
 
-def test_a_restart_that_is_repeated_says_the_same(directory, other_bundle):
+def test_a_restart_that_is_repeated_says_the_same(directory, renamed_bundle):
     one, _ = with_open_incident(config())
     path = directory()
     saved(one, path)
     found = []
     for _ in range(2):  # the first one was killed before it could commit
         store = Store(path, 300.0)
-        found.append(lineup(config({"bundle": other_bundle}), store.load().states).unsaved)
+        found.append(lineup(config({"bundle": renamed_bundle}), store.load().states).unsaved)
         store.close()
     assert found[0] == found[1]
 
 
-def test_a_reload_does_what_a_restart_does(other_bundle):
+def test_a_reload_does_what_a_restart_does(renamed_bundle):
     one, _ = with_open_incident(config({"name": "a"}, {"name": "b"}))
     before = {state.name: state.detector.snapshot() for state in one.states()}
     events = one.load_again(
-        lambda: config({"name": "b"}, {"name": "a", "bundle": other_bundle}, {"name": "c"})
+        lambda: config({"name": "b"}, {"name": "a", "bundle": renamed_bundle}, {"name": "c"})
     )
     assert [event["data"]["detector"] for event in decoded(events)] == ["a"]
     now = {state.name: state.detector for state in one.states()}
