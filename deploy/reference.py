@@ -43,6 +43,7 @@ READING_OUTCOMES = {
     "late": "an earlier time than the sensor's last reading",
     "cardinality": "a new sensor past `max_sensors`, with none idle to make room",
     "incomplete": "a feature is missing, and nothing may or can stand in for it",
+    "excluded": "of a sensor that `overrides` exclude",
 }
 
 

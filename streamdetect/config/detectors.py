@@ -19,8 +19,10 @@ from streamdetect.codecs.timestamps import check_format, zone
 from streamdetect.config.judging import (
     Factor,
     IncidentsConfig,
+    LeastPerFeature,
     LimitsConfig,
     OverrideConfig,
+    Side,
     ThresholdConfig,
     Views,
 )
@@ -225,6 +227,12 @@ class DetectorConfig(Section):
     """Limits in the unit of the value."""
     silent_after: Span | None = None
     """How long a sensor may be silent; without it, that is learnt."""
+    direction: Side | dict[str, Side] = "both"
+    """On which side a value has to be off to count: both, up, down; of several features, {name: side}."""
+    least_deviation: LeastPerFeature = 0.0
+    """How far, in its unit, a value has to be from what is expected of it to count."""
+    least_relative_deviation: LeastPerFeature = 0.0
+    """And as a share of what is expected: 0.1 is a tenth."""
     sensitivity: Factor = 1.0
     """What scores are multiplied by: more finds more, and more that is nothing."""
     overrides: Annotated[tuple[OverrideConfig, ...], Field(strict=False)] = ()
@@ -283,6 +291,9 @@ class DetectorConfig(Section):
             views=self.views,
             limits=self.limits,
             silent_after=self.silent_after,
+            direction=self.direction,
+            least_deviation=self.least_deviation,
+            least_relative_deviation=self.least_relative_deviation,
             sensitivity=self.sensitivity,
         )
         return tuple(rule.rule(features) for rule in (everywhere, *self.overrides))

@@ -17,11 +17,17 @@ from streamdetect.core.rules import Rule, ViewName
 _JUDGING = JudgeSettings()  # a default stands where the setting is used, once
 _INCIDENTS = IncidentSettings()
 
+_SIDES = {"both": 0.0, "up": 1.0, "down": -1.0}
+"""As the core has them, see Rule."""
+
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=10_000_000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 PerFeature = Number | dict[str, Number]
+Side = Literal["both", "up", "down"]
+Least = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LeastPerFeature = Least | dict[str, Least]
 Views = Annotated[tuple[ViewName, ...], Field(strict=False)]
 
 
@@ -97,24 +103,26 @@ class LimitsConfig(Section):
             name: _of_features(given, features, nothing[name]) for name, given in self if given is not None
         }
 
-    def unknown(self, features: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """Find limits of features that there are not: the option and the name."""
-        for name, given in self:
-            if isinstance(given, dict):
-                yield from ((name, feature) for feature in given if feature not in features)
-
 
 class OverrideConfig(Section):
     """What holds for the sensors whose ids match; later ones win over earlier ones."""
 
     sensors: Annotated[str, Field(min_length=1)]
     """A glob over sensor ids: freezer/*, */temperature."""
+    exclude: bool | None = None
+    """Leave them alone: their readings are counted, and nothing else is done with them."""
     views: Views | None = None
     """The views that look at them."""
     limits: LimitsConfig = LimitsConfig()
     """Limits in the unit of the value."""
     silent_after: Span | None = None
     """How long they may be silent."""
+    direction: Side | dict[str, Side] | None = None
+    """On which side a value has to be off: both, up, down."""
+    least_deviation: LeastPerFeature | None = None
+    """How far, in its unit, a value has to be from what is expected of it."""
+    least_relative_deviation: LeastPerFeature | None = None
+    """And as a share of what is expected: 0.1 is a tenth."""
     sensitivity: Factor | None = None
     """What their scores are multiplied by."""
 
@@ -123,10 +131,39 @@ class OverrideConfig(Section):
         return Rule(
             self.sensors,
             views=self.views,
+            exclude=self.exclude,
             silent_after=self.silent_after,
             sensitivity=self.sensitivity,
+            side=self._side(features),
+            least=_least(self.least_deviation, features),
+            share=_least(self.least_relative_deviation, features),
             **self.limits.rule(features),
         )
+
+    def _side(self, features: tuple[str, ...]) -> tuple[float, ...]:
+        """The core's number for the direction of each feature; empty = as the rules before it say."""
+        if self.direction is None:
+            return ()
+        if isinstance(self.direction, dict):
+            given = {feature: _SIDES[side] for feature, side in self.direction.items()}
+            return _of_features(given, features, _SIDES["both"])
+        return (_SIDES[self.direction],) * len(features)
+
+
+def unknown_features(section: Section, features: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Find what is said of features that there are not: the option and the name."""
+    for option in ("direction", "least_deviation", "least_relative_deviation"):
+        yield from ((option, name) for name in _unknown(getattr(section, option), features))
+    for option, given in getattr(section, "limits"):  # noqa: B009 - of a detector or an override
+        yield from ((f"limits.{option}", name) for name in _unknown(given, features))
+
+
+def _unknown(given: object, features: tuple[str, ...]) -> list[str]:
+    return [name for name in given if name not in features] if isinstance(given, dict) else []
+
+
+def _least(given: LeastPerFeature | None, features: tuple[str, ...]) -> tuple[float, ...]:
+    return () if given is None else _of_features(given, features, 0.0)
 
 
 def _of_features(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .reconstruction import ErrorMetric, Reconstruct
     from .scaling import Scaling
 
-CARDINALITY = int(Outcome.CARDINALITY)  # numpy is slow with enumerations
+CARDINALITY, EXCLUDED = int(Outcome.CARDINALITY), int(Outcome.EXCLUDED)  # numpy is slow with enumerations
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ class Detector:
 
     def push(self, readings: Readings) -> Pushed:
         """Take readings into the windows of their sensors."""
+        outcomes = np.empty(len(readings.sensors), dtype=np.uint8)
+        outcomes.fill(CARDINALITY)
         try:
             rows, evicted = self.sensors.find(readings.sensors), list[Transition]()
         except KeyError:
-            rows, evicted = self._admit(readings)
+            rows, evicted = self._admit(readings, outcomes)
         if self._resuming and len(readings.times):
             self.heard_since, self._resuming = float(readings.times[0]), False
-        outcomes = np.empty(len(rows), dtype=np.uint8)
-        outcomes.fill(CARDINALITY)
         return Pushed(
             readings, self.state.cutter.cut(rows, readings.times, readings.values, outcomes), evicted
         )
@@ -186,6 +186,13 @@ class Detector:
     def evict(self, idle_before: float) -> list[Transition]:
         """Free the rows of sensors whose last reading is older than this, closing what they have open."""
         return self._free(self._idle(idle_before))
+
+    def leave_out(self) -> list[Transition]:
+        """Free the rows of sensors that the rules exclude, closing what they have open."""
+        excluded = [
+            row for row, sensor in enumerate(self.sensors.ids) if sensor and self.rules.exclude(sensor)
+        ]
+        return self._free(np.array(excluded, dtype=np.intp), "excluded")
 
     def accept(self, sensor: str) -> list[Transition]:
         """Let what is going on be normal: close the sensor's incident, if it has one, and learn anew.
@@ -330,14 +337,20 @@ class Detector:
         last = np.maximum(self.state.cutter.windows.last_time[rows], self.heard_since)
         return self.state.judge.deadlines(rows, last)
 
-    def _admit(self, readings: Readings) -> tuple[Rows, list[Transition]]:
+    def _admit(self, readings: Readings, outcomes: NDArray[np.uint8]) -> tuple[Rows, list[Transition]]:
         """Give new sensors a row; where there is none left, make room from idle ones, once.
+
+        Args:
+            readings: N of them.
+            outcomes: (N,) set for sensors that the rules exclude.
 
         Returns:
             The row of each sensor, (N,), -1 for one that is turned away; and what was closed to make room.
         """
         rows = self.sensors.find_known(readings.sensors)
-        unknown = np.flatnonzero(rows < 0).tolist()
+        excluded = [self.rules.exclude(readings.sensors[at]) for at in np.flatnonzero(rows < 0).tolist()]
+        outcomes[rows < 0] = np.where(excluded, EXCLUDED, CARDINALITY)
+        unknown = np.flatnonzero((rows < 0) & (outcomes != EXCLUDED)).tolist()
         self._reserve(len({readings.sensors[at] for at in unknown}))
         evicted: list[Transition] = []
         tried = self.settings.idle_after == inf
@@ -371,8 +384,8 @@ class Detector:
         last = self.state.cutter.windows.last_time
         return np.flatnonzero((last < before) & (last > -inf))
 
-    def _free(self, rows: Rows) -> list[Transition]:
-        closed = self.close(rows, "evicted")
+    def _free(self, rows: Rows, reason: Reason = "evicted") -> list[Transition]:
+        closed = self.close(rows, reason)
         self.sensors.release(rows.tolist())
         self.state.clear(rows)
         self.rules.clear(rows)

@@ -37,7 +37,7 @@ class IncidentSettings:
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["opened", "updated", "closed", "regime_changed"]
-Reason = Literal["", "recovered", "regime_change", "accepted", "evicted", "restarted"]
+Reason = Literal["", "recovered", "regime_change", "accepted", "evicted", "excluded", "restarted"]
 
 MOST_PACE = 2.0
 """Times the usual interval that a reading can make an incident older by, on the average."""

@@ -134,7 +134,7 @@ class Judge(Columns):
         self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.profile = Profile(features, self.warmup)
-        self.range, self.stuck = Range(features), Stuck(features)
+        self.range, self.stuck = Range(rules, features), Stuck(features)
         views = (self.range, self.stuck, Limits(rules), Rate(rules, features))
         values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile))
         if settings.level is None:
@@ -289,7 +289,8 @@ class Judge(Columns):
         rows = stretch.rows
         signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
         looked = self._hold(stretch, signals)
-        views, by_feature = self._views(stretch, looked.scores)
+        expected = self._expected(rows, looked.known)
+        views, by_feature = self._views(stretch, looked.scores, expected)
         score = np.fmax.reduce(views, axis=2)
         limit = self.silence.limit(rows)
         scored = Scored(
@@ -311,7 +312,7 @@ class Judge(Columns):
         )
         stepped = self.incidents.step(scored, *self._patience(rows))
         self._learn(stretch, scored, stepped, looked, waits.pauses)
-        ruling = self._ruling(stretch, score, views, looked.known)
+        ruling = self._ruling(stretch, score, views, looked.known, expected)
         self._keep_last(stretch, stepped.counts, ruling, views)
         self._end_blocks(rows, stepped)
         return ruling, stepped.counts, stepped.edges
@@ -326,21 +327,41 @@ class Judge(Columns):
             if (closer := signal.near(stretch)) is not None:
                 near[:, :, self._places[signal.name]] = closer
         mute = warming & self._slow_to_judge
-        return self.baselines.look(stretch.rows, signals, near, warming, mute)
+        side = self._side(stretch.rows) if self.rules.one_sided else None
+        return self.baselines.look(stretch.rows, signals, near, warming, mute, side)
 
-    def _views(self, stretch: Stretch, signal_scores: Floats) -> tuple[Floats, NDArray[np.int64]]:
-        """The score of each view (U, L, W), and the feature (U, L) of the largest."""
+    def _side(self, rows: Rows) -> Floats:
+        """On which side each signal (U, V) counts, see Rule: so the other side teaches no limit either."""
+        side = np.zeros((len(rows), len(self._slow_to_judge)))
+        for signal in self.signals:
+            if signal.two_sided:
+                side[:, self._places[signal.name]] = self.rules.side[rows]
+        return side
+
+    def _views(
+        self, stretch: Stretch, signal_scores: Floats, expected: Floats
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """The score of each view (U, L, W), and the feature (U, L) of the largest.
+
+        Args:
+            stretch: the readings.
+            signal_scores: (U, L, V) of the signals.
+            expected: (U, F) of the values.
+        """
         shape = stretch.times.shape
         views = np.full((*shape, len(VIEWS)), np.nan)
         features = np.zeros((*shape, len(VIEWS)), dtype=np.int64)
         parts = [(signal.view, signal_scores[:, :, self._places[signal.name]]) for signal in self.signals]
         parts += [(view.name, view.scores(stretch)) for view in self.views]
+        choosy = self.rules.choosy
+        counts = self.rules.count(stretch.rows, stretch.values, expected) if choosy else None
         for name, part in parts:
             at = VIEWS.index(name)
-            largest = part[:, :, 0] if part.shape[2] == 1 else np.fmax.reduce(part, axis=2)
+            some = part if counts is None or not GRADUAL[at] else _of_those_that_count(part, counts)
+            largest = some[:, :, 0] if some.shape[2] == 1 else np.fmax.reduce(some, axis=2)
             views[:, :, at] = np.fmax(views[:, :, at], largest)
-            if part.shape[2] > 1:
-                features[:, :, at] = np.nan_to_num(part, nan=-np.inf).argmax(axis=2)
+            if some.shape[2] > 1:
+                features[:, :, at] = np.nan_to_num(some, nan=-np.inf).argmax(axis=2)
         sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]
         views *= np.where(GRADUAL, sensitivity[:, None, None], 1.0)
         views[~np.broadcast_to(self.rules.views[stretch.rows][:, None], views.shape)] = np.nan
@@ -410,10 +431,12 @@ class Judge(Columns):
         mean, sigma = looked.known.mean[:, None, level], looked.known.sigma[:, None, level]
         self.rhythm.learn(rows, (stretch.values - mean) / sigma, counts)
 
-    def _ruling(self, stretch: Stretch, score: Floats, views: Floats, known: Known) -> Ruling:
+    def _ruling(
+        self, stretch: Stretch, score: Floats, views: Floats, known: Known, expected: Floats
+    ) -> Ruling:
         shape = stretch.times.shape
         centre, above, threshold = self._error_limits(known)
-        expected, lower, upper = self._band(stretch.rows, known)
+        lower, upper = self._band(stretch.rows, known, expected)
         wide = (*shape, self.features)
         return Ruling(
             score=score,
@@ -439,8 +462,15 @@ class Judge(Columns):
         centre = np.exp(mean)
         return centre - LEAST_ERROR, np.exp(mean + sigma) - centre, np.exp(mean + limit * sigma) - LEAST_ERROR
 
-    def _band(self, rows: Rows, known: Known) -> tuple[Floats, Floats, Floats]:
-        """What is expected of the values of a stretch, and within what they are usual, (U, F) each.
+    def _expected(self, rows: Rows, known: Known) -> Floats:
+        """What is expected of the values of a stretch, (U, F); NaN = not known yet."""
+        mean = known.mean[:, self._places["level"]]
+        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
+        on = self.rules.views[rows, PROFILE, None]
+        return np.where(on & ~np.isnan(usual), usual, mean)
+
+    def _band(self, rows: Rows, known: Known, expected: Floats) -> tuple[Floats, Floats]:
+        """Within what the values of a stretch are usual, (U, F) each; NaN = not known, or no bound.
 
         A single value spreads more than the mean of n by which its level is judged: by the root of n, if one
         does not depend on the other.
@@ -452,10 +482,10 @@ class Judge(Columns):
         low, high = (np.where(on[:, RANGE, None], bound, np.nan) for bound in self.range.bounds(rows))
         lower = np.fmax(np.where(on[:, LEVEL, None], mean - reach, np.nan), low)
         upper = np.fmin(np.where(on[:, LEVEL, None], mean + reach, np.nan), high)
+        if self.rules.choosy:
+            lower, upper = self.rules.widen(rows, expected, lower, upper)
         lower, upper = np.fmax(lower, self.rules.low[rows]), np.fmin(upper, self.rules.high[rows])
-        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
-        expected = np.where(on[:, PROFILE, None] & ~np.isnan(usual), usual, mean)
-        return expected, np.where(np.isinf(lower), np.nan, lower), np.where(np.isinf(upper), np.nan, upper)
+        return np.where(np.isinf(lower), np.nan, lower), np.where(np.isinf(upper), np.nan, upper)
 
     def _keep_last(self, stretch: Stretch, counts: Rows, ruling: Ruling, views: Floats) -> None:
         """Set what is known of the last verdict of each row."""
@@ -486,3 +516,9 @@ class Judge(Columns):
             part.refresh(rows, full)
         self.silence.refresh(rows)
         self.rhythm.refresh(rows)
+
+
+def _of_those_that_count(scores: Floats, counts: NDArray[np.bool_]) -> Floats:
+    """Scores (U, L, F or 1), at most 0 where no value that they are of counts, (U, L, F)."""
+    some = counts if scores.shape[2] > 1 else counts.any(axis=2, keepdims=True)
+    return np.where(some, scores, np.minimum(scores, 0.0))

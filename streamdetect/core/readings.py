@@ -21,6 +21,7 @@ class Outcome(IntEnum):
     LATE = 2  # older than the sensor's last accepted reading
     CARDINALITY = 3  # a new sensor past `max_sensors`, with none idle to make room
     INCOMPLETE = 4  # a feature is missing, and nothing may or can stand in for it
+    EXCLUDED = 5  # of a sensor that the rules leave out
 
 
 @dataclass(frozen=True, slots=True)

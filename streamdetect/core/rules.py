@@ -1,4 +1,4 @@
-"""What the user says of single sensors: which views look at them, and limits in their unit."""
+"""What the user says of single sensors: which views look at them, and what counts in their unit."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .columns import Rows
     from .moments import Floats
 
 ViewName = Literal[
@@ -34,6 +35,10 @@ class Rule:
     rate: tuple[float, ...] = ()  # (F,) largest change a second; inf = none
     silent_after: float | None = None  # s
     sensitivity: float | None = None  # what a score is multiplied by
+    side: tuple[float, ...] = ()  # (F,) 1 = only a value that is too high counts, -1 = too low, 0 = either
+    least: tuple[float, ...] = ()  # (F,) least deviation from what is expected that counts, in its unit,
+    share: tuple[float, ...] = ()  # (F,) and as a share of what is expected
+    exclude: bool | None = None  # their readings are turned away
 
 
 class RuleColumns(Columns):
@@ -45,16 +50,24 @@ class RuleColumns(Columns):
     rate: Floats  # (S, F) a second
     silent_after: Floats  # (S,) s; NaN = learnt
     sensitivity: Floats  # (S,)
+    side: Floats  # (S, F) see Rule
+    least: Floats
+    share: Floats
 
     def __init__(self, rules: Sequence[Rule], features: int) -> None:
         super().__init__()
         self.rules = tuple(rules)
+        self._excluding = [rule for rule in rules if rule.exclude is not None]
         self.bounded = any(rule.low or rule.high for rule in rules)
         self.rated = any(rule.rate for rule in rules)
+        self.one_sided = any(any(rule.side) for rule in rules)
+        self.choosy = self.one_sided or any(any(rule.least) or any(rule.share) for rule in rules)
         self.column("views", np.bool_, True, (len(VIEWS),))  # noqa: FBT003 - what a row starts as
         self.column("low", np.float64, -np.inf, (features,))
         for name in ("high", "rate"):
             self.column(name, np.float64, np.inf, (features,))
+        for name in ("side", "least", "share"):
+            self.column(name, np.float64, shape=(features,))
         self.column("silent_after", np.float64, np.nan)
         self.column("sensitivity", np.float64, 1.0)
 
@@ -64,10 +77,36 @@ class RuleColumns(Columns):
             if fnmatchcase(sensor, rule.sensors):
                 self._apply(row, rule)
 
+    def exclude(self, sensor: str) -> bool:
+        """Whether the rules leave this sensor out; later rules win."""
+        said = [one.exclude for one in self._excluding if fnmatchcase(sensor, one.sensors)]
+        return bool(said and said[-1])
+
+    def count(self, rows: Rows, values: Floats, expected: Floats) -> NDArray[np.bool_]:
+        """Which values (U, L, F) are far enough from what is expected (U, F), and on the side that counts.
+
+        Where it is not known what to expect, all are.
+        """
+        deviation = values - expected[:, None]
+        side = self.side[rows][:, None]
+        there = np.abs(deviation) >= self._least(rows, expected)[:, None]
+        there &= (side == 0) | (deviation * side > 0)
+        return there | np.isnan(deviation)
+
+    def widen(self, rows: Rows, expected: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+        """The band (U, F) within which values are usual, with what does not count."""
+        least, side = self._least(rows, expected), self.side[rows]
+        lower, upper = np.fmin(lower, expected - least), np.fmax(upper, expected + least)
+        return np.where(side > 0, -np.inf, lower), np.where(side < 0, np.inf, upper)
+
+    def _least(self, rows: Rows, expected: Floats) -> Floats:
+        """The least deviation (U, F) that counts, in the unit."""
+        return np.maximum(self.least[rows], self.share[rows] * np.abs(expected))
+
     def _apply(self, row: int, rule: Rule) -> None:
         if rule.views is not None:
             self.views[row] = [name in rule.views for name in VIEWS]
-        for name in ("low", "high", "rate"):
+        for name in ("low", "high", "rate", "side", "least", "share"):
             if given := getattr(rule, name):
                 getattr(self, name)[row] = given
         if rule.silent_after is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.bundles.features import are_numbered, config_name
 from streamdetect.codecs import codec
+from streamdetect.config.judging import unknown_features
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.judging import JudgeSettings
 from streamdetect.errors import BundleError, ConfigError, Problem
@@ -148,6 +149,17 @@ def _misnamed(config: DetectorConfig, bundle: Bundle, path: str) -> list[Problem
     return [Problem(f"{path}.payload.values", rule, ", ".join(given))]
 
 
+def _unknown(config: DetectorConfig, features: tuple[str, ...], path: str) -> list[Problem]:
+    """Rules for features that the bundle does not have."""
+    overrides = {f"{path}.overrides[{at}]": one for at, one in enumerate(config.overrides)}
+    rule = f"must name features of the bundle {config.bundle} ({', '.join(features)})"
+    return [
+        Problem(f"{place}.{option}", rule, name)
+        for place, section in {path: config, **overrides}.items()
+        for option, name in unknown_features(section, features)
+    ]
+
+
 def encoder(
     config: Config, detector: str, bundle: str, features: Sequence[str], origin: str | None = None
 ) -> EventEncoder:
@@ -178,6 +190,7 @@ def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
             problems.append(Problem(f"{path}.latent_in_events", rule, "true"))
         wanted = bundle.manifest.features
         problems += _misnamed(one, bundle, path)
+        problems += _unknown(one, wanted, path)
         given = one.payload_settings(config.mqtt.max_payload).features
         if len(given) != (1 if one.join else len(wanted)):
             rule = (

@@ -10,9 +10,10 @@ from streamdetect.core.succession import succeed
 from streamdetect.service.assembly import encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from streamdetect.config import Config
+    from streamdetect.core.transitions import Transition
     from streamdetect.service.assembly import Assembly
     from streamdetect.store import DetectorState, Event
 
@@ -53,7 +54,10 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
             result.events.extend(closed)
             result.kinds[state.name] = ["closed"] * len(closed)
         else:
+            excluded = result.assemblies[places[state.name]].detector.leave_out()
             result.kept[state.name] = state
+            result.events.extend(_events(state, excluded, config))
+            result.kinds[state.name] = ["closed"] * len(excluded)
     return result
 
 
@@ -96,8 +100,9 @@ def _succession(assembly: Assembly, state: DetectorState) -> str:
 
 def _closed(state: DetectorState, config: Config) -> list[Event]:
     """The events that end all incidents of a detector, which then is empty."""
+    return _events(state, [replace(one, reason="restarted") for one in state.detector.evict(inf)], config)
+
+
+def _events(state: DetectorState, transitions: Iterable[Transition], config: Config) -> list[Event]:
     encode = encoder(config, state.name, state.bundle, state.features, state.origin).encode
-    return [
-        encode(replace(transition, reason="restarted"), state.labels.get(transition.sensor, {}))
-        for transition in state.detector.evict(inf)
-    ]
+    return [encode(one, state.labels.get(one.sensor, {})) for one in transitions]

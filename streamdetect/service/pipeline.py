@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from streamdetect.service.refusals import Refusals, Unheard
     from streamdetect.store import Entry, Event
 
-_WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, Outcome.CARDINALITY)
-_CARDINALITY = int(Outcome.CARDINALITY)
+_TURNED_AWAY = (Outcome.CARDINALITY, Outcome.EXCLUDED)
+_WITHOUT_EFFECT = (Outcome.DUPLICATE, Outcome.LATE, *_TURNED_AWAY)
+_HAS_NO_ROW = np.array([outcome in _TURNED_AWAY for outcome in Outcome])  # by outcome
 _HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome])  # by outcome
 
 
@@ -301,7 +302,7 @@ def _intake(
     if not np.count_nonzero(_HAS_EFFECT[outcomes]):
         return None
     # Late readings and duplicates stay: a sensor that is heard of is spared when others have to make room.
-    if np.count_nonzero(turned_away := outcomes == _CARDINALITY):
+    if np.count_nonzero(turned_away := _HAS_NO_ROW[outcomes]):
         kept = np.flatnonzero(~turned_away)
         sensors = [readings.sensors[place] for place in kept.tolist()]
         readings = Readings(sensors, readings.times[kept], readings.values[kept])

@@ -6,7 +6,7 @@ freezer −9.1 °C, usually −19.3 to −16.8, rising for 2 h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import floor, isfinite, log10
+from math import floor, inf, isfinite, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,10 +93,19 @@ def number(value: float, decimals: int) -> str:
 
 def decimals_of(facts: Facts) -> int:
     """As many decimals as tell the band's edges apart, and no more."""
-    if facts.lower is not None and facts.upper is not None and facts.upper > facts.lower:
-        return _clipped(1 - floor(log10(facts.upper - facts.lower)))
+    if 0 < (width := _width(facts)) < inf:
+        return _clipped(1 - floor(log10(width)))
     value = abs(facts.value or 0.0)
     return _clipped(_DIGITS - 1 - floor(log10(value))) if value else 0
+
+
+def _width(facts: Facts) -> float:
+    """How wide the band is; of one with one edge, twice from the middle to it; 0 = not known."""
+    lower, upper, middle = facts.lower, facts.upper, facts.expected
+    if lower is not None and upper is not None:
+        return upper - lower
+    bound = lower if upper is None else upper
+    return 2 * abs(bound - middle) if bound is not None and middle is not None else 0.0
 
 
 def _clipped(decimals: int) -> int:
@@ -119,9 +128,11 @@ def _band(facts: Facts) -> str:
     lower, upper, decimals = facts.lower, facts.upper, decimals_of(facts)
     if lower is not None and upper is not None:
         return f", usually {number(lower, decimals)} to {number(upper, decimals)}"
-    if facts.expected is not None:
-        return f", usually {number(facts.expected, decimals)}"
-    return ""
+    if upper is not None:
+        return f", usually at most {number(upper, decimals)}"
+    if lower is not None:
+        return f", usually at least {number(lower, decimals)}"
+    return f", usually {number(facts.expected, decimals)}" if facts.expected is not None else ""
 
 
 def _since(facts: Facts, trend: str = "") -> str:
@@ -225,6 +236,10 @@ def _evicted(facts: Facts) -> str:
     return f"{_name(facts)} has been silent for too long and is forgotten; its incident ends"
 
 
+def _excluded(facts: Facts) -> str:
+    return f"{_name(facts)} is excluded from now on; its incident ends"
+
+
 def _restarted(facts: Facts) -> str:
     return f"{_name(facts)}: its detector was changed and begins afresh; its incident ends"
 
@@ -234,5 +249,6 @@ _ENDS: dict[str, Callable[[Facts], str]] = {
     "regime_change": _accepted,
     "accepted": _said_normal,
     "evicted": _evicted,
+    "excluded": _excluded,
     "restarted": _restarted,
 }

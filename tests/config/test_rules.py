@@ -200,6 +200,8 @@ detectors:
     limits: {high: {t: 40.0}, rate: 0.5}
     overrides:
       - {sensors: north/*, views: [limits, silent], limits: {low: -5.0}}
+      - {sensors: south/*, exclude: true}
+      - {sensors: east/*, direction: {t: up}, least_deviation: 0.5, least_relative_deviation: {t: 0.1}}
   - name: b
     topics: [other]
     payload: {format: influx, value: temp, time_format: ms}
@@ -225,8 +227,10 @@ detectors:
     assert first.incidents.settings().regime_change_after == math.inf
     inf = math.inf
     assert first.rules(("t", "h")) == (
-        Rule("*", VIEWS, high=(40.0, inf), rate=(0.5, 0.5), silent_after=7200.0, sensitivity=0.5),
+        Rule("*", VIEWS, (), (40.0, inf), (0.5, 0.5), 7200.0, 0.5, (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)),
         Rule("north/*", ("limits", "silent"), low=(-5.0, -5.0)),
+        Rule("south/*", exclude=True),
+        Rule("east/*", side=(1.0, 0.0), least=(0.5, 0.5), share=(0.1, 0.0)),
     )
     assert config.mqtt.keepalive == 60.0
     assert config.status_topic == "a/sd/status"

@@ -10,7 +10,8 @@ NAN = math.nan
 class Past:
     """A baseline and the limit on z: mean, deviation and limit stand still until `refresh`."""
 
-    def __init__(self, settings, spread, floor, cap, two_sided):
+    def __init__(self, settings, spread, floor, cap, two_sided, side=0):
+        self.side = side
         self.settings, self.spread, self.floor, self.cap, self.two_sided = (
             settings,
             spread,
@@ -27,6 +28,8 @@ class Past:
 
     def z(self, signal):
         z = (signal - self.mean) / self.sigma
+        if self.two_sided and self.side:
+            return self.side * z
         return abs(z) if self.two_sided else z
 
     def learn(self, signal, z, frozen):
@@ -77,15 +80,23 @@ def last_mean(values, n):
     return sum(held) / len(held)
 
 
-def judge(settings, incidents, times, values, errors):  # noqa: C901, PLR0912, PLR0915 - the rules in one go
+def counts(rule, value, usual):
+    """Whether a value is off by enough, and on the side that counts."""
+    by = value - usual
+    if math.isnan(by):
+        return True
+    return abs(by) >= max(rule.least, rule.share * abs(usual)) and (not rule.side or by * rule.side > 0)
+
+
+def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0912, PLR0915 - the rules in one go
     """(score of each reading, whether an incident is open after it)."""
     names = "reconstruction", "level", "trend", "profile", "slow_profile"
     past = {
         "reconstruction": Past(settings, 2.0, settings.sigma, 1.5, two_sided=False),
-        "level": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
-        "trend": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
-        "profile": Past(settings, 2.5, 2.0, math.inf, two_sided=True),
-        "slow_profile": Past(settings, 3.0, 2.0, math.inf, two_sided=True),
+        "level": Past(settings, 3.0, 2.0, math.inf, two_sided=True, side=rule.side),
+        "trend": Past(settings, 3.0, 2.0, math.inf, two_sided=True, side=rule.side),
+        "profile": Past(settings, 2.5, 2.0, math.inf, two_sided=True, side=rule.side),
+        "slow_profile": Past(settings, 3.0, 2.0, math.inf, two_sided=True, side=rule.side),
     }
     found, seen, differences, tens, ten = [], [], [], [], []
     slots, slot, here, before, expected = {}, None, [], None, NAN
@@ -150,11 +161,15 @@ def judge(settings, incidents, times, values, errors):  # noqa: C901, PLR0912, P
             if own.two_sided:
                 far, close = signal - own.mean, nearer.get(name, signal) - own.mean
                 if not (close * far > 0 and abs(close) >= 0.4 * abs(far)):
-                    score = 0.0
+                    score = min(score, 0.0)
             scores.append(score if own.armed else min(score, 0.0))
         if not warming and high >= low:
             margin = max(0.1, 1.5 * growth) * max(high - low, 1e-12)
-            scores.append(max(level - high, low - level) / margin)
+            beyond = {1: level - high, -1: low - level}
+            scores.append(max(by for side, by in beyond.items() if rule.side in (0, side)) / margin)
+        usual = expected + past["profile"].mean
+        if not counts(rule, value, past["level"].mean if math.isnan(usual) else usual):
+            scores = [min(score, 0.0) for score in scores]
         run = run + 1 if at and value == values[at - 1] else 0
         if warming:
             new_longest = max(new_longest, run)

@@ -11,6 +11,7 @@ from streamdetect.core.cutting import windows_of
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.readings import Outcome, Readings
+from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import PADDING, Scaling
 
 SCALINGS = [
@@ -40,6 +41,20 @@ def test_batch_boundaries_are_unobservable(scaling, stride, readings, sizes):
     whole = process_in(detector(scaling=scaling, stride=stride), readings, [len(readings.times)])
     singly = process_in(detector(scaling=scaling, stride=stride), readings, [1])
     cut_up = process_in(detector(scaling=scaling, stride=stride), readings, sizes)
+    assert whole == singly == cut_up
+
+
+@given(readings=streams(), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=3))
+def test_with_rules_of_what_counts_batch_boundaries_are_unobservable_too(readings, sizes):
+    rules = (
+        Rule(least=(0.5,)),
+        Rule("s0", side=(1.0,)),
+        Rule("s1", side=(-1.0,), share=(0.3,)),
+        Rule("s2", exclude=True),
+    )
+    whole = process_in(detector(rules=rules), readings, [len(readings.times)])
+    singly = process_in(detector(rules=rules), readings, [1])
+    cut_up = process_in(detector(rules=rules), readings, sizes)
     assert whole == singly == cut_up
 
 

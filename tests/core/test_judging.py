@@ -1,5 +1,7 @@
 """Verdicts against a plain reference that takes one reading at a time."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import reference
@@ -13,7 +15,19 @@ from streamdetect.core.rules import VIEWS, Rule
 from streamdetect.core.scaling import Scaling
 
 FOREVER = IncidentSettings(regime_change_after=1e18)
-NO_SILENCE = (Rule(views=tuple(view for view in VIEWS if view != "silent")),)
+NO_SILENCE = Rule(views=tuple(view for view in VIEWS if view != "silent"))
+
+
+class Counts(NamedTuple):
+    """Which values count, of one feature; see Rule."""
+
+    side: float = 0.0
+    least: float = 0.0
+    share: float = 0.0
+
+    @property
+    def rules(self):
+        return NO_SILENCE, Rule(side=(self.side,), least=(self.least,), share=(self.share,))
 
 
 def sensor(kind, seed, days=5):
@@ -38,9 +52,9 @@ def sensor(kind, seed, days=5):
     return times, values, errors
 
 
-def judged(settings, times, values, errors, batch):
+def judged(settings, times, values, errors, batch, rule=Counts()):  # noqa: B008 - it is frozen
     detector = Detector(
-        DetectorSettings(1, 1, Scaling("none"), judging=settings, incidents=FOREVER, rules=NO_SILENCE),
+        DetectorSettings(1, 1, Scaling("none"), judging=settings, incidents=FOREVER, rules=rule.rules),
         np.zeros_like,
     )
     scores, edges = [], []
@@ -57,10 +71,20 @@ def judged(settings, times, values, errors, batch):
 @pytest.mark.parametrize("calm", [pytest.param(0.0, id="no rhythm")])
 @pytest.mark.parametrize("seed", range(2))
 def test_scores_and_incidents_are_those_of_a_plain_reference(kind, calm, seed):
+    assert_as_the_reference(kind, calm, seed, Counts())
+
+
+@pytest.mark.parametrize("kind", ["noise", "daily"])
+@pytest.mark.parametrize("rule", [Counts(side=1.0), Counts(side=-1.0), Counts(least=4.0, share=0.1)])
+def test_what_does_not_count_is_that_of_a_plain_reference(kind, rule):
+    assert_as_the_reference(kind, 0.0, 0, rule)
+
+
+def assert_as_the_reference(kind, calm, seed, rule):
     settings = JudgeSettings(warmup_seconds=86_400.0, calm_cycles=calm, short_cycles=0.0)
     times, values, errors = sensor(kind, seed)
-    expected = reference.judge(settings, FOREVER, times.tolist(), values.tolist(), errors.tolist())
-    scores, edges = judged(settings, times, values, errors, batch=700)
+    expected = reference.judge(settings, FOREVER, times.tolist(), values.tolist(), errors.tolist(), rule)
+    scores, edges = judged(settings, times, values, errors, 700, rule)
     wanted = [score for score, _ in expected]
     np.testing.assert_allclose(scores, wanted, rtol=1e-6, atol=1e-9)
     is_open = np.array([False, *(one for _, one in expected)])
@@ -72,7 +96,7 @@ def test_scores_and_incidents_are_those_of_a_plain_reference(kind, calm, seed):
 
 def test_quick_settings_are_judged_like_the_usual_ones():
     times, values, errors = sensor("daily", 3, days=2)
-    expected = reference.judge(QUICK, FOREVER, times.tolist(), values.tolist(), errors.tolist())
+    expected = reference.judge(QUICK, FOREVER, times.tolist(), values.tolist(), errors.tolist(), Counts())
     scores, _ = judged(QUICK, times, values, errors, batch=11)
     assert np.isfinite(scores).any()
     assert len(expected) == len(scores)

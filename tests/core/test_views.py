@@ -5,7 +5,7 @@ import pytest
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.readings import Readings
+from streamdetect.core.readings import Outcome, Readings
 from streamdetect.core.rules import VIEWS, Rule
 from streamdetect.core.scaling import Scaling
 
@@ -257,3 +257,78 @@ def test_where_a_batch_is_cut_cannot_be_seen_by_who_falls_silent(sizes):
     assert found == expected
     assert all(others[name].tobytes() == column.tobytes() for name, column in columns.items())
     assert any("silent" in one for one in found)
+
+
+SHIFTED = 20 + np.random.default_rng(12).normal(0, 0.3, 5 * DAY)
+SHIFTED[4 * DAY : 4 * DAY + 60] += 2
+SHIFTED[4 * DAY + 600 : 4 * DAY + 660] -= 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "directions"),
+    [
+        (Rule(), ["up", "down"]),
+        (Rule(side=(1.0,)), ["up"]),
+        (Rule(side=(-1.0,)), ["down"]),
+        (Rule(least=(1.0,)), ["up", "down"]),
+        (Rule(least=(3.5,)), []),
+        (Rule(share=(0.05,)), ["up", "down"]),
+        (Rule(share=(0.2,)), []),
+    ],
+)
+def test_what_counts_can_be_said_in_the_unit(rule, directions):
+    opened = openings(feed(detector(rules=(rule,)), SHIFTED))
+    assert [edge.direction for edge in opened] == directions
+
+
+def test_the_band_holds_what_does_not_count():
+    rules = (Rule(least=(2.0,)), Rule("low", side=(1.0,)))
+    model = detector(rules=rules)
+    for sensor in ("a", "low"):
+        feed(model, 20 + np.random.default_rng(13).normal(0, 0.01, DAY), sensor=sensor)
+    found = model.columns()
+    assert found.upper[:, 0] == pytest.approx(22, abs=0.05)
+    assert found.lower[:, 0] == pytest.approx([18, np.nan], abs=0.05, nan_ok=True)
+
+
+def test_one_side_teaches_the_other_no_limit():
+    values = 20 + np.random.default_rng(14).normal(0, 0.3, 9 * DAY)
+    for day in range(8):
+        at = day * DAY + 100 * day
+        values[at : at + 5] -= 30  # a door that opens, at another time each day
+    values[8 * DAY + 900 : 8 * DAY + 1000] += 3
+    found = openings(feed(detector(rules=(Rule(side=(1.0,)),)), values))
+    assert [edge.direction for edge in found] == ["up"]
+
+
+def test_of_several_features_each_has_its_own_least_deviation():
+    values = np.random.default_rng(10).normal(0, 1, (5 * DAY, 2))
+    values[4 * DAY : 4 * DAY + 120] += 9
+    rule = Rule(least=(0.0, 30.0))
+    (opened,) = openings(feed(detector(features=2, rules=(rule,)), values))
+    assert opened.feature == 0
+
+
+def test_excluded_sensors_have_no_place():
+    rules = (Rule("garage/*", exclude=True), Rule("garage/door", exclude=False))
+    model = detector(rules=rules)
+    sensors = ["garage/a", "hall", "garage/door", "garage/a"]
+    found = model.process(Readings(sensors, 1e9 + np.arange(4.0), np.ones((4, 1))))
+    excluded, accepted = Outcome.EXCLUDED, Outcome.ACCEPTED
+    assert found.outcomes.tolist() == [excluded, accepted, accepted, excluded]
+    assert model.columns().ids == ["hall", "garage/door"]
+    assert model.leave_out() == []
+
+
+def test_a_sensor_that_is_excluded_later_leaves_and_its_incident_ends():
+    before, after = detector(rules=HIGH), detector(rules=(*HIGH, Rule("hall", exclude=True)))
+    feed(before, [5.0, 50.0, 51.0], sensor="hall")
+    feed(before, [5.0, 50.0, 51.0], sensor="yard")
+    after.restore(before.snapshot())
+    (closed,) = after.leave_out()
+    assert (closed.sensor, closed.kind, closed.reason) == ("hall", "closed", "excluded")
+    assert after.columns().ids == ["yard"]
+    assert after.columns().incident_open.tolist() == [True]
+
+
+HIGH = (Rule(views=("limits",), high=(10.0,)),)

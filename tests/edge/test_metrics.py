@@ -104,6 +104,7 @@ def test_reports_add_up():
         Outcome.LATE: 0,
         Outcome.CARDINALITY: 2,
         Outcome.INCOMPLETE: 0,
+        Outcome.EXCLUDED: 0,
     }
     assert found["windows_scored_total", (d,)] == 6
     assert found["anomalies_total", (d,)] == 2

@@ -114,7 +114,7 @@ FLOATS = st.none() | st.floats(allow_nan=True, allow_infinity=False)
     kind=st.sampled_from(
         [None, "spike", "level", "drift", "noise", "shape", "stuck", "silent", "limit", "rate"]
     ),
-    reason=st.sampled_from(["", "recovered", "regime_change", "evicted", "restarted"]),
+    reason=st.sampled_from(["", "recovered", "regime_change", "evicted", "excluded", "restarted"]),
     direction=st.sampled_from([None, "up", "down"]),
     numbers=st.fixed_dictionaries(dict.fromkeys(("worst", "expected", "lower", "upper"), FLOATS)),
     values=st.dictionaries(st.sampled_from("ab"), st.floats(allow_infinity=False), min_size=1),

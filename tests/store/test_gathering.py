@@ -128,6 +128,23 @@ def test_values_are_the_features_of_the_bundle_by_name(two_features):
         gathered({"temp": "t", "flow": "f"})
 
 
+def test_rules_for_features_that_there_are_not_are_named(two_features):
+    two_features("temp", "flow")
+    detector = {
+        "topics": ["a"],
+        "payload": {"values": {"temp": "t", "flow": "f"}},
+        "limits": {"high": {"tmep": 3.0}},
+        "overrides": [{"sensors": "a", "direction": {"flow": "up", "level": "down"}}],
+    }
+    rule = "must name features of the bundle general (temp, flow), got"
+    with pytest.raises(ConfigError) as broken:
+        assemble(validate({"detectors": [detector]}))
+    assert [str(problem) for problem in broken.value.problems] == [
+        f"detectors[0].limits.high: {rule} tmep",
+        f"detectors[0].overrides[0].direction: {rule} level",
+    ]
+
+
 def test_values_of_a_bundle_whose_features_are_numbered_go_by_their_order(two_features):
     two_features("value_1", "value_2")
     assert gathered({"flow": "f", "temp": "t"}) == [[3, 20.5]]

@@ -120,6 +120,20 @@ def test_settings_may_change_as_long_as_the_columns_mean_the_same(directory):
     assert again.states()[0].detector.settings.incidents.cooldown == 3
 
 
+def test_a_sensor_that_is_excluded_from_now_on_is_closed_and_forgotten(directory):
+    one, opened = with_open_incident(config())
+    excluding = config({"overrides": [{"sensors": "s", "exclude": True}]})
+    again = lineup(excluding, saved(one, directory()))
+    (closed,) = decoded(again.unsaved)
+    assert closed["type"].endswith(".closed")
+    assert closed["data"]["reason"] == "excluded"
+    assert closed["data"]["message"] == "s is excluded from now on; its incident ends"
+    assert closed["data"]["incident"] == opened["data"]["incident"]
+    assert closings(again) == 1
+    assert feed(again, BROKEN, 1000) == []
+    assert len(again.states()[0].detector) == 0
+
+
 def test_another_bundle_goes_on_with_the_sensors_and_their_incidents(directory, other_bundle, caplog):
     caplog.set_level("INFO")
     one, opened = with_open_incident(config())

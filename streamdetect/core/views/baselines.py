@@ -112,6 +112,7 @@ class Baselines(Columns):
         near: Floats,
         warming: NDArray[np.bool_],
         mute: NDArray[np.bool_],
+        side: Floats | None = None,
     ) -> Looked:
         """Hold signals against what is in force, (U, L, V) each.
 
@@ -121,12 +122,15 @@ class Baselines(Columns):
             near: the same over fewer readings; the signals themselves where they are short.
             warming: where a signal is learnt whatever happens.
             mute: where it cannot tell yet.
+            side: (U, V) 1 = of a two-sided signal only what is too high counts, -1 = too low, 0 = either.
         """
         known = self.known(rows)
         mean, limit = known.mean[:, None], known.limit[:, None]
         z = (signals - mean) / known.sigma[:, None]
         z[mute] = np.nan
         sided = np.where(self.two_sided, np.abs(z), z)
+        if side is not None:
+            sided = np.where(side[:, None] == 0, sided, side[:, None] * z)
         over = sided > limit
         armed = np.logical_or.accumulate(sided <= limit, axis=1) | self.armed[rows][:, None]
         far, now = signals - mean, near - mean

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..columns import Rows
     from ..moments import Floats
+    from ..rules import RuleColumns
     from .base import Lesson, Stretch
 
 MARGIN = 0.1
@@ -39,8 +40,9 @@ class Range(View):
     inner_low: Floats  # (S, F) of the open incident
     inner_high: Floats
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, rules: RuleColumns, features: int) -> None:
         super().__init__()
+        self.rules = rules
         for name in ("low", "new_low", "inner_low"):
             self.column(name, np.float64, np.inf, (features,))
         for name in ("high", "new_high", "inner_high"):
@@ -50,7 +52,11 @@ class Range(View):
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         low, high, margin = (part[:, None] for part in self._in_force(stretch.rows))
-        score: Floats = np.maximum(stretch.level - high, low - stretch.level) / margin
+        above, below = stretch.level - high, low - stretch.level
+        if self.rules.one_sided:
+            side = self.rules.side[stretch.rows][:, None]
+            above, below = np.where(side < 0, -np.inf, above), np.where(side > 0, -np.inf, below)
+        score: Floats = np.maximum(above, below) / margin
         return np.where(stretch.warming[:, :, None] | (high < low), np.nan, score)
 
     def bounds(self, rows: Rows) -> tuple[Floats, Floats]:
