@@ -140,7 +140,9 @@ class Shard:
     def states(self) -> list[DetectorState]:
         """The detectors, for whoever goes on with them."""
         return [
-            DetectorState(one.name, one.bundle.lineage, one.features, one.detector, labels, {})
+            DetectorState(
+                one.name, one.bundle.lineage, one.features, one.detector, labels, {}, one.encoder.origin
+            )
             for one, labels in zip(self._assemblies, self._labels, strict=True)
         ]
 

@@ -156,12 +156,27 @@ def test_a_state_that_does_not_fit_is_refused_by_name(spoil, message):
     assert "state of shard 3" in str(refused.value)
 
 
-def test_another_bundle_ends_the_state_and_closes_what_is_open():
+def open_incident():
+    """A shard with an incident that is open."""
     one = shard()
     quiet = Readings(["a"] * 60, 1e9 + np.arange(60.0), np.random.default_rng(1).normal(size=(60, 1)))
     loud = Readings(["a"] * 5, 1e9 + 60 + np.arange(5.0), np.full((5, 1), 50.0))
     one.process([pack(0, [0, 59], quiet), pack(0, [60, 64], loud)])
+    assert one.work(one.began)["default"].incidents_open == 1
+    return one
+
+
+def test_another_bundle_takes_the_sensors_and_their_incidents_over():
+    one = open_incident()
     states = [state._replace(bundle="another") for state in one.states()]
+    successor = Shard(one.place, [assembly()], CONFIG, states)
+    assert successor.work(successor.began)["default"].incidents_open == 1
+    assert not successor.began.events
+
+
+def test_a_detector_that_is_no_longer_configured_closes_what_is_open():
+    one = open_incident()
+    states = [state._replace(name="another") for state in one.states()]
     successor = Shard(one.place, [assembly()], CONFIG, states)
     assert [event.facts["data"]["reason"] for event in successor.began.events] == ["restarted"]
     assert len(successor.states()[0].detector) == 0
