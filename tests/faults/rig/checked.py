@@ -1,4 +1,4 @@
-"""A command of streamdetect's, run to its end: status, time, memory and what it said."""
+"""A command of streamdetect's, run to its end: status, processor time, memory and what it said."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from rig.daemon import OURS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,7 +18,7 @@ class Checked(NamedTuple):
     """How a command ended."""
 
     code: int
-    seconds: float
+    seconds: float  # of processor time: others may be at work here, too
     rss: int  # bytes, the highest
     said: str
 
@@ -26,7 +28,7 @@ def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
     said = folder / "said"
     with said.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamdetect", *arguments], stdout=file, stderr=file, cwd=folder
+            [sys.executable, "-m", "streamdetect", *arguments], stdout=file, stderr=file, cwd=folder, env=OURS
         )
     began = time.monotonic()
     while True:
@@ -39,4 +41,5 @@ def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
             break
         time.sleep(0.02)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Checked(process.returncode, time.monotonic() - began, usage.ru_maxrss * 1024, said.read_text())
+    busy, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    return Checked(process.returncode, busy, rss, said.read_text())

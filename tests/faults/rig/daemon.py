@@ -13,12 +13,16 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import streamdetect
 from rig.waiting import NeverHappenedError, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 COMMAND = (sys.executable, "-m", "streamdetect")
+OURS = os.environ | {"PYTHONPATH": str(Path(streamdetect.__file__).parents[1])}
+"""The environment in which a process runs the same streamdetect as the oracle, whatever is installed."""
+
 _TIMEOUT = 5.0  # s for an answer over HTTP
 _LOG_LINES = 15  # of a log that goes into an error
 
@@ -66,7 +70,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [*self.command, "run", "-c", str(self._config)],
                 stderr=log,
-                env=os.environ | dict(self.environment),
+                env=OURS | dict(self.environment),
                 cwd=self._config.parent,
             )
         if ready:
@@ -167,9 +171,17 @@ class Daemon:
     @property
     def rss(self) -> int:
         """Resident memory, in bytes."""
+        return self._kilobytes("VmRSS:") * 1024
+
+    @property
+    def highest_rss(self) -> int:
+        """The most resident memory of this life, in bytes, as the kernel counts it."""
+        return self._kilobytes("VmHWM:") * 1024
+
+    def _kilobytes(self, what: str) -> int:
         text = Path(f"/proc/{self.pid}/status").read_text()
-        (line,) = (line for line in text.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
+        (line,) = (line for line in text.splitlines() if line.startswith(what))
+        return int(line.split()[1])
 
     @property
     def descriptors(self) -> int:

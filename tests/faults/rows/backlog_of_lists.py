@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from rig.bench import Bench, Outcome, row
+from rig.memory import Memory
 from rig.notify_socket import NotifySocket
 from rig.traffic import Publisher
 from rig.waiting import took
@@ -66,21 +66,12 @@ def _lists(size: float) -> tuple[list[tuple[str, bytes]], int]:
 
 def _watch(plant: Plant, readings: int) -> tuple[int, list[float]]:
     """Probe until all is taken in; returns the highest RSS and how long each probe took to show."""
-    daemon, latencies, peak = plant.daemon, [], 0
-    over = threading.Event()
-
-    def weigh() -> None:
-        nonlocal peak
-        while not over.wait(0.05):
-            peak = max(peak, daemon.rss)
-
-    thread = threading.Thread(target=weigh)
-    thread.start()
+    daemon, latencies = plant.daemon, []
     key, accepted = (
         f'sensor_value{{detector="lab",sensor="{_PROBE}"}}',
         'readings_total{detector="lab",outcome="accepted"}',
     )
-    with Publisher(plant.broker.port, "probe") as probe:
+    with Publisher(plant.broker.port, "probe") as probe, Memory(daemon) as memory:
         began, number = time.monotonic(), 0
         while time.monotonic() - began < 240:
             number += 1
@@ -93,6 +84,4 @@ def _watch(plant: Plant, readings: int) -> tuple[int, list[float]]:
                 "mqtt_unacknowledged"
             ):
                 break
-    over.set()
-    thread.join()
-    return peak, latencies
+    return memory.peak, latencies

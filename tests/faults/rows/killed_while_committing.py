@@ -35,6 +35,8 @@ def killed_while_committing(bench: Bench) -> Outcome:
     plant = bench.plant(wired=True, state={"snapshot_every": "1s"})
     workload = Workload(steps=_READINGS * (len(kills) + 1) // 5)
     messages, broken, sent = workload.messages(), [], 0
+    plant.daemon.start()  # or it may be killed before there is a subscription, and the broker keeps nothing
+    plant.daemon.kill()
     for step, passes in kills:
         plant.daemon.environment = {"STREAMDETECT_FAILPOINT": f"{step}@{passes}=kill"}
         plant.daemon.start(ready=False)

@@ -47,6 +47,8 @@ def killed_while_delivering(bench: Bench) -> Outcome:
             }
         ],
     )
+    plant.daemon.start()  # or it may be killed before there is a subscription, and the broker keeps nothing
+    plant.daemon.kill()
     workload, sent, killed = Workload(steps=_READINGS * (len(_KILLS) + 1) // 5), 0, 0
     for step, passes in _KILLS:
         plant.daemon.environment = {"STREAMDETECT_FAILPOINT": f"{step}@{passes}=kill"}
