@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.codecs.containers import opener
 from streamdetect.codecs.numbers import bounded
-from streamdetect.codecs.raw import layout, place, unpacker
+from streamdetect.codecs.raw import located, place, unpacker
 from streamdetect.codecs.samples import Codec, Decoded
 from streamdetect.errors import RejectedPayload
 
@@ -36,7 +36,7 @@ class BytesCodec(Codec):
             raise RejectedPayload("size", f"{len(payload)} bytes, {self._settings.max_payload} allowed")
         data = self._open(payload) if self._open else payload
         if not data:
-            raise RejectedPayload("empty", "no payload")
+            raise RejectedPayload("empty", "no payload", foreign=True)
         if self._whole:
             return Decoded((((), arrival, (bounded(self._whole(data)),)),))
         end = max(start + shape.size for _, shape, start in self._places)
@@ -73,9 +73,8 @@ class BytesCodec(Codec):
     @classmethod
     def write(cls, settings: PayloadSettings, time: float, values: Sequence[float]) -> bytes:  # noqa: ARG003 - no place for it
         """Write numbers as the settings read them; see `Codec.write`."""
-        if settings.values is None:
-            return _packed(layout(str(settings.type)), values[0])
-        places = [place(text) for text in settings.values.values()]
+        texts = [str(settings.type)] if settings.values is None else settings.values.values()
+        places = [located(text) for text in texts]
         data = bytearray(max(start + shape.size for shape, start in places))
         for (shape, start), value in zip(places, values, strict=False):
             data[start : start + shape.size] = _packed(shape, value)

@@ -135,7 +135,7 @@ class InfluxCodec(Codec):
         except UnicodeDecodeError as error:
             raise RejectedPayload("decode", "not UTF-8") from error
         if not lines and not faults:
-            raise RejectedPayload("empty", "no line")
+            raise RejectedPayload("empty", "no line", foreign=True)
         readable = [line for line in lines if self._has_value(line)]
         if not self._labels and any(line.series != readable[0].series for line in readable):
             raise RejectedPayload(
@@ -269,5 +269,7 @@ def _after_blank(text: str, position: int) -> int:
 
 def _malformed(text: str, position: int) -> RejectedPayload:
     return RejectedPayload(
-        "decode", f"not line protocol at character {position}: {text[position : position + 40]!r}"
+        "decode",
+        f"not line protocol at character {position}: {text[position : position + 40]!r}",
+        foreign="=" not in text,  # no field was ever in it: a status, a number, JSON
     )

@@ -48,7 +48,7 @@ class JsonCodec(TreeCodec):
         try:
             return orjson.loads(payload)
         except orjson.JSONDecodeError as error:
-            raise _rejection(error) from None
+            raise _rejection(error, payload) from None
 
     @classmethod
     def dump(cls, document: object) -> bytes:
@@ -164,14 +164,16 @@ def _time_of_object(settings: PayloadSettings) -> Callable[[object, float], floa
     return lambda document, arrival: not_ahead(parse(fetch(document)), arrival, max_future)
 
 
-def _rejection(error: orjson.JSONDecodeError) -> RejectedPayload:
-    """Tell a number that is not finite from text that is not JSON: orjson refuses both alike."""
+def _rejection(error: orjson.JSONDecodeError, payload: bytes) -> RejectedPayload:
+    """Tell a number that is not finite, and bytes that are no text, from text that is not JSON."""
+    if not error.doc:
+        return RejectedPayload("decode", f"not UTF-8, and so not JSON: it begins with {payload[:4].hex(' ')}")
     number = _NUMBER.match(error.doc, error.pos)
     if number and not math.isfinite(float(number[0])):
         return RejectedPayload("nonfinite", f"{number[0]:.40} is not a finite number")
-    return RejectedPayload("decode", f"not JSON: {error.msg}", foreign=_is_word(error.doc))
+    return RejectedPayload("decode", f"not JSON: {error.msg}", foreign=_is_prose(error.doc))
 
 
-def _is_word(text: str) -> bool:
-    """Tell plain text (`online`) from broken JSON."""
-    return bool(re.fullmatch(r"[A-Za-z][\w .,:/-]{0,63}", text.strip()))
+def _is_prose(text: str) -> bool:
+    """Tell other text (`online`, line protocol) from broken JSON."""
+    return bool(re.fullmatch(r"[^\W\d][^{}\[\]]*", text.strip()))

@@ -52,7 +52,7 @@ class NumberCodec(Codec):
         except UnicodeDecodeError as error:
             raise RejectedPayload("decode", f"not a number: {payload[:40]!r}") from error
         if not text:
-            raise RejectedPayload("empty", "no payload")
+            raise RejectedPayload("empty", "no payload", foreign=True)
         return text
 
     @classmethod

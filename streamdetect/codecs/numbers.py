@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from streamdetect.codecs.paths import brief
@@ -19,7 +21,9 @@ FLOAT32_MAX: Final = 3.4028234663852886e38  # the model computes in float32; bey
 
 _FLOAT_BITS: Final = 1000
 _GERMAN: Final = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?,\d+(?:[eE][+-]?\d+)?")
-_NUMBER_AND_UNIT: Final = re.compile(r"([+-]?[\d.,]*\d(?:[eE][+-]?\d+)?)\s*([^\d\s.,:_+-].{0,15})")
+_NUMBER_AND_UNIT: Final = re.compile(  # a unit may have one digit (m3); 0x1F and 1h30 are none
+    r"(?!0[xXoObB])([+-]?[\d.,]*\d(?:[eE][+-]?\d+)?)\s*([^\d\s.,:_+-](?:[^\d]|[23](?!\d)){0,15})"
+)
 
 
 def number_reader(settings: PayloadSettings) -> Callable[[object], float]:
@@ -71,9 +75,18 @@ def from_json(value: object) -> float:
     if type(value) is int:
         # CBOR has integers of any length; float() refuses those beyond its range.
         return bounded(float(value) if value.bit_length() <= _FLOAT_BITS else math.inf)
-    if type(value) is float:
-        return bounded(value)
+    if type(value) is float or isinstance(value, Decimal | Fraction):  # CBOR has decimals and ratios
+        return bounded(_nearest(value))
     raise _not_a_number(value)
+
+
+def _nearest(value: float | Decimal | Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+    except ValueError:  # a signalling NaN
+        return math.nan
 
 
 def _text_reader(settings: PayloadSettings) -> Callable[[object], float]:

@@ -52,24 +52,34 @@ def place(text: str) -> tuple[struct.Struct, int]:
     return layout(found[1]), int(found[2])
 
 
-def unpacker(kind: str) -> Callable[[bytes], float]:
-    """Make the function that reads bytes of exactly this type.
+def located(kind: str) -> tuple[struct.Struct, int]:
+    """Read a type, and the number of its first byte: that after the @, or 0.
 
-    The function raises RejectedPayload: `decode`. A longer payload is refused too: the first half of a
-    float64 is a float32, but of another number.
+    Raises:
+        ValueError: with what is wrong, fit for a configuration error.
     """
-    shape = layout(kind)
+    return place(kind) if "@" in kind else (layout(kind), 0)
+
+
+def unpacker(kind: str) -> Callable[[bytes], float]:
+    """Make the function that reads bytes of exactly this type, or of this type at a place (`int16-be@4`).
+
+    The function raises RejectedPayload: `decode`. Without a place, longer data is refused too: the first half
+    of a float64 is a float32, but of another number.
+    """
+    shape, start = located(kind)
+    end, whole = start + shape.size, "@" not in kind
 
     def unpack(data: bytes) -> float:
-        if len(data) != shape.size:
-            raise RejectedPayload("decode", f"{kind} has {shape.size} bytes, not {len(data)}")
-        return float(shape.unpack(data)[0])
+        if len(data) < end or (whole and len(data) > end):
+            raise RejectedPayload("decode", f"{kind} takes {end} bytes, got {len(data)}")
+        return float(shape.unpack_from(data, start)[0])
 
     return unpack
 
 
 def bytes_of(text: object, encoding: str) -> bytes:
-    """Read bytes that are written as base64 or hex, with or without blanks.
+    """Read bytes that are written as base64 or hex, with or without blanks; base64 also without its padding.
 
     Raises:
         RejectedPayload: `decode`.
@@ -81,7 +91,8 @@ def bytes_of(text: object, encoding: str) -> bytes:
             written = text.decode("ascii") if isinstance(text, bytes) else text
             return bytes.fromhex(written.strip().removeprefix("0x"))
         data = text.encode("ascii") if isinstance(text, str) else text
-        return base64.b64decode(b"".join(data.split()).translate(_URL_SAFE), validate=True)
+        data = b"".join(data.split()).translate(_URL_SAFE).rstrip(b"=")
+        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise RejectedPayload("decode", f"not {encoding}: {text!r:.40}") from error
 

@@ -24,6 +24,9 @@ _FIELDS: Final = 256  # as many as `values` may have
 _SHARE: Final = 8  # one in so many keys goes at once: a dictionary is slow to give up its first key
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})  # one for all cached topics
 
+Names = tuple[str, ...]
+"""What tells a sensor from others: the topic, or what stands at the names in `sensor`."""
+
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -103,8 +106,23 @@ class TopicRouter:
         ValueError: a template has no meaning.
     """
 
-    def __init__(self, routings: Sequence[Routing], *, cache: int = 100_000) -> None:
-        self._detectors = [_Detector(index, routing, cache) for index, routing in enumerate(routings)]
+    def __init__(
+        self,
+        routings: Sequence[Routing],
+        *,
+        cache: int = 100_000,
+        merged: Callable[[int, str, Names, Names], None] = lambda *_: None,
+    ) -> None:
+        """Make the router of these detectors.
+
+        Args:
+            routings: one for each detector.
+            cache: topics that are known at a time.
+            merged: told of a detector, a sensor id, and two sets of names that both led to it.
+        """
+        self._detectors = [
+            _Detector(index, routing, cache, partial(merged, index)) for index, routing in enumerate(routings)
+        ]
         self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho leaves this one module untyped
         for topic_filter in {topic_filter for routing in routings for topic_filter in routing.topics}:
             takers = [d for d in self._detectors if topic_filter in d.topics]
@@ -147,13 +165,20 @@ def _refused(refusal: RejectedPayload | None) -> Routes:
 
 
 class _Detector:
-    def __init__(self, index: int, routing: Routing, cache: int) -> None:
+    def __init__(
+        self, index: int, routing: Routing, cache: int, merged: Callable[[str, Names, Names], None]
+    ) -> None:
         self.index = index
         self.topics = frozenset(routing.topics)
         self.ignores = ignoring(routing.ignore)
         self._templates = [TopicTemplate(text) for text in routing.templates]
         self._sensor = None if routing.sensor is None else SensorTemplate(routing.sensor)
         self._names, self._label_names = tuple(routing.names), _label_names(routing.names)
+        long = {name for template in self._templates for name in template.long}
+        self._ambiguous = self._sensor is not None and self._sensor.is_ambiguous(long)
+        self._merged = merged
+        self._behind: dict[str, Names] = {}  # ids that the template does not give to one sensor for sure
+        self._most = cache
         # Many sensors may be behind a topic, so those that payloads name have a cache of their own.
         self._known: _Known[tuple[str, tuple[str, ...]], Sensor] = _Known(self._named, cache)
 
@@ -186,10 +211,21 @@ class _Detector:
         """Put the id together; what the template leaves out stands behind it where it must not be lost."""
         if self._sensor is None:
             return bounded(".".join([escaped_levels(topic), *map(escaped, said.values())]))
-        sensor = self._sensor.render({**labels, "topic": escaped_levels(topic)}, said)
+        known = {**labels, "topic": escaped_levels(topic)}
+        sensor = self._sensor.render(known, said)
+        if self._ambiguous:
+            self._compare(sensor, tuple(said.get(name, known.get(name, "")) for name in self._sensor.names))
         if "field" in said and "field" not in self._sensor.names:
             return bounded(f"{sensor}.{escaped(said['field'])}")
         return sensor
+
+    def _compare(self, sensor: str, names: Names) -> None:
+        """Tell of two sensors that share an id."""
+        if len(self._behind) >= self._most:
+            self._behind.clear()
+        first = self._behind.setdefault(sensor, names)
+        if first != names:
+            self._merged(sensor, first, names)
 
     def _labels(self, topic: str) -> Mapping[str, str]:
         for template in self._templates:

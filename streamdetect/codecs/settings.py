@@ -35,7 +35,7 @@ class PayloadSettings:
     units: Literal["any"] | Sequence[str] | None = None
     """Take "20.6 °C" for 20.6: units that may stand behind a number."""
     type: str | None = None
-    """The type of raw bytes: float32-le."""
+    """The type of raw bytes: float32-le, or with the number of its first byte: float32-le@4."""
     encoding: Literal["base64", "hex"] | None = None
     """What bytes are written in: those of the payload, or with `type` in a document those of the value."""
     compression: Literal["auto", "none", "gzip", "zlib"] = "auto"

@@ -82,29 +82,28 @@ class SparkplugCodec(TreeCodec):
     needs: ClassVar = "google.protobuf"
 
     def __init__(self, settings: PayloadSettings) -> None:
-        self._every = _takes_every(settings)
-        names = self.names_of(settings)
+        every, names = _takes_every(settings), self.names_of(settings)
         super().__init__(
             replace(
                 settings,
                 value="value",
-                values=None if self._every else settings.places,
-                each="metrics" if self._every else None,
+                values=None if every else settings.places,
+                each="metrics" if every else None,
                 labels={name: name for name in names},
                 time="timestamp",
                 time_format="ms",
                 time_missing="arrival",
             )
         )
-        if not self._every:  # metrics are named as they stand, not by a path
-            self._places = [
-                Place(name, metric, ("values", metric), fetcher(("values", metric)))
-                for name, metric in settings.places.items()
-            ]
         self._words = bool(settings.booleans or settings.map)
         self._asks = settings.options.get("rebirth", True)
         self._nodes: dict[tuple[str, str], _Node] = {}
         self._commands: list[tuple[str, bytes]] = []
+
+    @classmethod
+    def place(cls, name: str, where: str) -> Place:
+        """Find a metric by its name as it stands; see `TreeCodec.place`."""
+        return Place(name, where, ("values", where), fetcher(("values", where)))
 
     @classmethod
     def names_of(cls, settings: PayloadSettings) -> tuple[str, ...]:
@@ -262,7 +261,7 @@ def _document(
     """Write what was reported as a document that `TreeCodec` reads."""
     stamp = message.timestamp if message.HasField("timestamp") else None
     entries = [
-        {"metric": name, "value": value, "timestamp": stamp if time is None else time}
+        {"metric": name, "values": {"value": value}, "timestamp": stamp if time is None else time}
         for name, value, time in metrics
     ]
     values = {name: value for name, value, _ in metrics}

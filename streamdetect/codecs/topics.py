@@ -23,7 +23,7 @@ from streamdetect.codecs.ids import bounded, escaped, escaped_levels
 from streamdetect.errors import RejectedPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _NAME: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})(#?)\}")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
@@ -43,6 +43,7 @@ class TopicTemplate:
         for level in self._levels:
             _check_level(level, last=level is self._levels[-1])
         self.names = tuple(found[1] for found in _NAME.finditer(text))
+        self.long = tuple(found[1] for found in _NAME.finditer(text) if found[2])  # of several levels
         if len(set(self.names)) < len(self.names):
             raise ValueError("must not use a name twice")
         if "field" in self.names:
@@ -133,6 +134,16 @@ class SensorTemplate:
         literal = "".join(part for part in self._parts if isinstance(part, str))
         if not re.fullmatch(r"[A-Za-z0-9_./-]*", literal):
             raise ValueError("must have only letters, digits, _ . - and / beside its names")
+
+    def is_ambiguous(self, long: Collection[str]) -> bool:
+        """Tell whether different names may give the same id: `{a}-{b}` does not say where the first one ends.
+
+        Args:
+            long: names that may have several levels, besides `topic` and those with #.
+        """
+        placeholders = [part for part in self._parts if isinstance(part, Placeholder)]
+        several = [one for one in placeholders if one.levels or one.name == "topic" or one.name in long]
+        return len(several) > 1 or not all("/" in str(text) for text in self._parts[2:-2:2])
 
     def render(self, labels: Mapping[str, str], named: Mapping[str, str] | None = None) -> str:
         """Put an id together.

@@ -1,8 +1,9 @@
 """Documents of objects, lists and values to samples, whatever the bytes were that they came in.
 
 An object is one reading, or with `fields: per_sensor` one reading of each sensor it names. A list of objects
-is several readings. With `each` the entries of a list or of an object within the document are the readings:
-values are looked for in the entry, the time and the sensor's names there and then in what is around it.
+is several readings; so is an object of lists, whose rows are readings. With `each` the entries of a list or
+of an object within the document are the readings: values are looked for in the entry, the time and the
+sensor's names there and then in what is around it.
 
 A bad entry or value costs only itself. What has none of the configured values is foreign: a status, a partial
 update. With `per_sensor` a field that is absent or null is a sensor that said nothing; of a `partial` reading
@@ -14,13 +15,13 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from datetime import UTC, datetime
+from collections import Counter
 from functools import partial
-from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from streamdetect.codecs.containers import cleaned, opener
+from streamdetect.codecs.entries import Entry, Table, inner, walk
 from streamdetect.codecs.numbers import number_reader
 from streamdetect.codecs.paths import (
     KEY,
@@ -34,8 +35,8 @@ from streamdetect.codecs.paths import (
 )
 from streamdetect.codecs.samples import Codec, Decoded, best
 from streamdetect.codecs.timestamps import not_ahead, time_parser
+from streamdetect.codecs.writing import document_of
 from streamdetect.errors import RejectedPayload
-from streamdetect.times import PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,15 +55,6 @@ _IDENTITY: Final = re.compile(
 _BY_TIME: Final = itemgetter(1)
 
 
-class Entry(NamedTuple):
-    """A part of a document that is one reading, and what is around it."""
-
-    node: object
-    key: str = ""
-    """Its name in the object, or its place in the list, that it is in."""
-    around: Entry | None = None
-
-
 class TreeCodec(Codec):
     """Reads values, names and times out of documents; a format only has to `load` them and `dump` them."""
 
@@ -74,14 +66,20 @@ class TreeCodec(Codec):
     def __init__(self, settings: PayloadSettings) -> None:
         self._settings = settings
         self._open = opener(settings, settings.encoding if settings.type is None else None)
-        self._places = [Place.of(name, path) for name, path in settings.places.items()]
+        self._places = [self.place(name, where) for name, where in settings.places.items()]
         self._number = number_reader(settings)
         self._each = None if settings.each is None else parse_each(settings.each)
+        self._table = Table([place.steps for place in self._places], settings)
         self._names = [_name_fetcher(path) for path in (settings.labels or {}).values()]
         self._time = _time_of_arrival if settings.time is None else _time_reader(settings)
         self._max_payload = settings.max_payload
         modes = {True: self._by_field, False: self._together}
         self._values = modes[settings.per_sensor]
+
+    @classmethod
+    def place(cls, name: str, where: str) -> Place:
+        """Make the place of a value; formats in which values are not found by paths override it."""
+        return Place.of(name, where)
 
     @abstractmethod
     def load(self, payload: bytes) -> object:
@@ -115,7 +113,7 @@ class TreeCodec(Codec):
         except RejectedPayload:
             bare = cleaned(payload, self._settings)
             if not bare.strip():
-                raise RejectedPayload("empty", "no payload") from None
+                raise RejectedPayload("empty", "no payload", foreign=True) from None
             if bare == payload:
                 raise
         return self.load(bare)
@@ -133,33 +131,40 @@ class TreeCodec(Codec):
                 samples += self._values(entry, arrival, faults)
             except RejectedPayload as fault:
                 faults.append(fault)
-        if not samples:
-            raise best(faults) if faults else RejectedPayload("empty", "a list without readings")
         if len(samples) > 1:
-            self._put_in_order(samples)
+            samples = self._ordered(samples, faults)
+        if not samples:
+            raise (
+                best(faults) if faults else RejectedPayload("empty", "a list without readings", foreign=True)
+            )
         return Decoded(samples, [fault for fault in faults if not fault.foreign])
 
-    def _put_in_order(self, samples: list[Sample]) -> None:
+    def _ordered(self, samples: list[Sample], faults: list[RejectedPayload]) -> list[Sample]:
         """Sort by time; without times of their own there may be one reading of each sensor only."""
-        if self._settings.time is None:
-            if len({names for names, _, _ in samples}) < len(samples):
-                raise RejectedPayload(
-                    "time", "several readings of one sensor in one payload, and no `time` is configured"
-                )
-        else:
+        if self._settings.time is not None:
             samples.sort(key=_BY_TIME)
+            return samples
+        count = Counter(names for names, _, _ in samples)
+        if len(count) == len(samples):
+            return samples
+        faults.append(
+            RejectedPayload(
+                "time", "several readings of one sensor in one payload, and no `time` is configured"
+            )
+        )
+        return [sample for sample in samples if count[sample[0]] == 1]
 
     def _entries(self, document: object, faults: list[RejectedPayload]) -> Iterator[Entry]:
         roots = [Entry(document)]
         if type(document) is list and not self._is_one_reading(document):
             roots = [Entry(node, str(at)) for at, node in enumerate(document)]
         if self._each is None:
-            yield from roots
+            yield from self._table.rows(document) if type(document) is dict else roots
         elif self._each == ((),):  # the document itself, which a list is anyway
-            yield from roots if type(document) is list else _inner(roots[0], (), faults)
+            yield from roots if type(document) is list else inner(roots[0], (), faults)
         else:
             for root in roots:
-                yield from _walk(root, self._each, faults)
+                yield from walk(root, self._each, faults)
 
     def _is_one_reading(self, document: list[object]) -> bool:
         """Tell `[time, value]` from a list of readings: paths begin with a place, and nothing is in it."""
@@ -248,21 +253,7 @@ class TreeCodec(Codec):
     @classmethod
     def write(cls, settings: PayloadSettings, time: float, values: Sequence[float]) -> bytes:
         """Write an object with all that the settings look for; see `Codec.write`."""
-        entry: dict[str, Any] = {}
-        for place, value in zip(settings.places.values(), values, strict=False):
-            _put(entry, parse_path(place), value)
-        for name, path in (settings.labels or {}).items():
-            if path != KEY:
-                _put(entry, parse_path(path), name)
-        if settings.time:
-            _put(entry, parse_path(settings.time), written_time(time, settings.time_format or "s"))
-        document: Any = entry
-        for steps in reversed(parse_each(settings.each)) if settings.each else ():
-            outer: dict[str, Any] = {}
-            if steps:
-                _put(outer, steps, [document])
-            document = outer if steps else [document]
-        return cls.dump(document)
+        return cls.dump(document_of(settings, time, values))
 
 
 class Place(NamedTuple):
@@ -294,39 +285,6 @@ class Place(NamedTuple):
 def _names(key: object, value: object) -> bool:
     """Tell whether a member looks as if it named a sensor."""
     return isinstance(key, str) and type(value) in {str, int} and bool(_IDENTITY.fullmatch(key))
-
-
-def _walk(entry: Entry, paths: Sequence[Path], faults: list[RejectedPayload]) -> Iterator[Entry]:
-    """Give the entries that these paths lead to, one after the other."""
-    first, *rest = paths
-    for inner in _inner(entry, first, faults):
-        if rest:
-            yield from _walk(inner, rest, faults)
-        else:
-            yield inner
-
-
-def _inner(entry: Entry, path: Path, faults: list[RejectedPayload]) -> Iterator[Entry]:
-    """Give the entries of the list or object at a path."""
-    try:
-        holder = fetcher(path)(entry.node)
-    except NOTHING_THERE:
-        holder = None
-    if isinstance(holder, dict):
-        yield from (Entry(node, str(key), entry) for key, node in holder.items())
-    elif isinstance(holder, list):
-        yield from (Entry(node, str(at), entry) for at, node in enumerate(holder))
-    else:
-        written = ".".join(map(str, path)) or "$"
-        faults.append(
-            RejectedPayload(
-                "field",
-                f"no list or object to walk (each) at {written!r}",
-                path=written,
-                there=partial(what_is_there, entry.node, path),
-                foreign=True,
-            )
-        )
 
 
 def _name_fetcher(path: str) -> Callable[[Entry], str]:
@@ -415,26 +373,3 @@ def _rule(option: str, parse: Callable[[], object]) -> Iterator[tuple[str, str]]
         parse()
     except ValueError as error:
         yield option, str(error)
-
-
-def written_time(time: float, time_format: str) -> object:
-    """Write Unix seconds in a time format."""
-    if time_format in PER_SECOND:
-        return time * PER_SECOND[time_format]
-    moment = datetime.fromtimestamp(time, UTC)
-    return moment.strftime(time_format) if "%" in time_format else moment.isoformat()
-
-
-def _put(document: Any, path: Path, value: object) -> None:  # noqa: ANN401 - a document
-    """Set what the path points to, making what is on the way."""
-    for step, following in pairwise(path):
-        inner: Any = [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            document.extend({} for _ in range(step + 1 - len(document)))
-            document[step] = document[step] or inner
-            document = document[step]
-        else:
-            document = document.setdefault(step, inner)
-    if isinstance(path[-1], int):
-        document.extend(0.0 for _ in range(path[-1] + 1 - len(document)))
-    document[path[-1]] = value

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, create_model
 from streamdetect.codecs import CODECS, Codec, PayloadSettings, Routing, SensorTemplate, TopicTemplate
 from streamdetect.codecs.filters import check_filter, check_pattern, overlap
 from streamdetect.codecs.paths import KEY
-from streamdetect.codecs.raw import TYPES, layout
+from streamdetect.codecs.raw import TYPES, located
 from streamdetect.codecs.series import SeriesSettings
 from streamdetect.codecs.timestamps import check_format, zone
 from streamdetect.config.judging import (
@@ -33,6 +33,7 @@ from streamdetect.core.rules import VIEWS, Rule
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
+_LOCATED = rf"^({'|'.join(TYPES)})(@\d{{1,6}})?$"
 _PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
 
 
@@ -84,10 +85,10 @@ class _Payload(Section):
     """Take "21,5" for 21.5."""
     units: Literal["any"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
     """Units that may stand behind a number ("20.6 °C" is 20.6): a list, or any."""
-    type: Annotated[str, _checked_by(layout), Field(json_schema_extra={"enum": list(TYPES)})] | None = (
+    type: Annotated[str, _checked_by(located), Field(json_schema_extra={"pattern": _LOCATED})] | None = (
         _PAYLOAD.type
     )
-    """Of the format bytes, or of bytes that a document holds as text: the type of the number."""
+    """The type of a raw number, like uint8 or int16-be; int16-be@4 begins at the fifth byte."""
     encoding: Literal["base64", "hex"] | None = _PAYLOAD.encoding
     """What bytes are written in as text."""
     compression: Literal["auto", "none", "gzip", "zlib"] = _PAYLOAD.compression

@@ -154,7 +154,7 @@ class Gathering:
         """Begin with the readings of each detector that are not whole yet, by device; see Pipeline."""
         topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
         routings = [assembly.config.routing() for assembly in assemblies]
-        self._routes = TopicRouter(routings, cache=max(topics, 1000)).routes
+        self._routes = TopicRouter(routings, cache=max(topics, 1000), merged=self._merged).routes
         self.joins = [Join.of(*one) for one in zip(assemblies, waiting, strict=True)]
         self.series = [_series(*one) for one in zip(assemblies, waiting, strict=True)]
         self._names = [assembly.name for assembly in assemblies]
@@ -166,6 +166,7 @@ class Gathering:
         ]
         self.apart = not any(self.joins) and all(map(_apart, routings))
         """Whether no two topics bring readings of one sensor: then one may overtake the other."""
+        self._named = [routing.sensor is not None for routing in routings]
         self._drop_retained = not take_retained
         self._begun: Begun | None = None
         self._twins, self.refusals = Twins(), Refusals()
@@ -320,8 +321,20 @@ class Gathering:
         """Look at one message of a batch: a batch is one message where messages are few."""
         for route in self._routes(message.topic):
             if route.sensor and not self.joins[route.detector]:
-                identity = self._codecs[route.detector].identity(message.payload)
-                self._twins.look(self._names[route.detector], message.topic, identity)
+                name, codec = self._names[route.detector], self._codecs[route.detector]
+                self._twins.look(name, message.topic, codec.identity(message.payload))
+                if self._named[route.detector] and _is_reading(codec, message):
+                    self._twins.hear(name, route.sensor, message.topic)
+
+    def _merged(self, detector: int, sensor: str, one: Sequence[str], other: Sequence[str]) -> None:
+        self._twins.merge(self._names[detector], sensor, one, other)
+
+
+def _is_reading(codec: Codec, message: Message) -> bool:
+    try:
+        return bool(codec.decode(message.payload, message.arrival, message.topic).samples)
+    except RejectedPayload:
+        return False
 
 
 def _series(assembly: Listening, waiting: Mapping[str, Pending]) -> Series | None:

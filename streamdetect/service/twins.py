@@ -1,4 +1,4 @@
-"""Two sensors behind one topic that nobody told apart: noticed by what their payloads say by turns."""
+"""Two sensors that are taken for one, because nobody told them apart: noticed and said, once."""
 
 from __future__ import annotations
 
@@ -6,48 +6,66 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
-_TOPICS: Final = 1_000  # watched
+_WATCHED: Final = 1_000  # fields of topics, and sensors
 _VALUES: Final = 8  # of one field
 _TWICE: Final = 2
 
 
 class Twins:
-    """Watches the fields of payloads that look like an identity: an id, a tag, a serial number.
+    """Watches for several sensors behind one id.
 
-    When a topic brings one value, another and the first again, two sensors are merged into one there. A
-    counter of messages never comes back to a value, a renamed device not to its old name.
+    They may share a topic, and their payloads say by turns who they are: an id, a tag, a serial number. Their
+    topics may differ where the templates do not look. Or `sensor` joins their names to the same id.
+    A counter of messages never comes back to a value, a renamed device not to its old name.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], dict[str, int]] = {}  # turns of each value by topic and field
+        self._turns: dict[tuple[str, str], dict[str, int]] = {}  # of each value, by what is watched
         self._last: dict[tuple[str, str], str] = {}
-        self._said: set[str] = set()  # topics
+        self._said: set[str] = set()  # topics, and detectors
 
     def look(self, detector: str, topic: str, identity: Mapping[str, str]) -> None:
         """Take note of what one payload says about who it is of."""
         for field, value in identity.items():
-            key = (topic, field)
-            if self._last.get(key) == value or topic in self._said or len(self._seen) >= _TOPICS:
-                continue
-            self._last[key] = value
-            turns = self._seen.setdefault(key, {})
-            if value in turns or len(turns) < _VALUES:
-                turns[value] = turns.get(value, 0) + 1
-            if sum(count >= _TWICE for count in turns.values()) >= _TWICE:
+            if topic not in self._said and (turns := self._alternate((topic, field), value)):
                 self._said.add(topic)
-                self._say(detector, topic, field, turns)
+                log.warning(
+                    "detector %s takes several sensors on %r for one: %s alternates between %s; "
+                    'tell them apart with a `sensor` that names it, like "{topic}/{%s}"',
+                    detector, topic, field, ", ".join(map(repr, turns)), field,
+                )  # fmt: skip
 
-    def _say(self, detector: str, topic: str, field: str, turns: Mapping[str, int]) -> None:
+    def hear(self, detector: str, sensor: str, topic: str) -> None:
+        """Take note of the topic that a reading came on."""
+        if detector not in self._said and (turns := self._alternate((detector, sensor), topic)):
+            self._said.add(detector)
+            log.warning(
+                "detector %s takes what comes by turns on %s for one sensor, %s; if these are several, tell "
+                "them apart with `templates` and `sensor` that name the level in which the topics differ",
+                detector, " and ".join(map(repr, turns)), sensor,
+            )  # fmt: skip
+
+    def merge(self, detector: str, sensor: str, one: Sequence[str], other: Sequence[str]) -> None:
+        """Take note of two sensors that `sensor` gives the same id."""
+        if detector in self._said:
+            return
+        self._said.add(detector)
         log.warning(
-            "detector %s takes several sensors on %r for one: %s alternates between %s; "
-            'tell them apart with a `sensor` that names it, like "{topic}/{%s}"',
-            detector,
-            topic,
-            field,
-            ", ".join(map(repr, turns)),
-            field,
-        )
+            "detector %s takes the sensor of %s and that of %s for one, %s; with / between the names in "
+            "`sensor` their ids differ",
+            detector, " and ".join(map(repr, one)), " and ".join(map(repr, other)), sensor,
+        )  # fmt: skip
+
+    def _alternate(self, watched: tuple[str, str], value: str) -> Mapping[str, int] | None:
+        """Count a turn of a value; gives all turns once two values have come back."""
+        if self._last.get(watched) == value or (watched not in self._turns and len(self._turns) >= _WATCHED):
+            return None
+        self._last[watched] = value
+        turns = self._turns.setdefault(watched, {})
+        if value in turns or len(turns) < _VALUES:
+            turns[value] = turns.get(value, 0) + 1
+        return turns if sum(count >= _TWICE for count in turns.values()) >= _TWICE else None

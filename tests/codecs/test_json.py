@@ -45,7 +45,7 @@ def test_a_missing_field_is_field(payload):
     assert reason(b'{"a": [1]}', value="a[1]") == "field"
 
 
-@pytest.mark.parametrize("value", [b"null", b'"warm"', b'""', b"[1]", b"{}", b"true"])
+@pytest.mark.parametrize("value", [b"null", b'"warm"', b'""', b"[[1]]", b"{}", b"true"])
 def test_what_is_no_number_is_type(value):
     assert reason(b'{"value": %s}' % value) == "type"
 

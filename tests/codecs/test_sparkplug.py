@@ -151,3 +151,9 @@ def test_what_is_written_is_read_back():
     payload = type(one).write(settings, NOW / 1000, [1.5, -2.5])
     ((_, time, values),) = one.decode(payload, ARRIVAL, type(one).topic("spBv1.0/#", 1)).samples
     assert (time, values) == (NOW / 1000, (1.5, -2.5))
+
+
+def test_metrics_of_any_name_can_be_chosen():
+    one = reader(values={"speed": "Motor [1]/Speed (rpm)", "value": "value"})
+    message = birth(metric("Motor [1]/Speed (rpm)", 900.0), metric("value", 3.0), metric("other", 1.0))
+    assert read(one, "g/NBIRTH/n", message) == ([("g/n/", 900.0, 3.0)], [])

@@ -53,6 +53,10 @@ class Daemon:
         self.edge.start()
         until(lambda: self.edge.subscribed, "subscribed")
 
+    def hear(self) -> None:
+        """Take in the next message by itself."""
+        self._take(self.inbox.take(1, 0, 10))
+
     def settle(self) -> None:
         """Take in what comes, until nothing more does."""
         last = time.monotonic()

@@ -12,6 +12,8 @@ import struct
 import time
 import zlib
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -379,4 +381,162 @@ OTHERS = [
         [("equal/a", 1.0, NOW), ("equal/a", 2.0, NOW)],
     ),
 ]
-ROWS = [*SILENT, *OTHERS]
+
+FURTHER = [
+    Row(
+        "three detectors, three formats, one filter",
+        "[{name: j, topics: [mix/#], payload: {value: t}},"
+        " {name: n, topics: [mix/#], payload: {format: number}},"
+        " {name: i, topics: [mix/#], payload: {format: influx, value: v, time_format: s}}]",
+        [("mix/x", "12.5"), ("mix/y", {"t": 3}), ("mix/z", f"m v=7 {NOW}"), ("mix/s", "offline")],
+        [("mix/y", 3.0), ("mix/x", 12.5), ("mix/z", 7.0, NOW)],
+        ignored=1,
+    ),
+    Row(
+        "foreign messages beside line protocol",
+        "[{topics: [lines/#], payload: {format: influx, value: v, time_format: s}}]",
+        [("lines/a", "online"), ("lines/b", {"a": 1}), ("lines/c", ""), ("lines/d", f"m v=1 {NOW}")],
+        [("lines/d", 1.0, NOW)],
+        ignored=3,
+    ),
+    Row(
+        "bytes that are no text",
+        "[{topics: [pic/#]}]",
+        [("pic/a", b"\xff\xd8\xff\xe0"), ("pic/b", gzip.compress(gzip.compress(b'{"value": 1}')))],
+        [],
+        {"decode": 2},
+    ),
+    Row(
+        "a sensor twice in a list without times",
+        "[{topics: [twice/+], sensor: '{id}', payload: {each: $, value: v}}]",
+        [("twice/x", [{"id": "A", "v": 1}, {"id": "A", "v": 2}, {"id": "B", "v": 3}])],
+        [("B", 3.0)],
+        {"time": 1},
+    ),
+    Row(
+        "ids that are null, empty or not there",
+        "[{topics: [ids/+], sensor: '{id}', payload: {each: $, value: v}}]",
+        [("ids/x", [{"id": "", "v": 1}, {"id": None, "v": 2}, {"v": 3}, {"id": "ok", "v": 4}])],
+        [("ok", 4.0)],
+        {"topic": 1, "field": 2},
+    ),
+    Row(
+        "columns",
+        "[{topics: [cols/+], payload: {value: d.v, time: d.t, time_format: ms}}]",
+        [("cols/a", {"d": {"t": [NOW * 1000 + 1000, NOW * 1000], "v": [2, 1]}})],
+        [("cols/a", 1.0, NOW), ("cols/a", 2.0, NOW + 1)],
+    ),
+    Row(
+        "columns with a bad cell, and of two lengths",
+        "[{topics: [cells/+], payload: {values: {a: a, b: b}, fields: per_sensor, time: t}}]",
+        [
+            ("cells/x", {"t": [NOW, NOW + 1], "a": [1, "x"], "b": [3, 4]}),
+            ("cells/x", {"t": [NOW + 2], "a": [5, 6], "b": [7]}),
+        ],
+        [("cells/x.a", 1.0, NOW), ("cells/x.b", 3.0, NOW), ("cells/x.b", 4.0, NOW + 1)],
+        {"type": 2},
+    ),
+    Row(
+        "channels below devices, with names and times around them",
+        "[{topics: [gw/+], sensor: '{gw}/{dev}/{key}',"
+        " payload: {each: 'devices[*].channels', value: v, time: t}}]",
+        [
+            (
+                "gw/a",
+                {
+                    "gw": "g1",
+                    "devices": [
+                        {"dev": "d 1", "t": NOW, "channels": {"c1": {"v": 1}, "c2": {"v": 2}}},
+                        {"dev": "d2", "channels": {"c1": {"v": 3}}},
+                        {"dev": "d3", "t": NOW, "channels": None},
+                    ],
+                },
+            )
+        ],
+        [("g1/d%201/c1", 1.0, NOW), ("g1/d%201/c2", 2.0, NOW)],
+        {"field": 1},
+    ),
+    Row(
+        "a list of plain numbers",
+        "[{topics: [phases/+], sensor: '{topic}/{key}', payload: {each: power, value: $}}]",
+        [("phases/a", {"power": [1, None, "x", 4]})],
+        [("phases/a/0", 1.0), ("phases/a/3", 4.0)],
+        {"type": 2},
+    ),
+    Row(
+        "remote procedure calls of a Shelly",
+        "[{topics: [+/events/rpc], sensor: '{src}',"
+        " payload: {value: \"params['switch:0'].apower\", time: params.ts}}]",
+        [
+            ("s/events/rpc", {"src": "plug-1", "params": {"ts": NOW + 0.5, "switch:0": {"apower": 8.9}}}),
+            ("s/events/rpc", {"src": "plug-1", "params": {"ts": NOW + 1, "sys": {}}}),
+        ],
+        [("plug-1", 8.9, NOW + 0.5)],
+        ignored=1,
+    ),
+    Row(
+        "CBOR decimals, ratios and half floats",
+        "[{topics: [decimal/+], payload: {format: cbor, value: v}}]",
+        [("decimal/a", cbor2.dumps({"v": value})) for value in (Decimal("3.25"), Fraction(1, 2), 2**80)]
+        + [("decimal/a", b"\xa1av\xf9\x3e\x00")],
+        [("decimal/a", value) for value in (3.25, 0.5, float(2**80), 1.5)],
+    ),
+    Row(
+        "compressed line protocol, CBOR and lists",
+        "[{name: i, topics: [pack/i], payload: {format: influx, value: v, time_format: s}},"
+        " {name: c, topics: [pack/c], payload: {format: cbor}},"
+        " {name: j, topics: [pack/j], payload: {value: v, time: t}}]",
+        [
+            ("pack/i", gzip.compress(f"m v=1 {NOW}".encode())),
+            ("pack/c", zlib.compress(cbor2.dumps({"value": 2}), 9)),
+            ("pack/j", zlib.compress(json.dumps([{"v": 3, "t": NOW}]).encode(), 1)),
+        ],
+        [("pack/i", 1.0, NOW), ("pack/c", 2.0), ("pack/j", 3.0, NOW)],
+    ),
+    Row(
+        "hex within JSON, at a place",
+        "[{topics: [tag/+], payload: {value: data, type: int16-be@3, encoding: hex}}]",
+        [("tag/a", {"data": "02010600d7ff"}), ("tag/a", {"data": "020106"})],
+        [("tag/a", 215.0)],
+        {"decode": 1},
+    ),
+    Row(
+        "base64 for URLs, without padding",
+        "[{topics: [lora/+], payload: {value: data, type: float32-be, encoding: base64}}]",
+        [("lora/a", {"data": base64.urlsafe_b64encode(struct.pack(">f", -1.5)).decode().rstrip("=")})],
+        [("lora/a", -1.5)],
+    ),
+    Row(
+        "numbers with units, and text that is no number",
+        "[{topics: [units/+], payload: {value: v, units: any, decimal_comma: true}}]",
+        [("units/a", {"v": v}) for v in ("45 %", "1013hPa", "-3,5 °C", "+7 m/s", "12m3")]
+        + [("units/a", {"v": v}) for v in ("1_000", "\uff11\uff12", "0x10", "1h30", "")],
+        [("units/a", value) for value in (45.0, 1013.0, -3.5, 7.0, 12.0)],
+        {"type": 5},
+    ),
+    Row(
+        "times of many kinds",
+        "[{topics: [when/+], payload: {value: v, time: t, time_format: auto, time_zone: UTC}}]",
+        [
+            ("when/a", {"v": at, "t": when})
+            for at, when in enumerate(
+                (NOW, (NOW + 1) * 1000, (NOW + 2) * 10**9, iso(3), str(NOW + 4), iso(5)[:-1], 0, "")
+            )
+        ],
+        [("when/a", float(at), NOW + at) for at in range(6)],
+        {"time": 2},
+    ),
+    Row(
+        "ids that look alike",
+        "[{topics: [alike/#], payload: {format: number}}]",
+        [
+            (f"alike/{name}", str(at))
+            for at, name in enumerate(("a b", "a%20b", "A", "a", "é", "e\u0301", "t/"))
+        ],
+        [
+            (f"alike/{sensor}", float(at))
+            for at, sensor in enumerate(("a%20b", "a%2520b", "A", "a", "%C3%A9", "e%CC%81", "t/"))
+        ],
+    ),
+]
+ROWS = [*SILENT, *OTHERS, *FURTHER]
