@@ -15,6 +15,7 @@ failed=0
 
 # What the tests run, and the Debian packages that have it. A chart's ticks depend on how wide letters are.
 declare -A tools=(
+    [chromedriver]=chromium-driver
     [chromium]="chromium fonts-liberation"
     [mosquitto]=mosquitto
     [mosquitto_sub]=mosquitto-clients
@@ -26,6 +27,7 @@ main() {
     step "Debian packages" install_tools
     [[ $failed -eq 0 ]] && step "Python packages" install_python
     if [[ $failed -eq 0 ]]; then
+        step "Node packages" install_node
         step "ruff check" "$venv/bin/ruff" check
         step "ruff format" "$venv/bin/ruff" format --check
         step "mypy" "$venv/bin/mypy"
@@ -70,6 +72,15 @@ install_python() {
     # The oracle of Sparkplug B. Its client wants paho-mqtt below 2, and no test uses that.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps pysparkplug==0.6.1 || return
     echo "$wanted" > "$venv/installed"
+}
+
+# What checks the page's scripts; without npm those tests are skipped.
+install_node() {
+    if ! command -v npm > /dev/null; then
+        echo "no npm"
+        return
+    fi
+    npm ci --prefix tests/page --silent --no-audit --no-fund
 }
 
 main "$@"

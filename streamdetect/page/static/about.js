@@ -1,0 +1,78 @@
+// What runs here: version, detectors and their models, licences.
+
+import { address, get } from "./api.js";
+import { h } from "./dom.js";
+import { exact, moment, number } from "./format.js";
+import { present } from "./health.js";
+import { facts, section } from "./parts.js";
+import { t } from "./strings.js";
+
+/**
+ * @param {import("./main.js").Page} page
+ */
+export async function show(page) {
+  page.title(t("about"));
+  const about = await page.ask(() => get("about"));
+  page.main.append(
+    h("h1", {}, t("about")),
+    h("p", { class: "lead" }, t("about_text")),
+    section(
+      "streamdetect",
+      facts(
+        present([
+          [t("version"), about.version],
+          [t("python"), about.python],
+          [
+            t("running_since"),
+            about.started && h("time", { title: exact(about.started) }, moment(about.started)),
+          ],
+        ]),
+      ),
+      h("p", {}, h("a", { href: address("openapi.json") }, t("api"))),
+    ),
+    section(t("detectors"), (about.detectors ?? []).map(detector)),
+    section(t("licences"), (about.licences ?? []).map(licence)),
+  );
+}
+
+/** @param {any} detector */
+function detector({ name, sensors, topics, bundle, settings }) {
+  return h(
+    "details",
+    { open: true },
+    h("summary", {}, name),
+    facts(
+      present([
+        [t("sensors"), sensors === undefined ? null : number(sensors)],
+        [
+          t("topics"),
+          topics?.length ? topics.map((/** @type {string} */ topic) => h("code", {}, topic)) : null,
+        ],
+        [t("architecture"), bundle?.architecture],
+        [t("time_steps"), bundle?.time_steps],
+        [t("features"), bundle?.features?.join(", ")],
+        [t("bundle"), bundle?.fingerprint && h("code", {}, bundle.fingerprint)],
+        ...Object.entries(settings ?? {}).map(setting),
+      ]),
+    ),
+  );
+}
+
+/**
+ * @param {[string, unknown]} setting
+ * @returns {[string, string]}
+ */
+function setting([name, value]) {
+  const written = typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
+  return [name.replaceAll("_", " "), written];
+}
+
+/** @param {any} licence */
+function licence({ name, version, licence: kind, text }) {
+  return h(
+    "details",
+    {},
+    h("summary", {}, `${name} ${version ?? ""} – ${kind ?? ""}`),
+    text && h("pre", { tabindex: "0", "aria-label": name }, text),
+  );
+}

@@ -1,0 +1,204 @@
+// How the daemon is: connection, throughput, what it rejected and why, the topics it hears.
+
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { duration, exact, moment, number, size } from "./format.js";
+import { dot, facts, section } from "./parts.js";
+import { t } from "./strings.js";
+
+const PAUSE = 2_000; // ms
+
+/**
+ * @param {import("./main.js").Page} page
+ */
+export async function show(page) {
+  page.title(t("health"));
+  const place = h("div");
+  page.main.append(h("h1", {}, t("health")), place);
+  let seen = "";
+  const refresh = async () => {
+    const health = await page.ask(() => get("health"));
+    if (JSON.stringify(health) !== seen) {
+      seen = JSON.stringify(health);
+      place.replaceChildren(...parts(health));
+    }
+  };
+  await refresh();
+  page.live({}, () => {});
+  setInterval(() => document.hidden || refresh(), PAUSE);
+}
+
+/** @param {any} health */
+function parts({
+  ready,
+  reason,
+  connection,
+  throughput,
+  uptime_seconds: uptime,
+  version,
+  rejected,
+  topics,
+  sinks,
+  history,
+}) {
+  return [
+    h(
+      "div",
+      { class: "columns" },
+      section(
+        t("connection"),
+        h(
+          "p",
+          { class: "state" },
+          dot(connection?.connected ? "normal" : "anomalous"),
+          connected(connection),
+        ),
+        h(
+          "p",
+          { class: "state" },
+          dot(ready ? "normal" : "anomalous"),
+          t(ready ? "ready" : "not_ready"),
+          reason && `: ${reason}`,
+        ),
+        facts(
+          present([
+            [t("problem"), connection?.problem],
+            [t("since"), connection?.since && moment(connection.since)],
+            [t("client_id"), connection?.client_id],
+            [t("uptime"), uptime && duration(uptime)],
+            [t("version"), version],
+          ]),
+        ),
+      ),
+      section(
+        t("throughput"),
+        facts(
+          present([
+            [t("readings_per_second"), numeric(throughput?.readings_per_second, 1)],
+            [t("messages_per_second"), numeric(throughput?.messages_per_second, 1)],
+            [t("queue"), numeric(throughput?.queue)],
+            [
+              t("latency"),
+              throughput?.latency_seconds != null && `${number(throughput.latency_seconds * 1000, 1)} ms`,
+            ],
+            [
+              t("kept"),
+              history && t("kept_of", { used: size(history.bytes), budget: size(history.budget_bytes) }),
+            ],
+            [t("kept_since"), history?.oldest && moment(history.oldest)],
+          ]),
+        ),
+      ),
+    ),
+    section(
+      t("rejected"),
+      rejected?.length
+        ? h("ul", { class: "rejected" }, rejected.map(refused))
+        : h("p", { class: "dim" }, t("rejected_none")),
+    ),
+    section(
+      t("topics"),
+      topics?.length
+        ? table(
+            [t("topic"), t("messages"), t("readings"), t("last")],
+            topics.map((/** @type {any} */ one) => [
+              one.topic,
+              numeric(one.messages),
+              numeric(one.readings),
+              stamp(one.last),
+            ]),
+          )
+        : h("p", { class: "dim" }, t("topics_none")),
+    ),
+    sinks?.length &&
+      section(
+        t("sinks"),
+        table(
+          [t("sink"), t("pending"), t("undelivered")],
+          sinks.map((/** @type {any} */ one) => [one.name, numeric(one.pending), numeric(one.failed)]),
+        ),
+      ),
+  ].filter((part) => part instanceof Node);
+}
+
+/** @param {any} connection */
+function connected(connection) {
+  const host = [connection?.host, connection?.port].filter(Boolean).join(":");
+  return t(connection?.connected ? "connected" : "disconnected", { host });
+}
+
+/**
+ * One reason for which messages were rejected, with a sample.
+ *
+ * @param {any} rejection
+ */
+function refused({ reason, count, last, topic, payload, path }) {
+  return h(
+    "li",
+    {},
+    h(
+      "div",
+      { class: "head" },
+      h("b", {}, reason.replaceAll("_", " ")),
+      h("span", {}, number(count), last && [" · ", stamp(last)]),
+    ),
+    facts(
+      present([
+        [t("topic"), topic && h("code", {}, topic)],
+        [t("path_missing"), path && h("code", {}, path)],
+        [t("sample"), payload && h("pre", { tabindex: "0", "aria-label": t("sample") }, payload)],
+      ]),
+    ),
+  );
+}
+
+/**
+ * A table whose first column is a name and whose others are numbers.
+ *
+ * @param {string[]} head
+ * @param {import("./dom.js").Child[][]} rows
+ */
+export function table(head, rows) {
+  return h(
+    "table",
+    { class: "plain cards" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      rows.map(([name, ...cells]) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row", class: "name" }, name),
+          cells.map((cell, place) => h("td", { "data-name": head[place + 1] }, cell)),
+        ),
+      ),
+    ),
+  );
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} [places]
+ */
+const numeric = (value, places = 0) => (typeof value === "number" ? number(value, places) : null);
+
+/** @param {string | null} time */
+const stamp = (time) => (time ? h("time", { datetime: time, title: exact(time) }, moment(time)) : "–");
+
+/**
+ * Those pairs that have a value.
+ *
+ * @param {[string, any][]} pairs
+ */
+export const present = (pairs) =>
+  pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");

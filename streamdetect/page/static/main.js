@@ -1,0 +1,193 @@
+// The frame of every page: where to go, whether it is live, language, colours, who is logged in.
+
+import { account } from "./answers.js";
+import { ApiError, listen, refreshSession } from "./api.js";
+import { h, setAttribute, setText } from "./dom.js";
+import { language, languages, t } from "./strings.js";
+
+/**
+ * @typedef {object} Page
+ * @property {HTMLElement} main where its content goes
+ * @property {string[]} path levels of its address
+ * @property {<Answer>(question: () => Promise<Answer>) => Promise<Answer>} ask again and again until there is an answer
+ * @property {(query: Record<string, string>, told: (event: any) => void) => void} live hear of what happens
+ * @property {(title: string) => void} title of the window
+ */
+
+const AGAIN = 3_000; // ms
+const PAGES = /** @type {const} */ ({
+  sensors: "",
+  incidents: "incidents",
+  health: "health",
+  about: "about",
+});
+
+const notice = h("p", { class: "notice", role: "status", hidden: true });
+const live = h("span", { class: "live", role: "status" });
+const main = h("main", { id: "main", tabindex: "-1" });
+
+const base = new URL(document.baseURI).pathname;
+const path = location.pathname.slice(base.length).split("/").map(decodeURIComponent);
+
+/** The module of a page, by the first levels of its address. */
+async function chosen() {
+  switch (path[0]) {
+    case "":
+      return import("./sensors.js");
+    case "sensors":
+      return import("./sensor.js");
+    case "incidents":
+      return path[1] ? import("./incident.js") : import("./incidents.js");
+    case "health":
+      return import("./health.js");
+    case "about":
+      return import("./about.js");
+    default:
+      throw new ApiError(404, "");
+  }
+}
+
+/** @type {Page} */
+const page = {
+  main,
+  path,
+  async ask(question) {
+    for (;;) {
+      try {
+        const answer = await question();
+        notice.hidden = true;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof ApiError) || (error.status && error.status < 500)) {
+          throw error;
+        }
+        tell(t("no_answer"));
+        await new Promise((again) => setTimeout(again, error.after ? error.after * 1000 : AGAIN));
+      }
+    }
+  },
+  live(query, told) {
+    listen(query, {
+      message: told,
+      state(isLive) {
+        live.classList.toggle("off", !isLive);
+        setText(live, t(isLive ? "live" : "not_live"));
+      },
+    });
+  },
+  title(title) {
+    document.title = `${title} – streamdetect`;
+  },
+};
+
+/** @param {string} text */
+function tell(text) {
+  notice.hidden = false;
+  setText(notice, text);
+}
+
+function links() {
+  return Object.entries(PAGES).map(([name, address]) => {
+    const here = path[0] === address || (name === "sensors" && path[0] === "sensors");
+    return h(
+      "a",
+      { href: address || "./", "aria-current": here && "page" },
+      t(/** @type {keyof typeof PAGES} */ (name)),
+    );
+  });
+}
+
+/** Chooses the language; the page is loaded anew in it. */
+function tongue() {
+  const select = h(
+    "select",
+    {
+      "aria-label": t("choose_language"),
+      onchange() {
+        localStorage.setItem("language", select.value);
+        location.reload();
+      },
+    },
+    Object.entries(languages).map(([code, table]) =>
+      h("option", { value: code, lang: code, selected: code === language }, table.language),
+    ),
+  );
+  return select;
+}
+
+/** Chooses light or dark. */
+function colours() {
+  const select = h(
+    "select",
+    {
+      "aria-label": t("theme"),
+      onchange() {
+        localStorage.setItem("theme", select.value);
+        setAttribute(document.documentElement, "data-theme", select.value === "auto" ? null : select.value);
+        document.dispatchEvent(new Event("theme"));
+      },
+    },
+    /** @type {const} */ (["auto", "light", "dark"]).map((name) =>
+      h(
+        "option",
+        { value: name, selected: name === (localStorage.getItem("theme") ?? "auto") },
+        t(`theme_${name}`),
+      ),
+    ),
+  );
+  return select;
+}
+
+async function begin() {
+  document.documentElement.lang = language;
+  const skip = h(
+    "a",
+    { class: "skip", href: `${location.pathname}${location.search}#main`, onclick: () => main.focus() },
+    t("skip"),
+  );
+  const who = h("span", { class: "who" });
+  document.body.replaceChildren(
+    skip,
+    h(
+      "header",
+      {},
+      h(
+        "a",
+        { class: "brand", href: "./" },
+        h("img", { src: "static/icon.svg", alt: "", width: 26, height: 26 }),
+        "streamdetect",
+      ),
+      h("nav", { "aria-label": t("nav") }, links()),
+      h("div", { class: "tools" }, live, tongue(), colours(), who),
+    ),
+    notice,
+    main,
+  );
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    document.dispatchEvent(new Event("theme")),
+  );
+  addEventListener("unhandledrejection", (event) => failed(event));
+  const module = await chosen();
+  const asked = page.ask(refreshSession).then(() => who.replaceChildren(...account()));
+  document.addEventListener("session", () => who.replaceChildren(...account()));
+  await Promise.all([asked, module.show(page)]);
+}
+
+/**
+ * What no page caught: a refusal is told, anything else is a fault and goes to the console.
+ *
+ * @param {{reason: unknown, preventDefault: () => void}} event
+ */
+function failed(event) {
+  if (event.reason instanceof ApiError) {
+    event.preventDefault();
+    tell(event.reason.status === 404 ? t("not_found") : t("failed", { message: event.reason.message }));
+  }
+}
+
+await begin().catch((reason) => {
+  if (!(reason instanceof ApiError)) {
+    throw reason;
+  }
+  failed({ reason, preventDefault: () => {} });
+});

@@ -1,0 +1,146 @@
+// Small parts that several pages have.
+
+import { h, setText } from "./dom.js";
+import { number, score } from "./format.js";
+import { t } from "./strings.js";
+
+/** What is chosen on a page, kept in its address, so that a link leads to the same. */
+export class Address {
+  #usual;
+  #chosen;
+
+  /** @param {Record<string, string>} usual what is chosen when the address does not say */
+  constructor(usual) {
+    this.#usual = usual;
+    this.#chosen = { ...usual };
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      if (name in usual) {
+        this.#chosen[name] = value;
+      }
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @returns {string}
+   */
+  get(name) {
+    return this.#chosen[name] ?? "";
+  }
+
+  /** @returns {Record<string, string>} */
+  all() {
+    return { ...this.#chosen };
+  }
+
+  /** @param {Record<string, string>} chosen */
+  set(chosen) {
+    Object.assign(this.#chosen, chosen);
+    const url = new URL(location.href);
+    for (const [name, value] of Object.entries(this.#chosen)) {
+      if (value === this.#usual[name]) {
+        url.searchParams.delete(name);
+      } else {
+        url.searchParams.set(name, value);
+      }
+    }
+    history.replaceState(null, "", url);
+  }
+}
+
+/** Which part of a long list is shown, and the way to the others. */
+export class Pager {
+  #offset = 0;
+
+  /**
+   * @param {number} limit rows a page
+   * @param {(offset: number) => void} turn
+   */
+  constructor(limit, turn) {
+    this.limit = limit;
+    this.text = h("span", { role: "status" });
+    const step = (/** @type {number} */ by) => () => turn(Math.max(this.#offset + by * limit, 0));
+    this.back = h("button", { type: "button", onclick: step(-1) }, t("previous"));
+    this.on = h("button", { type: "button", onclick: step(1) }, t("next"));
+    this.element = h(
+      "nav",
+      { class: "pager", "aria-label": t("pages"), hidden: true },
+      this.text,
+      this.back,
+      this.on,
+    );
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} total
+   */
+  show(offset, total) {
+    this.#offset = offset;
+    const to = Math.min(offset + this.limit, total);
+    this.element.hidden = total === 0;
+    setText(
+      this.text,
+      t("page_of", { from: number(Math.min(offset + 1, total)), to: number(to), total: number(total) }),
+    );
+    this.back.disabled = offset === 0;
+    this.on.disabled = to >= total;
+    this.back.hidden = this.on.hidden = total <= this.limit;
+  }
+}
+
+/** @param {string} state */
+export const dot = (state) => h("span", { class: `dot ${state}`, "aria-hidden": "true" });
+
+/** @param {{detector: string, sensor: string}} sensor */
+export const sensorAddress = ({ detector, sensor }) =>
+  `sensors/${encodeURIComponent(detector)}/${encodeURIComponent(sensor)}`;
+
+/** @param {{id: string}} incident */
+export const incidentAddress = ({ id }) => `incidents/${encodeURIComponent(id)}`;
+
+/**
+ * A sensor's id, which may break at each of its levels.
+ *
+ * @param {{sensor: string}} sensor
+ */
+export const sensorText = ({ sensor }) =>
+  sensor.split(/(?<=[/.:_-])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
+
+/**
+ * A score and how far along the way to its limit it is: half of the bar.
+ *
+ * @param {number | null} value
+ */
+export function scoreBar(value) {
+  const filled = h("span");
+  filled.style.width = `${Math.min((value ?? 0) / 2, 1) * 100}%`;
+  const over = value !== null && value > 1 ? " over" : "";
+  return h(
+    "span",
+    { class: `scored${over}` },
+    h("span", { class: "number" }, score(value)),
+    h("span", { class: "bar", "aria-hidden": "true" }, filled),
+  );
+}
+
+/**
+ * Names and values.
+ *
+ * @param {[string, import("./dom.js").Child | import("./dom.js").Child[]][]} pairs
+ */
+export const facts = (pairs) =>
+  h(
+    "dl",
+    {},
+    pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
+
+/**
+ * A part of a page under its heading.
+ *
+ * @param {string} title
+ * @param {...(import("./dom.js").Child | import("./dom.js").Child[])} children
+ */
+export const section = (title, ...children) =>
+  h("section", { class: "card" }, h("h2", {}, title), ...children);
