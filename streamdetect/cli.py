@@ -34,6 +34,7 @@ COMMANDS = {
     "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
     "init": Command("streamdetect.commands.init", "listen to a broker and write a configuration for it"),
     "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
+    "top": Command("streamdetect.commands.top", "a running daemon's sensors, as a live table", "top"),
     "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
     "answer": Command("streamdetect.commands.answer", "mute sensors, and say whether an incident was one"),
     "notify": Command("streamdetect.commands.notify", "send a test event to webhooks, files and services"),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from streamdetect.demo.plant import LEARNING
 from streamdetect.demo.summary import clock
+from streamdetect.top.cells import BAR, bar
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _NEWS = 6  # latest happenings shown
 _AROUND = 9  # lines of a screen that are neither sensors nor happenings
 _WIDE = 100  # columns from which there is room for the injected fault
-_BAR = 10  # columns
 _REFRESH = 4  # a second
 
 
@@ -54,7 +53,9 @@ class LiveScreen:
     def _render(self) -> RenderableType:
         room = self._console.size.height - _AROUND
         news = list(self._news)[-min(_NEWS, max(room // 4, 2)) :]
-        return Group(_header(self._demo), self._table(max(room - len(news), 1)), Text(), *news)
+        fit = max(room - len(news), 1)
+        hidden = len(self._demo.plant.sensors) - fit
+        return Group(_header(self._demo), self._table(fit), _hidden(hidden), *news)
 
     def _table(self, room: int) -> Table:
         wide = self._console.size.width >= _WIDE
@@ -64,7 +65,7 @@ class LiveScreen:
         table.add_column("", no_wrap=True, width=5)
         for title in ("error", "threshold", "score"):
             table.add_column(title, justify="right", no_wrap=True)
-        table.add_column("", width=_BAR)
+        table.add_column("", width=BAR)
         table.add_column("state", no_wrap=True, min_width=8)
         if wide:
             table.add_column("incidents", justify="right", no_wrap=True)
@@ -91,7 +92,7 @@ class LiveScreen:
             if demo.is_learning and name not in loud:
                 state = Text("learning", "dim")
             fault = Text(faults.get(name, ""), "magenta")
-            rows.append([name, *cells, _bar(score), state, str(counts[name] or ""), fault])
+            rows.append([name, *cells, bar(score), state, str(counts[name] or ""), fault])
         return rows
 
 
@@ -145,12 +146,10 @@ def _fitting(sensors: list[Sensor], room: int, first: set[str]) -> list[Sensor]:
     return [sensor for sensor in sensors if sensor in chosen]
 
 
+def _hidden(count: int) -> Text:
+    return Text(f"{count} more sensors, with nothing going on" if count > 0 else "", "dim", no_wrap=True)
+
+
 def _number(number: float) -> str:
     """Three decimals; nothing for NaN, which is not known yet."""
     return "" if isnan(number) else f"{number:.3f}"
-
-
-def _bar(score: float) -> ProgressBar:
-    """Full at twice the threshold; empty while there is no score yet, which is NaN."""
-    completed = 0.0 if isnan(score) else min(score, 2.0)
-    return ProgressBar(2.0, completed, width=_BAR, complete_style="red" if score > 1 else "green")

@@ -43,6 +43,7 @@ def test_a_short_terminal_shows_the_sensors_in_which_something_goes_on(demo, adv
     assert len(shown) < 24
     assert loud | {one.sensor for one in demo.plant.under_way} <= shown
     assert any("anomaly" in line for line in lines)
+    assert f"{24 - len(shown)} more sensors, with nothing going on" in lines
 
 
 def test_the_latest_news_is_shown(demo):

@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[2]
 ORDER = (
     *("__init__", "errors", "failpoints", "times", "logs", "metrics"),
     *("core", "codecs", "bundles", "config", "mqtt", "store", "sinks", "monitoring", "page", "service"),
-    *("training", "offline", "demo", "spark", "commands"),
+    *("top", "training", "offline", "demo", "spark", "commands"),
     *("cli", "__main__"),
 )
 """Each room imports rooms before it, and none after."""
 RUNNING = ("core", "codecs", "config", "bundles", "mqtt", "store", "sinks", "monitoring", "service", "page")
 NEVER = {
-    **{name: {"training", "offline", "demo", "commands"} for name in RUNNING},
+    **{name: {"training", "offline", "demo", "top", "commands"} for name in RUNNING},
     "core": set(ORDER) - {"core"},
     "codecs": set(ORDER) - {"core", "errors", "times"},
 }
