@@ -167,6 +167,8 @@ def _exposition() -> str:
         warming_up=each > 0,
         readings_to_go=np.ones(1, np.int64),
         interval=each,
+        drift=each,
+        drifting=each > 0,
     )
     shown = Metrics(per_sensor=True, max_sensors=1)
     shown.parts = [_Daemon()]
@@ -195,6 +197,9 @@ def _events() -> Iterator[str]:
     nested |= {f"data.peak.{name}": part for name, part in peak.items()}
     for name, part in (fields | nested).items():
         yield f"| `{name}` | {_cell(_description(part, defs))} |"
+    yield "\nOf `io.streamdetect.model.drifted`, `data` has these instead:\n\n| field | |\n|---|---|"
+    for name, part in defs["drift"]["properties"].items():
+        yield f"| `data.{name}` | {_cell(_description(part, defs))} |"
     yield "\nBesides, `<prefix>/status` says `online` or `offline`, retained; the broker says `offline` for a"
     yield "daemon that is gone.\n"
 

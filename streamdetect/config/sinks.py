@@ -38,7 +38,7 @@ OWN_SINKS = ("mqtt", "history")
 _CRON_FIELDS = 5  # the library takes seconds, too
 
 Severity = Literal["warning", "critical"]
-Edge = Literal["opened", "updated", "closed", "changed"]
+Edge = Literal["opened", "updated", "closed", "changed", "drifted"]
 Glob = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -133,7 +133,7 @@ class SinkConfig(Section):
     severity: Severity = "warning"
     """The least severity."""
     edges: Annotated[tuple[Edge, ...], Field(min_length=1, strict=False)] = get_args(Edge)
-    """What has to happen: an incident is opened, updated or closed, a regime changed."""
+    """What has to happen: an incident is opened, updated or closed, a regime changed, a model drifted."""
     give_up_after: Span = 86_400.0
     """An event that cannot be delivered for so long goes to the dead letters."""
 

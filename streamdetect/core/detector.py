@@ -153,6 +153,7 @@ class Detector:
             anomalous=ruling.score > 1.0,
             transitions=[],
             outcomes=pushed.outcomes,
+            drifted=self.state.judge.drift.news(self.sensors.ids),
         )
         told = [
             transition(edge, _silent(edge, verdicts.sensors[edge.line]) or verdicts.facts(edge.line))
@@ -263,6 +264,8 @@ class Detector:
             warming_up=judge.warming_up(rows),
             readings_to_go=judge.readings_to_go(rows),
             interval=judge.silence.usual[rows],
+            drift=judge.drift.ratio(rows),
+            drifting=judge.drift.drifting[rows],
         )
 
     def details(self, sensors: Sequence[str]) -> SensorDetails:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .columns import Columns
+from .drift import ErrorDrift
 from .faults import CHECKS
 from .incidents import Incidents, Scored
+from .moments import Moments
 from .rhythm import Rhythm
 from .rules import VIEWS
 from .smoothing import Smoother
@@ -164,6 +166,7 @@ class Judge(Columns):
         self.silence = Silence(rules)
         self.rhythm = Rhythm(features)
         self.incidents = Incidents(incidents, features, VIEWS)
+        self.drift = ErrorDrift()
 
     def judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
         """Judge a batch laid out by `grid`, and remember it.
@@ -222,6 +225,7 @@ class Judge(Columns):
             if signal.view == "reconstruction":
                 signal.clear(rows)
                 self.baselines.clear(rows, self._places[signal.name])
+        self.drift.clear(rows)
         self.error[rows] = self.threshold[rows] = np.nan
         self.scores[rows, RECONSTRUCTION] = np.nan
 
@@ -314,7 +318,7 @@ class Judge(Columns):
         self._learn(stretch, scored, stepped, looked, waits.pauses)
         ruling = self._ruling(stretch, score, views, looked.known, expected)
         self._keep_last(stretch, stepped.counts, ruling, views)
-        self._end_blocks(rows, stepped)
+        self._end_blocks(stretch, stepped)
         return ruling, stepped.counts, stepped.edges
 
     def _hold(self, stretch: Stretch, signals: Floats) -> Looked:
@@ -496,12 +500,14 @@ class Judge(Columns):
         self.expected[rows] = ruling.expected[last]
         self.lower[rows], self.upper[rows] = ruling.lower[last], ruling.upper[last]
 
-    def _end_blocks(self, rows: Rows, stepped: Stepped) -> None:
+    def _end_blocks(self, stretch: Stretch, stepped: Stepped) -> None:
         """Count the readings, and let what was learnt be in force where a block ends."""
-        counts = stepped.counts
+        rows, counts = stretch.rows, stepped.counts
+        times = stretch.times[stretch.lines, counts - 1]
         if np.count_nonzero(stepped.changed):
             self.restart(rows[stepped.changed])
-            rows, counts = rows[~stepped.changed], counts[~stepped.changed]
+            stayed = ~stepped.changed
+            rows, counts, times = rows[stayed], counts[stayed], times[stayed]
         count = self.readings[rows] + counts
         self.readings[rows] = count
         full = count % self.settings.block == 0
@@ -511,11 +517,20 @@ class Judge(Columns):
         if not np.count_nonzero(ends):
             return
         rows, full = rows[ends], full[ends]
+        self._watch_drift(rows, times[ends])
         self.baselines.refresh(rows, full)
         for part in (*self.signals, *self.views):
             part.refresh(rows, full)
         self.silence.refresh(rows)
         self.rhythm.refresh(rows)
+
+    def _watch_drift(self, rows: Rows, times: Floats) -> None:
+        """Hold the errors of blocks that end at these times (U,) against those of the sensors' first week."""
+        where = self._places.get("reconstruction")
+        if where is not None:
+            block = self.baselines.block.moments(rows)
+            errors = Moments(*(part[:, where.start] for part in block))
+            self.drift.learn(rows, errors, times, self.silence.usual[rows])
 
 
 def _of_those_that_count(scores: Floats, counts: NDArray[np.bool_]) -> Floats:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .columns import Rows
     from .cutting import Cut
+    from .drift import Drifted
     from .moments import Floats
     from .readings import Readings
     from .transitions import Transition
@@ -71,6 +72,7 @@ class Verdicts:
     anomalous: NDArray[np.bool_]  # (A,)
     transitions: list[Transition]
     outcomes: NDArray[np.uint8]  # (N,) Outcome
+    drifted: list[Drifted]  # sensors that their model fits worse from now on
 
     def __len__(self) -> int:
         return len(self.index)
@@ -112,6 +114,8 @@ class SensorColumns:
     warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
     readings_to_go: NDArray[np.int64]  # (S,) until it is
     interval: Floats  # (S,) s between readings; 0 = not known yet
+    drift: Floats  # (S,) times the usual reconstruction error of the first week that it is now
+    drifting: NDArray[np.bool_]  # (S,) the model fits worse than it did
 
 
 @dataclass(frozen=True, slots=True)

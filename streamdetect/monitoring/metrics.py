@@ -49,6 +49,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # a series more a cou
 _SENSORS = {
     "sensors": "Sensors known.",
     "sensors_warming_up": "Sensors that are not judged yet.",
+    "sensors_drifting": "Sensors that their model fits worse than in their first week.",
     "sensors_not_exported": "Sensors without series of their own.",
     "incidents_open": "Incidents that are open.",
 }
@@ -230,6 +231,7 @@ class Metrics:
         for detector, (sensors, _) in columns.items():
             gauges["sensors"].add_metric([detector], len(sensors.ids))
             gauges["sensors_warming_up"].add_metric([detector], int(sensors.warming_up.sum()))
+            gauges["sensors_drifting"].add_metric([detector], int(sensors.drifting.sum()))
             gauges["sensors_not_exported"].add_metric([detector], left_out[detector])
             gauges["incidents_open"].add_metric([detector], int(sensors.incident_open.sum()))
             models.add_metric([detector, *self.detectors[detector].model], 1)

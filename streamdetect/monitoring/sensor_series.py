@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _HELP = {
     "value": "Latest reading.",
     "reconstruction_error": "Reconstruction error of the latest window.",
+    "error_drift": "Usual reconstruction error over that of the sensor's first week.",
     "threshold": "Limit that the latest reconstruction error was held against.",
     "expected": "What the value is expected to be.",
     "lower": "Value below which the sensor is anomalous.",
@@ -83,6 +84,7 @@ def _gauges(
         yield "lower", columns.lower[:, at], suffix
         yield "upper", columns.upper[:, at], suffix
     yield "reconstruction_error", columns.error, "}"
+    yield "error_drift", columns.drift, "}"
     yield "threshold", columns.threshold, "}"
     yield "anomaly_score", columns.score, "}"
     for at, view in enumerate(VIEWS):

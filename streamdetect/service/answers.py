@@ -21,7 +21,7 @@ from streamdetect.errors import ConfigError
 from streamdetect.logs import Sparingly
 from streamdetect.page.sources import Hush
 from streamdetect.service.pipeline import Changed
-from streamdetect.sinks.events import ANSWERED, cloud_event
+from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
 from streamdetect.store import Mute
 from streamdetect.store.history import HISTORY, find
 
@@ -201,6 +201,8 @@ class Answers:
 
     def _remember(self, event: Event) -> None:
         data = event.facts["data"]
+        if event.facts["type"] == DRIFTED:
+            return  # about no incident
         self._recent[data["incident"]] = Known(event.detector, event.sensor, data["ended"] is None)
         while len(self._recent) > _RECENT:
             self._recent.popitem(last=False)

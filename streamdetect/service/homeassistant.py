@@ -17,7 +17,7 @@ import orjson
 
 from streamdetect.errors import StateError
 from streamdetect.service.discovery import Topics, device, entity_topics
-from streamdetect.sinks.events import ANSWERED
+from streamdetect.sinks.events import ANSWERED, DRIFTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,7 +107,7 @@ class HomeAssistant:
         """Remember what was said last of each sensor, and look soon."""
         for event in events:
             facts = event.facts
-            if facts["type"] == ANSWERED:
+            if facts["type"] in {ANSWERED, DRIFTED}:
                 continue
             self._latest[Sensor(event.detector, event.sensor)] = facts["data"]
             self._at.pop(Sensor(event.detector, event.sensor), None)

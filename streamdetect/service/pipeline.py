@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from streamdetect.core.drift import Drifted
     from streamdetect.core.moments import Floats
     from streamdetect.core.transitions import Transition
     from streamdetect.core.verdicts import Pushed, Verdicts
@@ -254,7 +255,7 @@ class Pipeline:
         return _Part(
             verdicts=verdicts,
             report=report,
-            events=self._events(at, verdicts.transitions, latents),
+            events=[*self._events(at, verdicts.transitions, latents), *self._drifts(at, verdicts.drifted)],
             intake=_intake(assembly.name, pushed, (errors, feature_errors), news),
             latencies=self._arrivals.time() - np.array(gathered.arrivals)[verdicts.index],
         )
@@ -289,6 +290,10 @@ class Pipeline:
             encode(one, labels.get(one.sensor, {}), latents.get((one.sensor, one.time)))
             for one in transitions
         ]
+
+    def _drifts(self, at: int, drifted: Iterable[Drifted]) -> list[Event]:
+        encode, labels = self.assemblies[at].encoder.encode_drift, self._labels[at]
+        return [encode(one, labels.get(one.sensor, {})) for one in drifted]
 
 
 def _intake(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streamdetect.sinks.message import Facts, sentence
+from streamdetect.sinks.message import Facts, drift_sentence, sentence
 from streamdetect.store.event import Event
 from streamdetect.times import rfc3339
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamdetect.bundles.runtime import Encode
+    from streamdetect.core.drift import Drifted
     from streamdetect.core.transitions import Transition
     from streamdetect.core.verdicts import Pushed, Verdicts
 
@@ -34,6 +35,8 @@ _TYPES = {
     "closed": "io.streamdetect.anomaly.closed",
     "regime_changed": "io.streamdetect.regime.changed",
 }
+DRIFTED = "io.streamdetect.model.drifted"
+"""The type of an event about a model that fits a sensor worse than it did."""
 ANSWERED = "io.streamdetect.answered"
 """The type of an event about what somebody answered, see `service/answers.py`."""
 
@@ -103,6 +106,29 @@ class EventEncoder:
     def units(self, labels: Mapping[str, str]) -> str | Mapping[str, str]:
         """The unit of a sensor with all these labels, or that of each feature."""
         return labels.get("unit") or self._units
+
+    def encode_drift(self, drifted: Drifted, labels: Mapping[str, str]) -> Event:
+        """Return the event of a sensor that its model fits worse; labels as of `encode`."""
+        identity = self._identity("drifted", drifted.sensor, drifted.since, drifted.time)
+        return cloud_event(
+            identity,
+            self._source,
+            DRIFTED,
+            drifted.sensor,
+            drifted.time,
+            {
+                "detector": self._detector,
+                "sensor": drifted.sensor,
+                "message": drift_sentence(drifted.sensor, drifted.ratio),
+                "labels": self._labels | dict(labels),
+                "severity": "warning",
+                "ratio": drifted.ratio,
+                "error": drifted.error,
+                "first_error": drifted.first,
+                "started": rfc3339(drifted.since),
+                "bundle": self._bundle,
+            },
+        )
 
     def _data(self, transition: Transition, labels: Mapping[str, str]) -> dict[str, Any]:
         end = transition.time if transition.ended is None else transition.ended

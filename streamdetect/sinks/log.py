@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BURST = 100  # lines a minute: a fleet that fails as a whole must not fill the disk
+_TOLD = ("opened", "updated", "drifted")
 _LEVELS = {"warning": logging.WARNING, "critical": logging.ERROR}
 
 
@@ -38,7 +39,7 @@ class IncidentLog:
             return  # who carries it out says it
         if held_back:
             log.warning("%d edges of incidents were not logged", held_back)
-        level = _LEVELS[data["severity"]] if edge in {"opened", "updated"} else logging.INFO
+        level = _LEVELS[data["severity"]] if edge in _TOLD else logging.INFO
         log.log(
             level,
             "%s: %s [%s, %s]",
@@ -50,4 +51,4 @@ class IncidentLog:
 
 
 def _words(edge: str, severity: str) -> str:
-    return f"{edge}, {severity}" if edge in {"opened", "updated"} else edge
+    return f"{edge}, {severity}" if edge in _TOLD else edge

@@ -56,6 +56,14 @@ def sentence(facts: Facts) -> str:
     return _BEGINNINGS.get(facts.kind or "", _unusual)(facts)
 
 
+def drift_sentence(sensor: str, ratio: float) -> str:
+    """Say that a model fits a sensor worse, and what to do."""
+    return (
+        f"{sensor}: the model fits worse than it did, its usual error is {ratio:.1f} times that of the first "
+        "week; train another one"
+    )
+
+
 def _known(facts: Facts) -> Facts:
     return replace(
         facts,

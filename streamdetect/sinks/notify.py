@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN = 1.0  # s; something urgent may have come behind what is held back
 _HOUR = 3600.0  # s
-_STATES = {"closed": "over", "changed": "new normal"}
+_STATES = {"closed": "over", "changed": "new normal", "drifted": "model drifted"}
 _LINES = 20  # of a digest
 
 
@@ -41,6 +41,11 @@ class Note(NamedTuple):
     def data(self) -> dict[str, Any]:
         """The event's data."""
         return self.facts["data"]  # type: ignore[no-any-return] # as the encoder made it
+
+    @property
+    def about(self) -> str:
+        """The incident; an event that is about none stands for itself."""
+        return str(self.data.get("incident", self.facts["id"]))
 
     @property
     def edge(self) -> str:
@@ -155,7 +160,7 @@ def service(name: str, url: str) -> Apprise:
 
 def notification(settings: NotifyConfig, notes: Sequence[Note]) -> Notification:
     """Put events into one notification: of each incident only the last, the worst incidents first."""
-    latest = {note.data["incident"]: note for note in notes}
+    latest = {note.about: note for note in notes}
     lines = sorted(
         latest.values(), key=lambda note: (note.data["severity"] != "critical", note.data["started"])
     )
@@ -180,11 +185,11 @@ def template_fields(note: Note) -> dict[str, object]:
         "state": _STATES.get(note.edge, data["severity"]),
         "edge": note.edge,
         "kind": data.get("kind") or "",
-        "value": data["value"],
+        "value": data.get("value", ""),
         "unit": data.get("unit") or "",
-        "score": data["score"],
+        "score": data.get("score", ""),
         "started": data["started"],
-        "incident": data["incident"],
+        "incident": note.about,
         "labels": ", ".join(f"{name}={value}" for name, value in data["labels"].items()),
     }
 

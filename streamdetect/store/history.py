@@ -127,6 +127,8 @@ class History:
         if edge == "answered":
             self._record_answer(event.id, time, data)
             return
+        if edge == "drifted":  # a model's, not an incident's
+            return
         row = (event.id, data["incident"], time, edge, data["message"])
         added = self._connection.execute("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", row).rowcount
         if not added or edge == "changed":

@@ -8,6 +8,7 @@ cores, however long the recording is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from streamdetect.training.settings import TrainingSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from streamdetect.bundles.manifest import Manifest
     from streamdetect.training.rhythm import Rhythm
     from streamdetect.training.series import Series
     from streamdetect.training.settings import Scaler
@@ -108,6 +110,32 @@ def choose(series: Sequence[Series], given: Mapping[str, Any]) -> Choice:
         if name not in given:
             chosen[name], reasons[name] = value, reason
     return Choice(TrainingSettings(**chosen), rhythm, reasons)
+
+
+def kept(manifest: Manifest) -> dict[str, Any]:
+    """Settings, by name, that another model in the place of a bundle's shares with it.
+
+    So sensors keep their windows and scales, and what somebody chose by hand stays chosen. Nothing of a model
+    that came from elsewhere.
+    """
+    record, architecture = manifest.training, manifest.architecture
+    if record is None or architecture is None:
+        return {}
+    return {
+        "architecture": architecture,
+        "time_steps": manifest.time_steps,
+        "min_steps": manifest.min_steps,
+        "scaler": record.scaler,
+        "scaler_history": manifest.scaling.history,
+        "error": manifest.error,
+        "loss": record.loss,
+        "learning_rate": record.learning_rate,
+        "validation_split": record.validation_split,
+        "shuffle": record.shuffle,
+        "patience": record.patience,
+        "seed": record.seed,
+        "max_gap": inf if record.max_gap is None else record.max_gap,
+    }
 
 
 def _time_steps(rhythm: Rhythm, features: int, most: int) -> tuple[int, str]:

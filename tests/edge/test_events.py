@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from streamdetect.codecs.ids import escaped
 from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.drift import Drifted
 from streamdetect.core.incidents import IncidentSettings, Reason
 from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
 from streamdetect.core.transitions import Transition
-from streamdetect.sinks.events import EventEncoder, example
+from streamdetect.sinks.events import DRIFTED, EventEncoder, example
 from streamdetect.sinks.mqtt import topic_levels
 from streamdetect.times import rfc3339
 
@@ -93,7 +94,8 @@ def test_the_schema_describes_every_property():
             if "properties" in part:
                 yield from properties(part)
 
-    found = [*properties(SCHEMA), *properties(SCHEMA["$defs"]["data"])]
+    parts = (SCHEMA, SCHEMA["$defs"]["data"], SCHEMA["$defs"]["drift"])
+    found = [one for part in parts for one in properties(part)]
     assert len(found) > 25
     assert [name for name, part in found if not part.get("description", "").endswith(".")] == []
 
@@ -101,6 +103,22 @@ def test_the_schema_describes_every_property():
 def test_the_schema_knows_every_reason():
     reasons = SCHEMA["$defs"]["data"]["properties"]["reason"]["enum"]
     assert set(reasons) == set(get_args(Reason))
+
+
+def test_a_model_that_drifted_is_told_with_what_to_do():
+    drifted = Drifted("hall/a", 1.7e9, 1.69e9, 0.297, 0.147)
+    made = encoder().encode_drift(drifted, {"room": "hall"})
+    event = decoded(made)
+    assert (made.detector, made.sensor, event["subject"]) == ("default", "hall/a", "hall/a")
+    assert event["type"] == "io.streamdetect.model.drifted"
+    assert event["data"]["labels"] == {"site": "north", "team": "a", "room": "hall"}
+    assert event["data"]["ratio"] == pytest.approx(2.0)
+    assert event["data"]["message"] == (
+        "hall/a: the model fits worse than it did, its usual error is 2.0 times that of the first week; "
+        "train another one"
+    )
+    assert encoder().encode_drift(drifted, {}).id == made.id
+    assert encoder().encode_drift(drifted._replace(time=1.7e9 + 1), {}).id != made.id
 
 
 def test_an_event_says_what_happened():
@@ -257,7 +275,7 @@ def test_the_events_of_a_real_detector_are_valid():
     transitions = [*verdicts.transitions, *detector.evict(2e9)]
     encode = encoder(features=["x", "y"]).encode
     types = {decoded(encode(transition, {}))["type"] for transition in transitions}
-    assert types == set(SCHEMA["properties"]["type"]["enum"])
+    assert types == set(SCHEMA["properties"]["type"]["enum"]) - {DRIFTED}
     # "restarted" is what the daemon says of detectors that are no more
     others = {"accepted", "excluded", "restarted"}
     assert {transition.reason for transition in transitions} == set(get_args(Reason)) - others

@@ -76,6 +76,8 @@ class Bench:
             warming_up=np.zeros(count, bool),
             readings_to_go=np.zeros(count, int),
             interval=known,
+            drift=known,
+            drifting=np.zeros(count, bool),
         )
 
     def look(self, later=1.0) -> dict[str, bytes]:

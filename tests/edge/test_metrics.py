@@ -48,6 +48,8 @@ def columns(ids=("a", "b", "c"), features=1) -> SensorColumns:
         warming_up=np.arange(count) % 3 == 2,
         readings_to_go=np.where(np.arange(count) % 3 == 2, 100, 0),
         interval=np.array([60.0, 60.0, 0.0])[np.arange(count) % 3],
+        drift=np.array([1.75, 1.0, NAN])[np.arange(count) % 3],
+        drifting=np.arange(count) % 3 == 0,
     )
 
 
@@ -166,8 +168,9 @@ def test_what_is_read_at_the_scrape():
     assert found["inbox_dropped_total", ()] == 2
     assert found["inbox_depth", ()] == 1
     detector = (("detector", "d"),)
-    gauges = ("sensors", "sensors_warming_up", "sensors_not_exported", "incidents_open")
-    assert [found[name, detector] for name in gauges] == [3, 1, 0, 1]
+    gauges = ("sensors", "sensors_warming_up", "sensors_drifting", "sensors_not_exported", "incidents_open")
+    assert [found[name, detector] for name in gauges] == [3, 1, 1, 0, 1]
+    assert found["sensor_error_drift", (*detector, ("sensor", "a"))] == 1.75
     labels = (
         ("architecture", "dense"),
         ("bundle", "general"),

@@ -99,6 +99,8 @@ def columns() -> SensorColumns:
         warming_up=values < 10,
         readings_to_go=(values < 10).astype(np.int64),
         interval=values,
+        drift=values / 70,
+        drifting=values > 90,
     )
 
 
