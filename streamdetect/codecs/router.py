@@ -131,6 +131,10 @@ class TopicRouter:
         self.routes: Callable[[str], Routes] = self._known.__getitem__
         """`routes(topic)`: one Route for every detector that takes the topic."""
 
+    def known(self, most: int) -> tuple[int, list[tuple[str, Routes]]]:
+        """How many topics are known, and so many of them with their routes; safe from another thread."""
+        return len(self._known), list(islice(self._known.items(), most))
+
     def _find(self, topic: str) -> Routes:
         if topic.partition("/")[0] in RESERVED or not 0 < len(topic) <= _MAX_TOPIC:
             return _refused(RejectedPayload("topic", f"not a sensor's topic: {topic!r:.60}"))

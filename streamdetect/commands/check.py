@@ -89,4 +89,6 @@ def _read_secrets(config: Config) -> None:
         client_context(config.mqtt.tls, "mqtt.tls")
     if config.metrics.enabled:
         access(config.metrics)
+    if config.page.enabled:
+        access(config.page, "page")
     workers(config)

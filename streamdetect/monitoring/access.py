@@ -12,6 +12,7 @@ from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from streamdetect.config import PageConfig
 from streamdetect.config.tls import server_context
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamdetect.config import MetricsConfig
-
 
 MOST_FAILURES = 10
 """Wrong passwords of an address, after which it is not heard for a while."""
@@ -62,16 +62,18 @@ class Access:
     Attributes:
         tls: the context to speak TLS in; None without.
         login: name and password of the one user there is, joined with a colon; empty without a password.
+        token: what a program brings instead; empty without one.
         failures: of all addresses.
     """
 
     tls: ssl.SSLContext | None = None
     login: str = ""
+    token: str = ""
     failures: Failures = field(default_factory=Failures)
 
     def refusal(self, authorization: str | None, address: str) -> HTTPStatus | None:
         """Say why a request with this header from this address is not answered; None if it is."""
-        if not self.login:
+        if not (self.login or self.token):
             return None
         if self.failures.too_many(address):
             return HTTPStatus.TOO_MANY_REQUESTS
@@ -81,9 +83,20 @@ class Access:
             self.failures.count(address)
         return HTTPStatus.UNAUTHORIZED
 
+    def user(self, authorization: str) -> str:
+        """The name of who brought this header, which is not refused."""
+        return self.login.partition(":")[0] if authorization.strip()[:5].lower() == "basic" else "token"
+
     def _fits(self, authorization: str) -> bool:
-        """Hold the header against the password by RFC 7617; takes as long for any wrong one."""
+        """Hold the header against the password by RFC 7617, or the token by RFC 6750.
+
+        It takes as long for any wrong one.
+        """
         scheme, _, encoded = authorization.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            return bool(self.token) and hmac.compare_digest(_normal(encoded.strip()), _normal(self.token))
+        if not self.login:
+            return False
         try:
             given = b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else b""
         except ValueError:
@@ -91,15 +104,16 @@ class Access:
         return hmac.compare_digest(_normal(_text(given)), _normal(self.login))
 
 
-def access(settings: MetricsConfig) -> Access:
-    """Make what the configuration asks for.
+def access(settings: MetricsConfig | PageConfig, section: str = "metrics") -> Access:
+    """Make what a section of the configuration asks for.
 
     Raises:
         ConfigError: a file or the password cannot be read or does not fit.
     """
     login = "" if settings.username is None else f"{settings.username}:{settings.password_value()}"
-    tls = server_context(settings.tls, "metrics.tls") if settings.tls.enabled else None
-    return Access(tls, login)
+    token = settings.token_value() if isinstance(settings, PageConfig) and settings.token_file else ""
+    tls = server_context(settings.tls, f"{section}.tls") if settings.tls.enabled else None
+    return Access(tls, login, token)
 
 
 def _client(address: str) -> str:

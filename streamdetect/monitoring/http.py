@@ -118,7 +118,7 @@ class Shared:
             return self._page
 
 
-class _Places:
+class Places:
     """Connections of one kind, at most so many; one too many ends the one that has been there longest."""
 
     def __init__(self, most: int) -> None:
@@ -127,6 +127,7 @@ class _Places:
         self._taken: dict[socket.socket, None] = {}  # the longest first
 
     def take(self, connection: socket.socket) -> None:
+        """Give a connection a place."""
         with self._lock:
             if len(self._taken) >= self._most:
                 longest = next(iter(self._taken))
@@ -138,6 +139,7 @@ class _Places:
             self._taken[connection] = None
 
     def leave(self, connection: socket.socket) -> None:
+        """Take its place back, if it still has one."""
         with self._lock:
             self._taken.pop(connection, None)
 
@@ -154,7 +156,7 @@ class _Server(ThreadingMixIn, TCPServer):
         self.address_family = family
         self.pages, self.access = pages, access
         self.exposition = Shared(pages.metrics)
-        self.silent, self.at_work = _Places(_SILENT), _Places(_AT_WORK)
+        self.silent, self.at_work = Places(_SILENT), Places(_AT_WORK)
         super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[Any, Any]:

@@ -1,89 +1,50 @@
-"""What is served: the API below /api/v1, the pages, and what they are made of."""
+"""What is served where: the API below /api/v1, the page, and what it is made of."""
 
 from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from streamdetect import __version__
-from streamdetect.page.answering import Json, ProblemError, problem
-from streamdetect.page.asking import only, query_of
-from streamdetect.page.sensors import SensorList
+from streamdetect.errors import StateError
+from streamdetect.page.answering import ProblemError, problem
+from streamdetect.page.guard import API, Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from streamdetect.page.sources import Sources
+    from streamdetect.config import PageConfig
+    from streamdetect.page.api import Api
+    from streamdetect.page.guard import Guard
 
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).with_name("static")
-BASE = '<base href="/">'
-"""What every page has in its head; the prefix is put in here, so that all other addresses are relative."""
-_PAGES = {
-    "/": "index.html",
-    "/sensors/{detector}/{sensor:path}": "sensor.html",
-    "/incidents": "incidents.html",
-    "/incidents/{incident}": "incident.html",
-    "/health": "health.html",
-    "/about": "about.html",
-}
+BASE = b'<base href="/">'
+"""What the page has in its head; the prefix is put in here, so that all its other addresses are relative."""
+_PAGES = ("/", "/sensor", "/incidents", "/incident", "/health", "/about")
 
 
-class Api:
-    """Answers what is asked of the API."""
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._sensors = SensorList(sources)
-
-    def session(self, request: Request) -> Response:
-        """Who is asking, and what they may."""
-        only(request.query_params, set())
-        prefix = self._sources.config().page.prefix
-        return Json(
-            {"login": False, "may_write": False, "csrf": None, "version": __version__, "prefix": prefix}
-        )
-
-    def sensors(self, request: Request) -> Response:
-        """One page of sensors."""
-        listing = self._sensors.page(query_of(request.query_params))
-        return Json({"total": listing.total, "counts": listing.counts, "sensors": listing.sensors})
-
-    def sensor(self, request: Request) -> Response:
-        """One sensor, with its views and settings."""
-        only(request.query_params, set())
-        told = self._sensors.one(request.path_params["detector"], request.path_params["sensor"])
-        if told is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such sensor")
-        return Json(told)
-
-
-def application(sources: Sources) -> ASGIApp:
+def application(settings: PageConfig, api: Api, guard: Guard) -> ASGIApp:
     """All of it."""
-    api = Api(sources)
-    prefix = sources.config().page.prefix
-    routes = [
-        Route("/api/v1/session", _called(api.session)),
-        Route("/api/v1/sensors", _called(api.sensors)),
-        Route("/api/v1/sensors/{detector}/{sensor:path}", _called(api.sensor)),
-        *(Route(path, _page(name, prefix)) for path, name in _PAGES.items()),
-        Mount("/static/uplot", StaticFiles(packages=[("youplot", "vendor")])),
-        Mount("/static", StaticFiles(directory=STATIC)),
-    ]
-    handlers: Any = {HTTPException: _problem, Exception: _bug}
-    return Prefixed(Starlette(routes=routes, exception_handlers=handlers), prefix)
+    routes = [*_api_routes(api), *_page_routes(settings.prefix)]
+    handlers: Any = {HTTPException: _problem, StateError: _unreadable, Exception: _bug}
+    app: ASGIApp = Guarded(Starlette(routes=routes, exception_handlers=handlers), guard)
+    app = Prefixed(app, settings.prefix)
+    # Typed as strings, but networks are taken as well: "10.0.0.0/8".
+    return ProxyHeadersMiddleware(app, list(settings.proxies)) if settings.proxies else app  # type: ignore[arg-type, return-value]
 
 
 class Prefixed:
@@ -95,33 +56,89 @@ class Prefixed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         path = scope.get("path", "")
+        if self._prefix and path == self._prefix:
+            await RedirectResponse(f"{self._prefix}/")(scope, receive, send)
+            return
         if self._prefix and path.startswith(f"{self._prefix}/"):
             scope = {**scope, "path": path.removeprefix(self._prefix)}
         await self._app(scope, receive, send)
 
 
-def _called(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    """An answer that is made on the page's own thread, one after the other: it never waits."""
+def _api_routes(api: Api) -> Iterator[BaseRoute]:
+    reads = {
+        "session": api.session,
+        "sensors": api.sensors,
+        "sensor": api.sensor,
+        "sensors/{detector}/{sensor:path}": api.sensor,
+        "series": api.series,
+        "incidents": api.incidents,
+        "incidents/{incident}": api.incident,
+        "groups": api.groups,
+        "health": api.health,
+        "about": api.about,
+        "events": api.events,
+        "openapi.json": api.openapi,
+    }
+    writes = {
+        "session": api.log_in,
+        "mute": api.mute,
+        "unmute": api.unmute,
+        "sensitivity": api.sensitivity,
+        "incidents/{incident}/feedback": api.feedback,
+    }
+    for path in dict.fromkeys([*reads, *writes]):
+        methods = {"GET": reads.get(path), "POST": writes.get(path)}
+        if path == "session":
+            methods["DELETE"] = api.log_out
+        yield Route(API + path, _endpoint(methods), methods=[name for name, one in methods.items() if one])
+
+
+def _page_routes(prefix: str) -> Iterator[BaseRoute]:
+    for path in _PAGES:
+        yield Route(path, _page(prefix))
+    yield Mount("/static/uplot", _Static(packages=[("youplot", "vendor")]))
+    yield Mount("/static", _Static(directory=STATIC))
+
+
+class _Static(StaticFiles):
+    """Files that a browser asks for again each time, and is told that they are what it has."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def _endpoint(methods: dict[str, Any]) -> Callable[[Request], Any]:
+    """What is answered on the page's own thread, one request after the other: it never waits for long."""
 
     async def endpoint(request: Request) -> Response:
-        return answer(request)
+        answer = methods["GET" if request.method == "HEAD" else request.method]
+        made = await answer(request) if iscoroutinefunction(answer) else answer(request)
+        made.headers.setdefault("Cache-Control", "no-store")
+        return cast("Response", made)
 
     return endpoint
 
 
-def _page(name: str, prefix: str) -> Callable[[Request], Any]:
-    """A page; one that is not there is the first, which knows what to show by its address."""
+def _page(prefix: str) -> Callable[[Request], Any]:
+    """The page, which knows by its address what to show."""
 
     async def endpoint(_: Request) -> Response:
-        path = STATIC / name
-        text = (path if path.exists() else STATIC / "index.html").read_text()
-        return HTMLResponse(text.replace(BASE, f'<base href="{prefix}/">', 1))
+        text = (STATIC / "index.html").read_bytes()
+        answer = HTMLResponse(text.replace(BASE, b'<base href="%s/">' % prefix.encode(), 1))
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
     return endpoint
 
 
 def _problem(_: Request, error: Exception) -> Response:
     return problem(cast("HTTPException", error))
+
+
+def _unreadable(_: Request, error: Exception) -> Response:
+    return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"cannot be read now: {error}"))
 
 
 def _bug(request: Request, error: Exception) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from streamdetect.page.answering import ProblemError
 from streamdetect.page.sensors import SORTS, STATES, Query
+from streamdetect.store.history import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +34,59 @@ def query_of(given: QueryParams) -> Query:
         labels=labels(given),
         sort=choice(given, "sort", SORTS, "state"),
         descending=choice(given, "order", ("asc", "desc"), "asc") == "desc",
-        limit=count(given, "limit", 50, most=MOST),
-        offset=count(given, "offset", 0, most=10_000_000),
+        limit=window(given)[0],
+        offset=window(given)[1],
     )
+
+
+INCIDENT_OPTIONS = {
+    *("state", "detector", "sensor", "q", "since", "until", "label", "limit", "offset"),
+}
+"""What may be asked of incidents and of groups."""
+
+
+def wanted_of(given: QueryParams) -> Wanted:
+    """Which incidents are asked for.
+
+    Raises:
+        ProblemError: an option has a value that it cannot have.
+    """
+    state = choice(given, "state", ("open", "closed"), "")
+    label = choice(given, "label", ("true", "false", "none"), "")
+    return Wanted(
+        is_open=(state == "open") if state else None,
+        detector=text(given, "detector"),
+        sensor=text(given, "sensor"),
+        text=text(given, "q"),
+        label="" if label == "none" else label or None,
+        since=moment(given, "since", None),
+        until=moment(given, "until", None),
+    )
+
+
+def window(given: QueryParams) -> tuple[int, int]:
+    """How many are asked for, and after how many.
+
+    Raises:
+        ProblemError: one is no number, or out of bounds.
+    """
+    return count(given, "limit", 50, most=MOST), count(given, "offset", 0, most=10_000_000)
+
+
+def moment(given: QueryParams, name: str, default: float | None) -> float | None:
+    """A time, Unix seconds.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    value = given.get(name, "")
+    if not value:
+        return default
+    try:
+        found = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that nobody has escaped
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise bad(f"{name}: must be a time like 2026-01-31T12:00:00Z, got {value[:_LONGEST]!r}") from None
 
 
 def only(given: QueryParams, known: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,6 +123,38 @@ class SensorList:
             "bundle": shown.config.bundle,
         }
         return {**told[0], "views": _views(columns, details), "settings": settings, "answers": []}
+
+    def look_anew(self) -> None:
+        """Forget what was looked at: something has changed."""
+        self._good_until = -np.inf
+
+    def has(self, detector: object, sensor: object) -> bool:
+        """Whether there is such a sensor."""
+        shown = [one for one in self._sources.detectors() if one.name == detector]
+        return isinstance(sensor, str) and any(sensor in one.detector.sensors for one in shown)
+
+    def newest(self, detector: str, sensor: str) -> float | None:
+        """The time of its newest reading, Unix seconds; None if it has none."""
+        told = self.told([(detector, sensor)])
+        return datetime.fromisoformat(told[0]["time"]).timestamp() if told and told[0]["time"] else None
+
+    def units(self, detector: str, sensor: str) -> dict[str, str] | None:
+        """The unit of each feature of a sensor, by name; None if there is no such detector."""
+        shown = next((one for one in self._sources.detectors() if one.name == detector), None)
+        if shown is None:
+            return None
+        labels = shown.encoder.all_labels(self._sources.labels().get(detector, {}).get(sensor, {}))
+        units = shown.encoder.units(labels)
+        return {name: units if isinstance(units, str) else units.get(name, "") for name in shown.features}
+
+    def reading(self, sensor: tuple[str, str]) -> dict[str, Any] | None:
+        """Tell of its newest reading; None if there is no such sensor."""
+        told = self.one(*sensor)
+        if told is None:
+            return None
+        scores = {view["name"]: view["score"] for view in told["views"]}
+        kept = ("detector", "sensor", "time", "state", "score", "features")
+        return {**{name: told[name] for name in kept}, "scores": scores}
 
     def counts(self) -> dict[str, int]:
         """How many sensors there are of each state."""
@@ -264,6 +297,8 @@ def _facts(
         "warm_up": _warm_up(columns, at),
         "incident": one.encoder.incident(sensor, started) if isfinite(started) else None,
         "muted": hush is not None,
+        "muted_by": hush.why if hush else None,
+        "mute": hush.pattern if hush else None,
         "muted_until": written(hush.until) if hush and hush.until is not None else None,
         "sensitivity": float(details.sensitivity[at]),
         "labels": labels,

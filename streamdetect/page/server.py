@@ -1,86 +1,180 @@
-"""The listener and the thread that the page has for itself."""
+"""The page as a whole: its parts, and the thread that they have for themselves."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import socket
 import threading
+import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from streamdetect.errors import StreamdetectError
+from streamdetect.monitoring.access import access
+from streamdetect.page import incidents
+from streamdetect.page.activity import Activity
+from streamdetect.page.api import Api
 from streamdetect.page.app import application
+from streamdetect.page.guard import Guard
+from streamdetect.page.health import Health
+from streamdetect.page.incidents import Incidents
+from streamdetect.page.listener import Listener
+from streamdetect.page.ration import Rationed
+from streamdetect.page.recorder import Recorder
+from streamdetect.page.sensors import SensorList, written
+from streamdetect.page.stream import Stream
+from streamdetect.page.writing import Writing
+from streamdetect.sinks.events import ANSWERED
+from streamdetect.store.history import HISTORY
+from streamdetect.store.series import SERIES
 
 if TYPE_CHECKING:
-    from streamdetect.config import PageConfig
-    from streamdetect.page.sources import Sources
+    from collections.abc import Sequence
+
+    from streamdetect.core.verdicts import Verdicts
+    from streamdetect.monitoring.reports import BatchReport
+    from streamdetect.page.sources import Facts, Sources
+    from streamdetect.store import Event
 
 log = logging.getLogger(__name__)
 
-_CLOSES_WITHIN = 2.0  # s
+_MOST_EVENTS = 10_000  # that may wait for the page's thread; older ones are in the history
+_CLOSES_WITHIN = 3.0  # s
 
 
-class PageServer:
-    """Serves the page until closed.
+class Page:
+    """Serves the page until closed. The main loop calls `observe` and `tell`, which never wait."""
 
-    Raises:
-        StreamdetectError: the address cannot be listened on.
-    """
+    def __init__(self, sources: Sources) -> None:
+        """Listen at once, and open what is kept; nothing is answered yet.
 
-    def __init__(self, settings: PageConfig, sources: Sources) -> None:
-        """Listen at once: a port in use is known before anything else starts."""
-        self._settings = settings
-        self._socket = _listening(settings.host, settings.port)
-        config = uvicorn.Config(
-            application(sources),
+        Raises:
+            ConfigError: a secret or a file of TLS cannot be read.
+            StateError: the series of the past cannot be kept.
+            StreamdetectError: the address cannot be listened on.
+        """
+        config = sources.config()
+        settings, state = config.page, config.state.path
+        self._prefix = settings.prefix
+        keys = access(settings, "page")
+        self._scheme = "https" if keys.tls else "http"
+        guard = Guard(settings, keys)
+        self._sensors = SensorList(sources)
+        kept = state / HISTORY if state and config.history.enabled else None
+        self._incidents = Incidents(kept, config.history.keep, time.time)
+        self._activity = Activity()
+        self._writing = Writing(sources.ask)
+        self._stream = Stream(lambda: self._activity.batches, self._tick, self._sensors.reading)
+        self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
+        recorder = Recorder(state / SERIES if state else None, settings.series, sources.detectors)
+        self._recorder = recorder
+        health = Health(sources, self._activity, recorder)
+        api = Api(
+            sources,
+            guard,
+            self._sensors,
+            self._incidents,
+            recorder,
+            health,
+            self._stream,
+            self._writing,
+        )
+        served = uvicorn.Config(
+            Rationed(application(settings, api, guard)),
             http="h11",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
-            server_header=False,
             proxy_headers=False,
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        try:
+            self._listener = Listener(settings.host, settings.port, served, keys.tls)
+        except BaseException:
+            recorder.close()
+            raise
+        self._loop = asyncio.new_event_loop()
+        self._main: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
 
     @property
     def url(self) -> str:
         """Where it is."""
-        host, port = self._socket.getsockname()[:2]
+        host, port = self._listener.address
         name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{port}{self._settings.prefix}/"
+        return f"{self._scheme}://{name}:{port}{self._prefix}/"
+
+    def observe(self, verdicts: Sequence[tuple[str, Verdicts]], report: BatchReport) -> None:
+        """Take what became of a batch."""
+        self._activity.observe(report)
+        self._recorder.take(verdicts)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Take events that have taken effect."""
+        self._events.extend(events)
+        self._loop.call_soon_threadsafe(self._take_events)
 
     def start(self) -> None:
         """Begin to answer."""
+        self._recorder.start()
         self._thread.start()
         log.info("the page is at %s", self.url)
 
     def close(self) -> None:
-        """Stop listening, and let go of all clients."""
-        self._server.should_exit = True
+        """Stop listening, let go of all clients, and write what is left."""
         if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._cancel)
             self._thread.join(_CLOSES_WITHIN)
-        self._socket.close()
+        self._listener.close()
+        self._recorder.close()
+
+    # The page's thread
 
     def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        asyncio.set_event_loop(self._loop)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(64)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise StreamdetectError(f"page: cannot listen on {host}:{port}: {error.strerror}") from error
-    return listener
+            self._loop.run_until_complete(self._serve())
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            log.exception("the page ends")
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._main = asyncio.current_task()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listener.run())
+            tasks.create_task(self._stream.run())
+            tasks.create_task(self._mark())
+
+    def _cancel(self) -> None:
+        self._stream.close()
+        if self._main:
+            self._main.cancel()
+
+    async def _mark(self) -> None:
+        while True:
+            self._activity.mark()
+            await asyncio.sleep(1.0)
+
+    def _take_events(self) -> None:
+        """Pass events on: what somebody asked for to who waits, the others to all."""
+        events = [self._events.popleft() for _ in range(len(self._events))]
+        self._incidents.note(events)
+        for event in events:
+            facts = event.facts
+            if facts["type"] == ANSWERED:
+                self._writing.settle(facts["data"])
+                self._sensors.look_anew()
+            self._stream.tell(self._happening(facts))
+
+    def _happening(self, facts: Facts) -> Facts:
+        data, edge = facts["data"], facts["type"].rpartition(".")[2]
+        known = incidents.of_event(facts) if "started" in data else None
+        return {"type": "incident", "edge": edge, "incident": known}
+
+    def _tick(self) -> Facts:
+        return {"time": written(time.time()), "counts": self._sensors.counts()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from fnmatch import fnmatchcase
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ import orjson
 from streamdetect.config.commands import MuteCommand, SensitivityCommand, UnmuteCommand, command
 from streamdetect.errors import ConfigError
 from streamdetect.logs import Sparingly
+from streamdetect.mqtt.inbox import Message
 from streamdetect.page.sources import Hush
 from streamdetect.service.pipeline import Changed
 from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from streamdetect.config import Config, MaintenanceConfig
     from streamdetect.config.commands import Command, JudgeCommand
-    from streamdetect.mqtt.inbox import Message
     from streamdetect.service.pipeline import Pipeline
     from streamdetect.store import Event
 
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 MAINTENANCE = "maintenance"
 """Why nobody is told, if nobody has muted it."""
+_MOST_ASKED = 100  # commands at a time
 _RECENT = 1000  # incidents whose sensor is known without the history
 
 
@@ -56,6 +57,7 @@ class Answers:
     Attributes:
         mutes: that hold, or have held until a moment ago.
         kinds: of the transitions that commands brought about, by detector; whoever counts them empties it.
+        asked: commands that did not come from the broker, and wait to be carried out.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class Answers:
         """
         self.mutes = {mute.sensor: mute for mute in mutes}
         self.kinds: dict[str, list[str]] = {}
+        self.asked: deque[bytes] = deque()
         self._pipeline = pipeline
         self._changed = Changed([], [], {})  # by the commands that are being carried out
-        self._topic = config.events.command_topic if config.answers.enabled else None
+        self._own_topic = config.events.command_topic
+        self._topic = self._own_topic if config.answers.enabled else None
         self._source = config.event_source
         self._maintenance: Sequence[MaintenanceConfig] = config.maintenance
         self._history: Path | None = config.state.path and config.state.path / HISTORY
@@ -95,6 +99,22 @@ class Answers:
             return [], list(messages)
         commands = [one for one in messages if one.topic == self._topic and not one.retain]
         return commands, [one for one in messages if one.topic != self._topic]
+
+    def ask(self, payload: bytes) -> bool:
+        """Have a command carried out, at the next turn of the loop; False if too many wait. For any thread.
+
+        What became of it is told by the event of its answer, once it has taken effect.
+        """
+        if len(self.asked) >= _MOST_ASKED:
+            return False
+        self.asked.append(payload)
+        return True
+
+    def take_asked(self) -> list[Message]:
+        """Take the commands that were asked for since the last call."""
+        payloads = [self.asked.popleft() for _ in range(len(self.asked))]
+        now = self._clock()
+        return [Message(self._own_topic, payload, 0, 0, -1, now, retain=False) for payload in payloads]
 
     def carry_out(self, commands: Iterable[Message]) -> Changed:
         """Carry out commands; one that is none is logged.
@@ -125,13 +145,9 @@ class Answers:
     def hushes(self) -> list[Hush]:
         """All for which nobody is told now; safe from another thread."""
         now = self._clock()
-        mutes = [
-            Hush(_covering(mute.sensor), None if mute.until == inf else mute.until, _muted_by(mute))
-            for mute in list(self.mutes.values())
-            if now < mute.until
-        ]
+        mutes = [_hush(mute) for mute in list(self.mutes.values()) if now < mute.until]
         periods = [period for period in self._maintenance if period.holds(now)]
-        return [*mutes, *(Hush(period.covers, None, MAINTENANCE) for period in periods)]
+        return [*mutes, *(Hush(period.covers, None, MAINTENANCE, None) for period in periods)]
 
     def expire(self) -> bool:
         """Drop mutes that are over; True if there were any."""
@@ -221,8 +237,9 @@ class Answers:
         return ""
 
 
-def _covering(glob: str) -> Callable[[str, str], bool]:
-    return lambda _, sensor: fnmatchcase(sensor, glob)
+def _hush(mute: Mute) -> Hush:
+    until = None if mute.until == inf else mute.until
+    return Hush(lambda _, sensor: fnmatchcase(sensor, mute.sensor), until, _muted_by(mute), mute.sensor)
 
 
 def _muted_by(mute: Mute) -> str:

@@ -41,6 +41,7 @@ class Committer:
         failure: why the last attempt failed; empty while all is well. Until it is, take nothing more.
         failures: attempts that failed.
         mutes: what is muted, as saved, or to be saved with the next commit.
+        listeners: are given the events that have taken effect; must not wait.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Committer:
         self._receipts = receipts
         self._most = max(1, window // 2)
         self._clock = clock
-        self._log = IncidentLog()
+        self.listeners: list[Callable[[Sequence[Event]], object]] = [IncidentLog().say]
         self._acks: list[tuple[int, int]] = []  # (generation, packet id) of messages to be acknowledged
         self._entries: list[Entry] = []
         self._events: list[Event] = []
@@ -190,7 +191,9 @@ class Committer:
         self._edge.ack(self._acks)
         failpoint("commit.acked")
         self._outbox.add(news)
-        self._log.say(self._events)
+        if self._events:
+            for listen in self.listeners:
+                listen(self._events)
         self._acks, self._entries, self._events = [], [], []
         self._since = None
         if self.failure:

@@ -151,7 +151,11 @@ class Daemon:
             self.http = HttpServer(port.host, port.port, pages, access(port)) if port.enabled else None
             if self.http:
                 undo.callback(self.http.close)
-            self.page = make_page(self.lineup, self._answers)
+            self.page = make_page(
+                self.lineup, self._answers, self.edge, self.inbox, self.outbox, self._vitals
+            )
+            if self.page:
+                self._committer.listeners.append(self.page.tell)
             undo.pop_all()
 
     def prefill(
@@ -262,6 +266,8 @@ class Daemon:
         if processed is None:
             return
         self.metrics.observe(processed.report)
+        if self.page:
+            self.page.observe(processed.verdicts, processed.report)
         for observe in self._observers:
             observe(processed)
 

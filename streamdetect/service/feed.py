@@ -57,7 +57,7 @@ class Feed:
         messages = inbox.take(batch.max_batch, committer.patience(batch.max_wait), wait)
         processed = None
         self._resume(messages)
-        if messages or self._has_large:
+        if messages or self._has_large or self._answers.asked:
             processed = self._process(messages)
         committer.turn(lull=not messages and processed is None)
         return processed
@@ -77,6 +77,7 @@ class Feed:
     def _process(self, messages: list[Message]) -> Processed | None:
         fresh = self._receipts.fresh(messages)
         commands, readings = self._answers.part(self._homeassistant.part(fresh))
+        commands += self._answers.take_asked()
         told, events, _ = self._answers.carry_out(commands)
         processed = None
         if readings or self._has_large:

@@ -154,7 +154,8 @@ class Gathering:
         """Begin with the readings of each detector that are not whole yet, by device; see Pipeline."""
         topics = 2 * sum(assembly.config.max_sensors for assembly in assemblies)
         routings = [assembly.config.routing() for assembly in assemblies]
-        self._routes = TopicRouter(routings, cache=max(topics, 1000), merged=self._merged).routes
+        self.router = TopicRouter(routings, cache=max(topics, 1000), merged=self._merged)
+        self._routes = self.router.routes
         self.joins = [Join.of(*one) for one in zip(assemblies, waiting, strict=True)]
         self.series = [_series(*one) for one in zip(assemblies, waiting, strict=True)]
         self._names = [assembly.name for assembly in assemblies]

@@ -5,33 +5,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streamdetect.errors import StreamdetectError
-from streamdetect.page.sources import Sources
+from streamdetect.page.sources import Connection, Refused, Sources
 
 if TYPE_CHECKING:
-    from streamdetect.page.server import PageServer
+    from streamdetect.mqtt.edge import MqttEdge
+    from streamdetect.mqtt.inbox import Inbox
+    from streamdetect.page.server import Page
     from streamdetect.service.answers import Answers
     from streamdetect.service.lineup import Lineup
+    from streamdetect.service.vitals import Vitals
+    from streamdetect.sinks.outbox import Outbox
 
 _INSTALL = "pip install 'streamdetect[page]'"
 
 
-def make_page(lineup: Lineup, answers: Answers) -> PageServer | None:
+def make_page(
+    lineup: Lineup, answers: Answers, edge: MqttEdge, inbox: Inbox, outbox: Outbox, vitals: Vitals
+) -> Page | None:
     """Make the page and bind its port, if the configuration asks for it.
 
     Raises:
         ConfigError: a secret or a file of TLS cannot be read.
+        StateError: the series of the past cannot be kept.
         StreamdetectError: it needs more than is installed, or the port cannot be bound.
     """
     if not lineup.config.page.enabled:
         return None
     try:
-        from streamdetect.page.server import PageServer  # noqa: PLC0415 - an extra
+        from streamdetect.page.server import Page  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise StreamdetectError(f"page: needs {error.name}, which is not installed: {_INSTALL}") from error
-    sources = Sources(
-        config=lambda: lineup.config,
-        detectors=lambda: lineup.pipeline.assemblies,
-        labels=lambda: lineup.pipeline.labels,
-        hushes=answers.hushes,
+    return Page(
+        Sources(
+            config=lambda: lineup.config,
+            detectors=lambda: lineup.pipeline.assemblies,
+            labels=lambda: lineup.pipeline.labels,
+            hushes=answers.hushes,
+            connection=lambda: Connection(edge.connected, edge.subscribed, edge.last_error, inbox.depth),
+            unready=vitals.unready,
+            refused=lambda: _refused(lineup),
+            topics=lambda most: lineup.pipeline.topics(most),  # noqa: PLW0108 - of whichever is at work
+            lanes=lambda: outbox.lanes,
+            ask=answers.ask,
+        )
     )
-    return PageServer(lineup.config.page, sources)
+
+
+def _refused(lineup: Lineup) -> list[Refused]:
+    """The latest example of each kind, the most frequent kind first."""
+    refusals = lineup.pipeline.refusals
+    latest = [(kind, kept[-1]) for kind, kept in list(refusals.examples.items()) if kept]
+    found = [
+        Refused(
+            one.detector,
+            one.reason,
+            one.ignored,
+            refusals.counts[kind],
+            one.arrival,
+            one.topic,
+            one.payload,
+            one.path,
+            one.detail,
+        )
+        for kind, one in latest
+    ]
+    return sorted(found, key=lambda one: (one.ignored, -one.times))

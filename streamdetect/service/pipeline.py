@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from streamdetect.codecs.router import Routes
     from streamdetect.core.drift import Drifted
     from streamdetect.core.moments import Floats
     from streamdetect.core.transitions import Transition
@@ -108,6 +109,10 @@ class Pipeline:
     def labels(self) -> dict[str, dict[str, Mapping[str, str]]]:
         """Of each detector, the labels of its sensors."""
         return {one.name: labels for one, labels in zip(self.assemblies, self._labels, strict=True)}
+
+    def topics(self, most: int) -> tuple[int, list[tuple[str, Routes]]]:
+        """How many topics were heard, and so many of them with where they lead."""
+        return self._gathering.router.known(most)
 
     @property
     def refusals(self) -> Refusals:

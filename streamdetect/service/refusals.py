@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streamdetect.logs import Sparingly
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _KEPT: Final = 5  # examples of each kind
+_EXCERPT: Final = 200  # bytes of a payload
 _EVERY: Final = 1.0  # s between two of them: to say what is there in a message takes as long as to read it
 
 
@@ -37,6 +38,8 @@ class Refusal(NamedTuple):
     """What was wrong, and what is there instead."""
     arrival: float
     """Unix seconds."""
+    payload: bytes
+    """The first bytes of what came."""
 
 
 class Refusals:
@@ -44,10 +47,12 @@ class Refusals:
 
     Attributes:
         examples: by kind. They hold what came in: escape it before it is shown.
+        counts: how many there were, by kind.
     """
 
     def __init__(self) -> None:
         self.examples: dict[tuple[str, str, bool], deque[Refusal]] = {}
+        self.counts: Counter[tuple[str, str, bool]] = Counter()
         self._sparingly = Sparingly()
 
     def latest(self, detector: str) -> Refusal | None:
@@ -58,13 +63,13 @@ class Refusals:
     def note(self, message: Message, detector: str, error: RejectedPayload, *, ignored: bool) -> None:
         """Take note of one."""
         kind = (detector, error.reason, ignored)
+        self.counts[kind] += 1
         kept = self.examples.setdefault(kind, deque(maxlen=_KEPT))
         if kept and message.arrival < kept[-1].arrival + _EVERY:
             return
         detail = error.detail
-        kept.append(
-            Refusal(detector, error.reason, ignored, message.topic, error.path, detail, message.arrival)
-        )
+        began = bytes(message.payload[:_EXCERPT])
+        kept.append(Refusal(*kind, message.topic, error.path, detail, message.arrival, began))
         allowed, held_back = self._sparingly.allows(str(kind))
         if allowed:
             more = f" ({held_back} more of this kind were not logged)" if held_back else ""

@@ -7,8 +7,9 @@ incident of last month must outlive a state that was set aside. An event that co
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -17,8 +18,7 @@ from streamdetect.errors import StateError
 from streamdetect.store.database import DamagedError, make_private, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from streamdetect.store.event import Event
 
@@ -77,6 +77,18 @@ class Incident(NamedTuple):
         return self.ended is None
 
 
+class Wanted(NamedTuple):
+    """Which incidents are looked for; what is empty or None says nothing."""
+
+    is_open: bool | None = None
+    detector: str = ""
+    sensor: str = ""
+    text: str = ""  # part of the sensor's id or of the message, whatever the case of ASCII letters
+    label: str | None = None  # what somebody said of it: true, false, or "" for nothing
+    since: float | None = None  # that went on at these Unix seconds or later,
+    until: float | None = None  # and began at these or earlier
+
+
 class Answer(NamedTuple):
     """A command that somebody gave."""
 
@@ -87,11 +99,11 @@ class Answer(NamedTuple):
 class History:
     """Keeps incidents, the oldest of which go when there are too many."""
 
-    def __init__(self, path: Path, *, keep: float, max_size: int) -> None:
+    def __init__(self, path: Path | None, *, keep: float, max_size: int) -> None:
         """Open the database, or make it.
 
         Args:
-            path: of the database.
+            path: of the database; None keeps it in memory.
             keep: seconds after which an incident that is over goes.
             max_size: bytes that the database may have.
 
@@ -100,8 +112,8 @@ class History:
             DamagedError: it is no history of this version.
         """
         self._keep, self._max_size = keep, max_size
-        self._connection = _open(path)
-        self._path = path
+        self._connection = _open(path) if path else _in_memory()
+        self._path = path or Path()
         ((self._page,),) = self._connection.execute("PRAGMA page_size").fetchall()
 
     def record(self, events: Sequence[Event], now: float) -> None:
@@ -116,6 +128,11 @@ class History:
             for event in events:
                 self._record(event)
             self._prune(now)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give what a reader of a history in memory asks; on the thread that records."""
+        yield self._connection
 
     def close(self) -> None:
         """Let go of the database."""
@@ -133,22 +150,12 @@ class History:
         added = self._connection.execute("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", row).rowcount
         if not added or edge == "changed":
             return
+        incident = incident_of(facts)
         self._connection.execute(
-            "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (id) DO UPDATE SET"
+            "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " ended = excluded.ended, newest = excluded.newest, severity = excluded.severity,"
             " message = excluded.message, reason = excluded.reason, data = excluded.data",
-            (
-                data["incident"],
-                event.detector,
-                event.sensor,
-                _seconds(data["started"]),
-                None if data["ended"] is None else _seconds(data["ended"]),
-                time,
-                data["severity"],
-                data["message"],
-                data["reason"],
-                orjson.dumps(data),
-            ),
+            (*incident[:-1], orjson.dumps(data)),
         )
 
     def _record_answer(self, event: str, time: float, data: dict[str, Any]) -> None:
@@ -179,6 +186,24 @@ class History:
         return int((pages - free) * self._page)
 
 
+def incident_of(facts: dict[str, Any]) -> Incident:
+    """The incident that an event is about, by the facts of the event."""
+    data = facts["data"]
+    return Incident(
+        id=data["incident"],
+        detector=data["detector"],
+        sensor=data["sensor"],
+        started=_seconds(data["started"]),
+        ended=None if data["ended"] is None else _seconds(data["ended"]),
+        newest=_seconds(facts["time"]),
+        severity=data["severity"],
+        message=data["message"],
+        reason=data["reason"],
+        label="",
+        data=data,
+    )
+
+
 def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = False) -> list[Incident]:
     """Read incidents that were open after `since` (Unix seconds), oldest first; also while a daemon writes.
 
@@ -190,10 +215,49 @@ def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = Fals
         "SELECT * FROM incident WHERE (ended IS NULL OR ended >= ?) AND sensor GLOB ?"
         " AND (ended IS NULL OR ?) ORDER BY started"
     )
-    with told(path), closing(_connect(path, "ro")) as connection:
-        _verify(connection)
+    with _asked(path) as connection:
         rows = connection.execute(query, (since, sensors, not only_open)).fetchall()
     return [_incident(row) for row in rows]
+
+
+def select(
+    source: Path | History, wanted: Wanted, *, limit: int, offset: int = 0
+) -> tuple[int, list[Incident]]:
+    """Look for incidents, those that go on first and then the latest first.
+
+    Args:
+        source: the database, or a history in memory.
+        wanted: which.
+        limit: how many of them at most,
+        offset: after so many.
+
+    Returns:
+        How many there are, and these.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    conditions = {
+        "(ended IS NULL) = ?": wanted.is_open,
+        "detector = ?": wanted.detector or None,
+        "sensor = ?": wanted.sensor or None,
+        "(instr(lower(sensor), lower(?1)) OR instr(lower(message), lower(?1)))": wanted.text or None,
+        "label = ?": wanted.label,
+        "(ended IS NULL OR ended >= ?)": wanted.since,
+        "started <= ?": wanted.until,
+    }
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    where = " AND ".join(
+        condition.replace("?1", "?").replace("?", f"?{at}") for at, condition in enumerate(given, start=1)
+    )
+    where = f"WHERE {where}" if where else ""
+    values = list(given.values())
+    order = f"ORDER BY ended IS NOT NULL, started DESC, id LIMIT {limit:d} OFFSET {offset:d}"
+    with _asked(source) as connection:
+        ((total,),) = connection.execute(f"SELECT count(*) FROM incident {where}", values).fetchall()  # noqa: S608 - ours
+        rows = connection.execute(f"SELECT * FROM incident {where} {order}", values).fetchall()  # noqa: S608 - ours
+    return int(total), [_incident(row) for row in rows]
 
 
 def find(path: Path, incident: str) -> Incident | None:
@@ -202,15 +266,25 @@ def find(path: Path, incident: str) -> Incident | None:
     The daemon asks for incidents that it has not seen in this life.
     """
     try:
-        with told(path), closing(_connect(path, "ro")) as connection:
-            _verify(connection)
-            row = connection.execute("SELECT * FROM incident WHERE id = ?", (incident,)).fetchone()
+        return among(path, [incident]).get(incident)
     except StateError:
         return None
-    return None if row is None else _incident(row)
 
 
-def answers(path: Path, *, since: float) -> list[Answer]:
+def among(source: Path | History, incidents: Sequence[str]) -> dict[str, Incident]:
+    """Read these incidents, by id; those that the history does not have are left out.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    marks = ", ".join("?" * len(incidents))
+    with _asked(source) as connection:
+        rows = connection.execute(f"SELECT * FROM incident WHERE id IN ({marks})", incidents).fetchall()  # noqa: S608 - ours
+    return {one.id: one for one in map(_incident, rows)}
+
+
+def answers(path: Path | History, *, since: float) -> list[Answer]:
     """Read the commands that were given since (Unix seconds), oldest first.
 
     Raises:
@@ -218,13 +292,12 @@ def answers(path: Path, *, since: float) -> list[Answer]:
         DamagedError: it is no history of this version.
     """
     query = "SELECT time, data FROM answer WHERE time >= ? ORDER BY time"
-    with told(path), closing(_connect(path, "ro")) as connection:
-        _verify(connection)
+    with _asked(path) as connection:
         rows = connection.execute(query, (since,)).fetchall()
     return [Answer(time, orjson.loads(data)) for time, data in rows]
 
 
-def edges(path: Path, incident: str) -> list[Edge]:
+def edges(path: Path | History, incident: str) -> list[Edge]:
     """Read what happened to an incident, in order.
 
     Raises:
@@ -232,9 +305,26 @@ def edges(path: Path, incident: str) -> list[Edge]:
         DamagedError: it is no history of this version.
     """
     query = "SELECT time, edge, message FROM edge WHERE incident = ? ORDER BY time"
-    with told(path), closing(_connect(path, "ro")) as connection:
-        _verify(connection)
+    with _asked(path) as connection:
         return [Edge(*row) for row in connection.execute(query, (incident,))]
+
+
+@contextmanager
+def _asked(source: Path | History) -> Iterator[sqlite3.Connection]:
+    """A connection that reads."""
+    if isinstance(source, History):
+        with source.reading() as connection:
+            yield connection
+        return
+    with told(source), closing(_connect(source, "ro")) as connection:
+        _verify(connection)
+        yield connection
+
+
+def _in_memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_SCHEMA)
+    return connection
 
 
 def _open(path: Path) -> sqlite3.Connection:

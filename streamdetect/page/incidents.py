@@ -1,0 +1,167 @@
+"""Incidents as the page shows them: from the history in the state directory, or from one in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from streamdetect.page.sensors import written
+from streamdetect.store.groups import WIDEN, groups
+from streamdetect.store.history import History, Wanted, among, answers, edges, incident_of, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from streamdetect.page.sources import Facts
+    from streamdetect.store import Event
+    from streamdetect.store.groups import Group
+    from streamdetect.store.history import Answer, Incident
+
+_IN_MEMORY = 8 << 20  # bytes; about 3,000 incidents
+_LAST_MOMENT = (
+    253_402_300_799.0  # Unix seconds of the end of the year 9999, up to which a time can be written
+)
+_SEVERITIES = ("critical", "warning")
+_LOOKS, _LOOK_EVERY = 20, 0.05  # s
+_GROUPED = 2_000  # incidents that are looked at for groups, the latest
+_ANSWERS = 200  # that are shown
+
+
+class Found(NamedTuple):
+    """One page of incidents."""
+
+    total: int
+    incidents: Sequence[Incident]
+
+
+class Incidents:
+    """Reads the history of incidents; where there is none on disk it keeps one itself."""
+
+    def __init__(self, path: Path | None, keep: float, clock: Callable[[], float]) -> None:
+        """Prepare.
+
+        Args:
+            path: of the history that a sink writes; None without one.
+            keep: seconds after which an incident that is over goes.
+            clock: Unix time in seconds.
+        """
+        self._path, self._clock = path, clock
+        self._kept = None if path else History(None, keep=keep, max_size=_IN_MEMORY)
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Keep these events, where nobody else does."""
+        if self._kept:
+            self._kept.record(events, self._clock())
+
+    def page(self, wanted: Wanted, *, limit: int, offset: int) -> Found:
+        """Give those that are looked for, those that go on first."""
+        source = self._source
+        return Found(*select(source, wanted, limit=limit, offset=offset)) if source else Found(0, [])
+
+    def known(self, ids: Sequence[str]) -> dict[str, Incident]:
+        """Give these incidents by id, as far as they are known."""
+        source = self._source
+        return among(source, ids) if source and ids else {}
+
+    def edges(self, incident: str) -> list[Facts]:
+        """Give what happened to an incident, in order."""
+        source = self._source
+        found = edges(source, incident) if source else []
+        return [{"time": written(one.time), "edge": one.edge, "message": one.message} for one in found]
+
+    def answers(self, about: Callable[[Facts], bool]) -> list[Facts]:
+        """Give what people have said, the latest first."""
+        source = self._source
+        found = answers(source, since=0.0) if source else []
+        told = [_answer(one) for one in reversed(found) if about(one.data)]
+        return told[:_ANSWERS]
+
+    def groups(self, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Group]]:
+        """How many groups there are of those that are looked for, and a page of them, the latest first."""
+        found = self.page(wanted, limit=_GROUPED, offset=0).incidents
+        made = groups(found)[::-1]
+        return len(made), made[offset : offset + limit]
+
+    def group_of(self, incident: Incident) -> list[Incident]:
+        """Give the others of an incident's group, the one that began first comes first."""
+        near = Wanted(
+            since=incident.started - 2 * WIDEN,
+            until=(self._clock() if incident.ended is None else incident.ended) + 2 * WIDEN,
+        )
+        found = self.page(near, limit=_GROUPED, offset=0).incidents
+        for group in groups(found):
+            others = [one for one in group.incidents if one.id != incident.id]
+            if len(others) < len(group.incidents):
+                return others
+        return []
+
+    async def until_labelled(self, incident: str, label: str) -> None:
+        """Wait for the sink that writes the history to have what was said of an incident, for a moment."""
+        for _ in range(_LOOKS):
+            known = self.known([incident]).get(incident)
+            if known is None or known.label == label:
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+
+    @property
+    def _source(self) -> Path | History | None:
+        """What to ask; None before the first incident has made the database."""
+        return self._kept or (self._path if self._path and self._path.exists() else None)
+
+
+def told(incident: Incident) -> Facts:
+    """An incident, with what its last event said."""
+    return {
+        "id": incident.id,
+        "detector": incident.detector,
+        "sensor": incident.sensor,
+        "open": incident.open,
+        "started": written(incident.started),
+        "ended": None if incident.ended is None else written(incident.ended),
+        "newest": written(incident.newest),
+        "duration_seconds": (incident.newest if incident.ended is None else incident.ended)
+        - incident.started,
+        "severity": incident.severity,
+        "message": incident.message,
+        "reason": incident.reason,
+        "label": incident.label,
+        "muted": incident.data.get("muted"),
+        **{name: incident.data.get(name) for name in _SHOWN},
+    }
+
+
+def of_event(facts: Facts) -> Facts:
+    """The incident that an event is about, as that event leaves it."""
+    return told(incident_of(facts))
+
+
+def told_of_group(group: Group) -> Facts:
+    """A group, with its incidents; the one that began first comes first."""
+    goes_on = any(one.open for one in group.incidents)
+    return {
+        "state": "open" if goes_on else "closed",
+        "started": written(group.first.started),
+        "ended": None if goes_on else written(max(one.ended or 0.0 for one in group.incidents)),
+        "severity": min((one.severity for one in group.incidents), key=_SEVERITIES.index),
+        "incidents": [told(one) for one in group.incidents],
+    }
+
+
+def _answer(answer: Answer) -> Facts:
+    return {"time": written(answer.time), **told_of_answer(answer.data)}
+
+
+def told_of_answer(data: Facts) -> Facts:
+    """What became of a command, with its times as all answers have them."""
+    told = {name: value for name, value in data.items() if name != "request"}
+    if isinstance(told.get("until"), float):
+        told["until"] = written(min(told["until"], _LAST_MOMENT))
+    return told
+
+
+_SHOWN = (
+    *("kind", "direction", "feature", "score", "value", "unit", "expected", "lower", "upper"),
+    *("views", "peak", "labels", "feature_errors", "windows"),
+)
+"""Of what an event says."""

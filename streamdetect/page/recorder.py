@@ -1,0 +1,227 @@
+"""What was judged, into the series of the past: on a thread of its own, so that the main loop never waits."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamdetect.core.rules import VIEWS
+from streamdetect.logs import Sparingly
+from streamdetect.store import DamagedError, UnavailableError
+from streamdetect.store.directory import set_aside
+from streamdetect.store.series import STEPS, Points, SeriesStore, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from streamdetect.core.verdicts import Verdicts
+    from streamdetect.page.sources import Shown
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 100_000
+"""Readings that may wait to be written, about 20 MB; those beyond are left out, and counted."""
+EVERY = 1.0  # s between two writings
+SHARE = 0.1  # of the time that goes into writing, however much there is
+IN_MEMORY = 8 << 20  # bytes that are kept where there is no state directory
+_ENDS_WITHIN = 5.0  # s
+
+
+class Recorder:
+    """Takes verdicts from the main loop and writes them as points.
+
+    Attributes:
+        lost: readings that were left out because too many waited, or the disk did not take them.
+        failure: why the last attempt to write failed; empty while all is well.
+    """
+
+    def __init__(self, path: Path | None, max_size: int, detectors: Callable[[], Sequence[Shown]]) -> None:
+        """Open the store.
+
+        Args:
+            path: of the store; None keeps it in memory.
+            max_size: bytes that it may have.
+            detectors: those at work.
+
+        Raises:
+            StateError: the disk does not let us.
+        """
+        self.lost, self.failure = 0, ""
+        self._path, self._max_size = path, max_size if path else min(max_size, IN_MEMORY)
+        self.store = self._opened()
+        self._detectors = detectors
+        self._waiting: deque[tuple[str, Verdicts]] = deque()
+        self._came = self._done = 0  # readings; each is counted by one thread alone
+        self._closing = threading.Event()
+        self._sparingly = Sparingly()
+        self._thread = threading.Thread(target=self._run, name="page recorder", daemon=True)
+
+    def take(self, verdicts: Sequence[tuple[str, Verdicts]]) -> None:
+        """Take what became of a batch, by detector; called by the main loop, for which it does nothing."""
+        for detector, its in verdicts:
+            if self._came - self._done + len(its) > MOST_WAITING:
+                self.lost += len(its)
+                continue
+            self._came += len(its)
+            self._waiting.append((detector, its))
+
+    @property
+    def budget(self) -> int:
+        """Bytes that it may have."""
+        return self._max_size
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left, and let go of the store."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(_ENDS_WITHIN)
+        self.store.close()
+
+    def _run(self) -> None:
+        pause = EVERY
+        while not self._closing.wait(pause):
+            began = time.monotonic()
+            self._guarded()
+            pause = max(EVERY, (time.monotonic() - began) / SHARE)
+        self._guarded()
+
+    def _guarded(self) -> None:
+        """Write; what cannot be written is left out, and a bug here is not the daemon's end."""
+        lot = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        readings = sum(len(its) for _, its in lot)
+        try:
+            self._write(lot)
+            self.failure = ""
+        except UnavailableError as error:
+            self._failed(readings, str(error))
+        except DamagedError as error:
+            self._begin_again(error)
+            self._failed(readings, str(error))
+        except Exception as bug:
+            self._failed(readings, repr(bug))
+            log.exception("cannot write the series of the page")
+        self._done += readings
+
+    def _write(self, lot: Sequence[tuple[str, Verdicts]]) -> None:
+        shown = {one.name: one for one in self._detectors()}
+        for name in dict.fromkeys(name for name, _ in lot):
+            if name in shown:
+                self._write_one(shown[name], [its for of, its in lot if of == name and len(its)])
+        while self.store.prune():
+            pass
+
+    def _write_one(self, one: Shown, verdicts: Sequence[Verdicts]) -> None:
+        features = one.features
+        fitting = [its for its in verdicts if its.values.shape[1] == len(features)]
+        if not fitting:
+            return
+        sensors = [sensor for its in fitting for sensor in its.sensors]
+        columns = _columns(fitting)
+        columns[:, fields(len(features)) :] = np.fmax(
+            columns[:, fields(len(features)) :], _newest_scores(one, sensors)
+        )
+        times = np.concatenate([its.times for its in fitting])
+        for step in STEPS:
+            self.store.record(one.name, features, step, points(sensors, times, columns, step))
+
+    def _failed(self, readings: int, reason: str) -> None:
+        self.lost += readings
+        self.failure = reason
+        allowed, _ = self._sparingly.allows("failed")
+        if allowed:
+            log.warning("%d readings are not in the page's series: %s", readings, reason)
+
+    def _begin_again(self, error: DamagedError) -> None:
+        """Set a store aside that cannot be used, and begin a new one."""
+        self.store.close()
+        if self._path:
+            log.error("the series of the page were set aside as %s: %s", set_aside(self._path), error)
+        self.store = self._opened()
+
+    def _opened(self) -> SeriesStore:
+        try:
+            return SeriesStore(self._path, self._max_size)
+        except DamagedError as error:
+            if self._path is None:
+                raise
+            log.error("the series of the page were set aside as %s: %s", set_aside(self._path), error)  # noqa: TRY400 - expected
+            return SeriesStore(self._path, self._max_size)
+
+
+def points(
+    sensors: Sequence[str], times: NDArray[np.float64], columns: NDArray[np.float32], step: int
+) -> Points:
+    """Put readings together that fall into the same step.
+
+    Args:
+        sensors: N, in order of arrival.
+        times: (N,) Unix seconds.
+        columns: (N, 1 + 6 F + W), each reading as a point of its own.
+        step: seconds of a point.
+    """
+    numbers = {sensor: at for at, sensor in enumerate(dict.fromkeys(sensors))}
+    which = np.fromiter(map(numbers.__getitem__, sensors), np.int64, len(sensors))
+    slots = np.floor(times / step).astype(np.int64)
+    order = np.lexsort((slots, which))
+    which, slots, columns = which[order], slots[order], columns[order]
+    begins = np.flatnonzero(np.r_[True, (np.diff(which) != 0) | (np.diff(slots) != 0)])
+    names = list(numbers)
+    chosen = [names[at] for at in which[begins].tolist()]
+    return Points(chosen, slots[begins], _together(columns, begins))
+
+
+def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The points of groups of readings, each group's in order of time."""
+    data = np.fmax.reduceat(columns, begins)
+    counts = np.diff(np.r_[begins, len(columns)])
+    data[:, 0] = counts
+    features = (columns.shape[1] - 1 - len(VIEWS)) // (fields(1) - 1)
+    lasts = begins + counts - 1
+    for place in range(features):
+        mean, least, _, expected, _, upper = range(fields(place), fields(place + 1))
+        data[:, mean] = np.add.reduceat(columns[:, mean].astype(np.float64), begins) / counts
+        data[:, least] = np.fmin.reduceat(columns[:, least], begins)
+        data[:, expected : upper + 1] = columns[lasts, expected : upper + 1]
+    return data
+
+
+def _columns(verdicts: Sequence[Verdicts]) -> NDArray[np.float32]:
+    """Each reading as a point of its own, (N, 1 + 6 F + W)."""
+    return np.concatenate([_columns_of(its) for its in verdicts])
+
+
+def _columns_of(its: Verdicts) -> NDArray[np.float32]:
+    count, features = its.values.shape
+    data = np.full((count, fields(features) + len(VIEWS)), np.nan, dtype=np.float32)
+    data[:, 0] = 1
+    for place in range(features):
+        values = its.values[:, place]
+        band = its.expected[:, place], its.lower[:, place], its.upper[:, place]
+        data[:, fields(place) : fields(place + 1)] = np.stack([values, values, values, *band], axis=1)
+    # Of the view that has the largest score; those of the others are looked at when they are written.
+    data[np.arange(count), fields(features) + its.views] = its.scores
+    return data
+
+
+def _newest_scores(one: Shown, sensors: Sequence[str]) -> NDArray[np.float32]:
+    """The scores of all views (N, W) as they are now, at the last reading of each sensor; else NaN."""
+    scores = np.full((len(sensors), len(VIEWS)), np.nan, dtype=np.float32)
+    last = {sensor: at for at, sensor in enumerate(sensors)}
+    names = [sensor for sensor in last if sensor in one.detector.sensors]
+    try:
+        scores[[last[sensor] for sensor in names]] = one.detector.columns(names).views
+    except KeyError:  # one was forgotten just now
+        return scores
+    return scores
