@@ -46,16 +46,20 @@ COMMANDS = {
     ),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
-        "streamdetect.commands.backtest", "recordings through the same detector: CSV, pictures"
+        "streamdetect.commands.backtest", "run recordings through the same detector: CSV, pictures"
     ),
-    "tune": Command("streamdetect.commands.tune", "find how sensitive to be for so many false alarms a week"),
+    "tune": Command(
+        "streamdetect.commands.tune", "find the sensitivity that keeps false alarms below a rate"
+    ),
     "retrain": Command(
-        "streamdetect.commands.retrain", "train another model, active from then on if it is better"
+        "streamdetect.commands.retrain", "train another model, and activate it if it is better"
     ),
     "versions": Command("streamdetect.commands.versions", "list the versions of a bundle, or go back by one"),
     "record": Command("streamdetect.commands.record", "write what the configured detectors hear into files"),
     "replay": Command("streamdetect.commands.replay", "publish recordings over MQTT"),
-    "bench": Command("streamdetect.commands.bench", "tell what this machine carries with your configuration"),
+    "bench": Command(
+        "streamdetect.commands.bench", "tell how many messages this machine carries with your configuration"
+    ),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"
     ),

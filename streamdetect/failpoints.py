@@ -22,7 +22,7 @@ VARIABLE = "STREAMDETECT_FAILPOINT"
 
 
 class _Armed(NamedTuple):
-    """What is to happen at one name."""
+    """What happens at one name."""
 
     first: int
     seconds: float | None  # None: the end

@@ -60,7 +60,7 @@ def set_up(
 class Sieve(logging.Filter):
     """Lets through `MOST_A_MINUTE` records of one kind; the next one says how many were held back.
 
-    Whatever happens over and over, the journal stays readable and the disk has room.
+    However often something happens, the journal stays readable and the disk has room.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

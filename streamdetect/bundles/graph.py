@@ -55,10 +55,10 @@ LARGEST_SHAPE: Final = 1 << 26
 MOST_FIELDS: Final = 500_000
 """In a file: a stacked LSTM has 2,000, and half a million take 2 s to read."""
 MOST_INTEGERS: Final = 1 << 20
-"""In a constant of integers, which is an index or a shape and no weights."""
+"""In a constant of integers, which is an index or a shape, not weights."""
 
 _TO_THE_END: Final = frozenset({(1 << 31) - 1, 1 << 31, (1 << 63) - 1, 1 << 63})  # of Slice, or its negative
-_SHAPE_RANK: Final = 8  # dimensions; a longer list of integers is no shape
+_SHAPE_RANK: Final = 8  # dimensions; a longer list of integers is not a shape
 _SHOWN: Final = 60  # characters of an operator's name
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
@@ -90,7 +90,7 @@ def check_graph(content: bytes) -> None:
     """Refuse an ONNX model that holds anything but the layers of a network.
 
     Raises:
-        BundleError: it is no ONNX model, or breaks a rule; says which, and what was found.
+        BundleError: it is not an ONNX model, or breaks a rule; says which, and what was found.
     """
     _Check(content).run()
 
@@ -131,7 +131,7 @@ class _Check:
                     self._check_tensor(tensor)
 
     def _check_tensor(self, tensor: Message) -> None:
-        """A constant is in the file, whole; its integers are no larger than a shape's may be."""
+        """A constant is whole, in the file; its integers are not larger than those of a shape may be."""
         _forbid(tensor, (_Tensor.EXTERNAL,), "constants in other files")
         there = sum(len(part) for parts in tensor.values() for part in parts if isinstance(part, memoryview))
         there += len(tensor.get(_Tensor.INT32S, ())) + len(tensor.get(_Tensor.INT64S, ()))

@@ -64,7 +64,7 @@ class _Part(BaseModel):
 
 
 class _PartWithOptions(_Part):
-    """A part that leaves out of the text what it does not have, rather than write null."""
+    """A part that leaves out what it does not have, instead of writing null."""
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def openvino_graph(content: bytes, threads: int) -> Reconstruct:
 
 
 def _load_openvino() -> Any:  # noqa: ANN401 - openvino carries no types of its own
-    """Import OpenVINO, without what would tell its makers of it from a file that it leaves at home."""
+    """Import OpenVINO without its telemetry, which would also leave a file in the home directory."""
     held = sys.modules.get(_TELEMETRY)
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment] # what is None there cannot be imported
     try:

@@ -48,8 +48,8 @@ onnxruntime.disable_telemetry_events()
 
 ONNX_BATCH = 64  # rows; a stacked LSTM is 3 % slower at 128, on two threads 6 %, and 20 % at 256
 OPENVINO_BATCH = 128
-LEAST_PART = 8  # rows; to hand a part over to another thread takes 80 µs, a stacked LSTM 20 µs a row
-MOST_THREADS = 4  # where it is left to us; past that they wait for Python more than they compute
+LEAST_PART = 8  # rows; handing a part over to another thread takes 80 µs, a stacked LSTM 20 µs a row
+MOST_THREADS = 4  # by default; more threads wait for Python more than they compute
 REHEARSAL = 60.0  # s that the first run of a graph may take
 REHEARSAL_MEMORY = 1 << 30  # bytes, as much as the service may have at all
 TENSORFLOW_BATCH = 64  # rows; one compiled shape: any other would be traced anew, and traces are never freed

@@ -2,7 +2,7 @@
 
 `bundles/boiler` is a link into `bundles/boiler.versions`, which holds a bundle a version, named by when it
 was made, and the names of those that were active. Whoever loads `bundles/boiler` follows the link; another
-version takes its place in one step, so that there is always one.
+version takes its place in one step, so that there always is a version.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def rollback(link: Path) -> Path:
     """Activate the version that was active before; returns it.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is no such version.
     """
     now = active(link)
     before = _until(_noted(link), now.name)[:-1]
@@ -94,7 +94,7 @@ def rollback(link: Path) -> Path:
 
 
 def prune(link: Path, keep: int) -> list[Path]:
-    """Remove versions but the active one and those active before it, so many in all; returns those."""
+    """Remove versions, but keep the active one and the latest that were active; returns the removed ones."""
     kept = set(_until(_noted(link), active(link).name)[-keep:]) | {active(link).name}
     removed = [path for path in versions(link) if path.name not in kept]
     for path in removed:

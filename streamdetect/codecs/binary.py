@@ -41,7 +41,7 @@ class BytesCodec(Codec):
             return Decoded((((), arrival, (bounded(self._whole(data)),)),))
         end = max(start + shape.size for _, shape, start in self._places)
         if len(data) < end:
-            raise RejectedPayload("decode", f"{end} bytes are expected, not {len(data)}")
+            raise RejectedPayload("decode", f"must have at least {end} bytes, got {len(data)}")
         numbers = {name: float(shape.unpack_from(data, start)[0]) for name, shape, start in self._places}
         return self._samples(numbers, arrival)
 
@@ -61,7 +61,7 @@ class BytesCodec(Codec):
 
     @classmethod
     def problems(cls, settings: PayloadSettings) -> Iterator[tuple[str, str]]:
-        """Find types and places that are none; see `Codec.problems`."""
+        """Find invalid types and places; see `Codec.problems`."""
         if (settings.type is None) == (settings.values is None):
             yield "type", "is required for the format bytes, or values: one of them"
         for name, text in (settings.values or {}).items():

@@ -9,7 +9,7 @@ from streamdetect.errors import RejectedPayload
 
 
 class CborCodec(TreeCodec):
-    """Reads values, and the time if it is told where, out of CBOR."""
+    """Reads values, and the time where one is configured, out of CBOR."""
 
     name: ClassVar = "cbor"
     about: ClassVar = "CBOR"

@@ -39,7 +39,7 @@ def opener(settings: PayloadSettings, encoding: str | None) -> Callable[[bytes],
 
 
 def cleaned(payload: bytes, settings: PayloadSettings) -> bytes:
-    """Take off what nobody configures: a byte order mark, NULs at the end, gzip or zlib by their first bytes.
+    """Take off what needs no configuration: a byte order mark, NULs at the end, gzip and zlib.
 
     No text and no document of any format begins like that, so nothing is taken for what it is not. This is
     for payloads that could not be read as they are: the usual one does not pay for it.
@@ -53,7 +53,7 @@ def cleaned(payload: bytes, settings: PayloadSettings) -> bytes:
 
 
 def unpacked(payload: bytes, most: int) -> bytes:
-    """Unpack gzip or zlib, at most so many bytes.
+    """Unpack gzip or zlib, to at most `most` bytes.
 
     Raises:
         RejectedPayload: `decode`, or `size` when more comes out.
@@ -66,5 +66,5 @@ def unpacked(payload: bytes, most: int) -> bytes:
     if len(data) > most:
         raise RejectedPayload("size", f"unpacks to more than {most} bytes")
     if not unpacker.eof or unpacker.unused_data.strip(b"\0"):
-        raise RejectedPayload("decode", "gzip or zlib that is cut off, or has more behind it")
+        raise RejectedPayload("decode", "gzip or zlib is cut off, or something follows it")
     return data

@@ -68,7 +68,7 @@ class Table:
         self._steps = [steps for steps in (*self._values, self._time, *labels) if steps]
 
     def rows(self, document: dict[str, Any]) -> Iterator[Entry]:
-        """Give the rows, or the document itself if it is no table.
+        """Give the rows, or the document itself if it is not a table.
 
         Raises:
             RejectedPayload: `type`, the columns differ in length.

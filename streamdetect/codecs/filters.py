@@ -17,7 +17,7 @@ RESERVED: Final = ("$SYS", "$share", "$queue")
 
 
 def check_filter(topic_filter: str) -> None:
-    """Refuse what a broker would refuse, and what a detector has no business in.
+    """Refuse what a broker would refuse, and topics that are not a detector's business.
 
     Raises:
         ValueError: with what is wrong, fit for a configuration error.

@@ -31,7 +31,7 @@ class Joiner:
     the first one's. Otherwise the reading at hand is given out as it is, with what is missing, and a new one
     begins. At most `most` devices are waited for; past it, the one that has waited longest is given up.
 
-    A feature that is in the reading at hand already, as it comes, was only delivered twice.
+    A feature that comes again with the same time and value was only delivered twice.
     """
 
     def __init__(self, features: int, tolerance: float, most: int) -> None:

@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 
 
 class JsonCodec(TreeCodec):
-    """Reads values, and the time if it is told where, out of JSON."""
+    """Reads values, and the time where one is configured, out of JSON."""
 
     name: ClassVar = "json"
     about: ClassVar = "JSON"
@@ -165,7 +165,7 @@ def _time_of_object(settings: PayloadSettings) -> Callable[[object, float], floa
 
 
 def _rejection(error: orjson.JSONDecodeError, payload: bytes) -> RejectedPayload:
-    """Tell a number that is not finite, and bytes that are no text, from text that is not JSON."""
+    """Tell a number that is not finite, and bytes that are not text, from text that is not JSON."""
     if not error.doc:
         return RejectedPayload("decode", f"not UTF-8, and so not JSON: it begins with {payload[:4].hex(' ')}")
     number = _NUMBER.match(error.doc, error.pos)

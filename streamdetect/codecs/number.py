@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALMOST: Final = re.compile(
     r"[+-]?\d*[.,_]?\d+(?:,\d+)?\s*[^\d\s]{0,12}"
-)  # a number with a unit, a comma, a misprint
+)  # a number with a unit, a comma or a typing error
 
 
 class NumberCodec(Codec):

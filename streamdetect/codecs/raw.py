@@ -72,7 +72,9 @@ def unpacker(kind: str) -> Callable[[bytes], float]:
 
     def unpack(data: bytes) -> float:
         if len(data) < end or (whole and len(data) > end):
-            raise RejectedPayload("decode", f"{kind} takes {end} bytes, got {len(data)}")
+            raise RejectedPayload(
+                "decode", f"{kind} must have {'' if whole else 'at least '}{end} bytes, got {len(data)}"
+            )
         return float(shape.unpack_from(data, start)[0])
 
     return unpack

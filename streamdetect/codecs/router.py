@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_TOPIC: Final = 4 * MAX_ID  # characters; bounds what the cache can hold
 _FIELDS: Final = 256  # as many as `values` may have
-_SHARE: Final = 8  # one in so many keys goes at once: a dictionary is slow to give up its first key
+_SHARE: Final = 8  # one key in eight goes at once: a dictionary is slow to give up its first key
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})  # one for all cached topics
 
 Names = tuple[str, ...]

@@ -6,7 +6,7 @@ What comes out depends on the readings of the sensor alone, in whatever batches 
 |---|---|
 | `wait` | holds readings back until one is newer by so much, and gives them out in order of time |
 | `equal_times: keep` | a reading with the time of the last one and another value follows it by 1 µs |
-| `difference` | of a counter: the increase, or the increase a second; a fall is a reset, and no reading |
+| `difference` | of a counter: the increase, or the increase a second; a fall is a reset, without a reading |
 | `resample` | one reading at every multiple of the step, with the last value before it or at it |
 """
 
@@ -91,7 +91,7 @@ class Series:
         return {f"{_MARK}{name}": self._written(self._sensors[name]) for name in chosen}
 
     def restore(self, saved: Mapping[str, Pending]) -> None:
-        """Go on from a saved state; what is of joined devices is left alone."""
+        """Go on from a saved state; the part about joined devices is left alone."""
         for name, pending in saved.items():
             if name.startswith(_MARK):
                 self._sensors[name.removeprefix(_MARK)] = self._read(pending)

@@ -182,7 +182,7 @@ class SparkplugCodec(TreeCodec):
         return found
 
     def _value(self, metric: Any, known: _Known) -> object:
-        """Give a metric's value; None when it is no measurement."""
+        """Give a metric's value; None when it is not a measurement."""
         kind = metric.WhichOneof("value")
         if metric.is_null or kind is None or known.datatype == _DATE:
             return None

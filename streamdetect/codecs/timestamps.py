@@ -1,7 +1,7 @@
 """Times as devices write them, to Unix seconds.
 
-A format is configured and never guessed behind one's back: milliseconds read as seconds are rejected with a
-hint rather than repaired. `auto` is there for fleets of mixed firmware and does what it says below.
+A format is configured, never guessed: milliseconds read as seconds are rejected with a hint, not repaired.
+`auto` is for fleets of mixed firmware, and does what the table says.
 
 | format | value | accepted as |
 |---|---|---|
@@ -12,8 +12,8 @@ hint rather than repaired. `auto` is there for fleets of mixed firmware and does
 | `auto` | a number or numeric string | by size: s below 1e11, ms below 1e14, µs below 1e17, else ns |
 | | another string | RFC 3339 |
 
-A time before the year 2000 or after 2100 is no device's clock but a wrong unit, or a clock that was never
-set: it is rejected. Local times that come twice when summer time ends are taken for the first of the two.
+A time before the year 2000 or after 2100 means a wrong unit, or a clock that was never set: it is rejected.
+Local times that come twice when summer time ends are taken for the first of the two.
 A float of seconds resolves about 0.2 µs in this century; finer digits are rounded away.
 """
 

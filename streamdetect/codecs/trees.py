@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from streamdetect.codecs.settings import PayloadSettings
 
 UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
-"""What parsers raise for bytes that are no document, besides errors of their own."""
+"""What parsers raise for bytes that are not a document, besides their own errors."""
 
 _ABSENT: Final = object()
 _IDENTITY: Final = re.compile(

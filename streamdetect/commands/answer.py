@@ -25,7 +25,12 @@ _PATIENCE = 10.0  # s
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect answer`."""
     parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, required=True, help="the daemon's: broker and topics"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the daemon's configuration: broker and topics",
     )
     parser.add_argument("--by", default="", help="who you are, for the record")
     commands = parser.add_subparsers(dest="do", metavar="COMMAND", required=True)
@@ -34,7 +39,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     mute.add_argument("--for", dest="lasts", metavar="TIME", type=span, help="2h, 7d; else until unmuted")
     unmute = commands.add_parser("unmute", help="tell people again")
     unmute.add_argument("sensor", help="as it was muted")
-    for word, text in (("false", "say that an incident was none"), ("true", "say that an incident was one")):
+    for word, text in (
+        ("false", "say that an incident was a false alarm"),
+        ("true", "say that an incident was real"),
+    ):
         judge = commands.add_parser(word, help=text)
         judge.add_argument("incident", help="its id, as in events and `streamdetect incidents --json`")
     sensitivity = commands.add_parser("sensitivity", help="say how sensitive to be")

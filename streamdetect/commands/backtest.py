@@ -51,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--plot",
         action="store_true",
-        help="pictures of each sensor, too: series, error and threshold; how the errors spread; its worst "
+        help="also draw pictures of each sensor: series, error and threshold; how errors spread; its worst "
         "windows as the model rebuilds them (needs the extra plot)",
     )
     group.add_argument(
@@ -60,14 +60,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_time,
         action="append",
         default=[],
-        help="with --plot: the window that ends then as well; ISO 8601, UTC if no zone, or Unix seconds; may "
+        help="with --plot: also the window that ends then; ISO 8601, UTC if no zone, or Unix seconds; may "
         "be given several times",
     )
     group.add_argument(
         "--report",
         metavar="FILE",
         type=Path,
-        help="write one HTML file with interactive charts of all sensors, to be opened without a network "
+        help="write one HTML file with interactive charts of all sensors, which needs no network "
         "(needs the extra plot)",
     )
     group.add_argument(
@@ -107,7 +107,7 @@ def _recordings(args: Namespace, config: DetectorConfig, bundle: Bundle) -> list
 
 
 def _check(args: Namespace) -> None:
-    """Refuse what cannot be done before anything long is begun."""
+    """Refuse what cannot be done, before the work begins."""
     if args.output is None and (args.plot or args.all_rows):
         raise DataError("--plot and --all-rows need a folder to write to: --output FOLDER")
     if args.window and not args.plot:

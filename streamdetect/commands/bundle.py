@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     bundle_options.add_output_arguments(parser)
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--time-steps", metavar="N", type=int, help="readings in a window, where the model takes any number"
+        "--time-steps", metavar="N", type=int, help="readings in a window, if the model takes any number"
     )
     group.add_argument(
         "--latent-layer", metavar="NAME", help="whose output is the latent vector [latent, if there is one]"

@@ -28,13 +28,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-secrets",
         action="store_true",
-        help="leave passwords, keys and certificates unread: only the service may have them",
+        help="do not read passwords, keys and certificates: only the service may be allowed to",
     )
     parser.add_argument(
         "--connect", action="store_true", help="also listen to the broker, and tell what would be taken"
     )
     parser.add_argument(
-        "--for", dest="span", metavar="SPAN", type=span, default=30.0, help="with --connect: so long [30s]"
+        "--for",
+        dest="span",
+        metavar="SPAN",
+        type=span,
+        default=30.0,
+        help="with --connect: for how long [30s]",
     )
 
 

@@ -40,7 +40,7 @@ _AGAIN = 5.0  # s before the plant tries a lost broker again
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect demo`."""
     parser.add_argument(
-        "--seconds", type=_positive, default=math.inf, help="end after so long [run until Ctrl-C]"
+        "--seconds", type=_positive, default=math.inf, help="end after these seconds [run until Ctrl-C]"
     )
     parser.add_argument("--sensors", metavar="N", type=_count, default=24, help="[%(default)s]")
     parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the plant [%(default)s]")
@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     group = parser.add_argument_group("the plant alone, for a broker and a daemon of your own")
     group.add_argument(
-        "--plant-only", action="store_true", help="publish the simulated plant until Ctrl-C, and no more"
+        "--plant-only", action="store_true", help="only publish the simulated plant, until Ctrl-C"
     )
     add_broker_arguments(group)
 
@@ -95,7 +95,7 @@ def run(args: Namespace) -> int:
 
 
 def _publish_plant(args: Namespace) -> int:
-    """Publish the plant until Ctrl-C or for so many seconds, whatever becomes of the broker."""
+    """Publish the plant for these seconds or until Ctrl-C, even when the broker is lost."""
 
     def begun(one: Injection) -> None:
         sys.stdout.write(f"{clock(one.started)}  {one.fault.kind.name} in {one.sensor}\n")
@@ -109,7 +109,7 @@ def _publish_plant(args: Namespace) -> int:
             with Publisher(broker, _QOS, PATIENCE) as publisher:
                 feed.run(publisher)
                 return 0
-        except ConfigError:  # no use in trying again
+        except ConfigError:  # trying again would not help
             raise
         except StreamdetectError as error:
             sys.stderr.write(f"streamdetect demo: {error}; again in {_AGAIN:g} s\n")

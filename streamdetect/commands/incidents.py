@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect incidents`."""
     parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the daemon's configuration")
-    parser.add_argument("--state", metavar="DIR", type=Path, help="its state directory, instead")
+    parser.add_argument("--state", metavar="DIR", type=Path, help="or its state directory")
     parser.add_argument(
         "--since",
         metavar="TIME",
@@ -35,20 +35,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=86_400.0,
         help="how far to look back: 90min, 1d (default), 4w",
     )
-    parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors like this")
-    parser.add_argument("--open", action="store_true", help="only incidents that go on")
+    parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors that match this pattern")
+    parser.add_argument("--open", action="store_true", help="only incidents that are open")
     parser.add_argument(
-        "--groups", action="store_true", help="together what overlaps and shares a detector or a label"
+        "--groups",
+        action="store_true",
+        help="put incidents together that overlap and share a detector or a label",
     )
     parser.add_argument("--answers", action="store_true", help="what people answered, instead of incidents")
-    parser.add_argument("--json", action="store_true", help="one JSON document an incident and line")
+    parser.add_argument("--json", action="store_true", help="one JSON document a line, one line an incident")
 
 
 def run(args: Namespace) -> int:
     """List incidents, oldest first; the daemon may be running."""
     path = _directory(args) / HISTORY
     if not path.exists():
-        raise StateError(f"{path} is not there: no daemon with this state directory has had an incident")
+        raise StateError(f"{path} does not exist: no daemon with this state directory has had an incident")
     if args.answers:
         for answer in answers(path, since=time.time() - args.since):
             sys.stdout.write(_answer(answer, as_json=args.json))

@@ -29,12 +29,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, default=Path("streamdetect.yaml"))
     parser.add_argument(
-        "--for", dest="span", metavar="SPAN", type=span, default=60.0, help="listen so long [60s]"
+        "--for", dest="span", metavar="SPAN", type=span, default=60.0, help="how long to listen [60s]"
     )
     parser.add_argument(
         "--topics", metavar="FILTER", nargs="+", default=["#"], help="what to listen to [everything]"
     )
-    parser.add_argument("--username", help="who we are to the broker")
+    parser.add_argument("--username", help="user name at the broker")
     parser.add_argument("--password-file", metavar="FILE", help="a file closed to other users")
     parser.add_argument("--ca-file", metavar="FILE", help="speak TLS, and trust these certificates")
     parser.add_argument("--yes", action="store_true", help="ask nothing: take every detector, write the file")
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Listen, show what was heard, and write a configuration for it."""
     if args.output.exists() and args.yes:
-        raise StreamdetectError(f"{args.output}: is there already")
+        raise StreamdetectError(f"{args.output}: exists already")
     mqtt = _mqtt(args)
     out = sys.stdout.write
     settings = validate({"mqtt": {**mqtt, "client_id": f"streamdetect-init-{token_hex(3)}"}}).mqtt

@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, required=True, help="for the files")
     parser.add_argument(
-        "--for", dest="span", metavar="SPAN", type=span, default=inf, help="end after so long"
+        "--for", dest="span", metavar="SPAN", type=span, default=inf, help="end after this time"
     )
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="[%(default)s]")
     parser.add_argument(

@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser, option: str | None = None, *, required
     )
     group = parser.add_argument_group(
         "columns of DATA",
-        "Found out where not given, and said. Columns are given by name or by number, 1 = the first.",
+        "What is not given is found out, and said. Columns are given by name or by number, 1 = the first.",
     )
     _add_columns(group)
     _add_times(group)
@@ -54,16 +54,14 @@ def _add_columns(group: _ArgumentGroup) -> None:
         type=_names,
         help="value columns [every numeric one that is a measurement]",
     )
-    group.add_argument("--per-column", action="store_true", help="each value column is a sensor of its own")
+    group.add_argument("--per-column", action="store_true", help="each value column is a sensor by itself")
     group.add_argument(
         "--sensor-column",
         metavar="NAME",
         help="long format: this column, or several with commas between, names each row's sensor; `none`: it "
         "is one sensor's",
     )
-    group.add_argument(
-        "--sensor", metavar="ID", help="all files are of this one sensor [each file is of its own]"
-    )
+    group.add_argument("--sensor", metavar="ID", help="all files are of this sensor [each file is a sensor]")
     group.add_argument("--label-column", metavar="NAME", help="1 or true where an anomaly is known")
     group.add_argument(
         "--labels",
@@ -116,7 +114,9 @@ def _add_text(group: _ArgumentGroup) -> None:
         "--map", metavar="A=1,B=0", type=_states, default={}, help="numbers for states, as ON=1,OFF=0"
     )
     group.add_argument("--skip", metavar="N", type=int, help="lines before the header [found out]")
-    group.add_argument("--header", choices=_HEADERS, default="auto", help="is the first row names? [auto]")
+    group.add_argument(
+        "--header", choices=_HEADERS, default="auto", help="does the first row hold names? [auto]"
+    )
     group.add_argument("--encoding", metavar="NAME", help="of text [UTF-8, or UTF-16 where it is]")
     group.add_argument("--sheet", metavar="NAME", help="of a workbook [the first that is not empty]")
     group.add_argument("--arrays", metavar="PATTERN", default="*", help="arrays of an .npz, as `*__test` [*]")

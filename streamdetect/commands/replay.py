@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         type=positive,
         default=30.0,
-        help="give up when the broker acknowledges nothing for so long [30]",
+        help="give up when the broker acknowledges nothing for these seconds [30]",
     )
     group = parser.add_argument_group("messages")
     group.add_argument(

@@ -30,7 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect train`."""
     recording_options.add_arguments(parser)
     bundle_options.add_output_arguments(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, and nothing of what is chosen")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print neither a progress bar nor what is chosen"
+    )
     parser.add_argument(
         "--auto",
         action=BooleanOptionalAction,

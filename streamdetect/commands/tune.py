@@ -53,7 +53,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         _draw(tuning, args)
     if tuning.chosen is None:
-        sys.stderr.write(f"streamdetect: none has at most {args.at_most:g} false alarms a week\n")
+        sys.stderr.write(f"streamdetect: no sensitivity has at most {args.at_most:g} false alarms a week\n")
         return 1
     sys.stdout.write(_chosen(tuning, args.at_most))
     return 0

@@ -70,7 +70,7 @@ def command(payload: bytes) -> Command:
     """Read a command.
 
     Raises:
-        ConfigError: it is none; what was sent is not in it.
+        ConfigError: it is not a command; the error does not quote it.
     """
     try:
         return _COMMAND.validate_json(payload)

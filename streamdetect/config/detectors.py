@@ -113,13 +113,13 @@ class _Payload(Section):
         return self.time is None and not self.codec.has_times
 
     def settings(self, **more: Any) -> PayloadSettings:  # noqa: ANN401 - those of a dataclass
-        """Give the codec's settings; those that are no options of this section come in by name."""
+        """Give the codec's settings; those that are not options of this section come in by name."""
         given = self.model_dump()
         own = {name: given.pop(name) for name in OWN}
         return PayloadSettings(**given | more, options=own)
 
     def broken(self) -> Iterator[Broken]:
-        """Find options that the format has no use for, and what it says about the others."""
+        """Find options that the format does not take, and what is wrong with the others."""
         if self.values is not None and self.value != _PAYLOAD.value:
             yield Broken("value", "cannot be combined with values", self.value)
         if self.values is None and self.fields == "per_sensor":
@@ -211,17 +211,17 @@ class DetectorConfig(Section):
     equal_times: Literal["drop", "keep"] = "drop"
     """A reading with the time of the last one is a duplicate (drop), or follows it if it differs (keep)."""
     difference: Literal["increase", "rate"] | None = None
-    """Of counters: the increase, or the increase a second; a reset is no reading."""
+    """Of counters: the increase, or the increase a second; a reset gives no reading."""
     resample: Span | None = None
     """For sensors that report on change: readings at equal steps, with the last value held."""
     stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Judge every n-th window."""
     max_gap: Span | None = None
-    """A longer time between two readings starts the window afresh; without it, none does."""
+    """A longer time between two readings starts the window afresh; without it, nothing does."""
     max_sensors: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    """New sensors beyond so many are rejected; idle ones are forgotten first."""
+    """Further new sensors are rejected; idle ones are forgotten first."""
     idle_after: Span | None = 7 * 86_400.0
-    """A sensor silent for so long is forgotten; without it, none is."""
+    """A sensor that is silent for longer is forgotten; without it, no sensor is."""
     views: Views = VIEWS
     """The ways in which its sensors are looked at."""
     limits: LimitsConfig = LimitsConfig()

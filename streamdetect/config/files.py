@@ -35,7 +35,7 @@ def check_regular(path: str | PathLike[str]) -> int:
     """See that others may open a file for us; returns its mode.
 
     Raises:
-        OSError: it is not there, or no regular file.
+        OSError: it is not there, or not a regular file.
     """
     mode = os.stat(path).st_mode  # noqa: PTH116 - a path may be a string
     if not stat.S_ISREG(mode):

@@ -59,7 +59,7 @@ class IncidentsConfig(Section):
     consecutive: Count = _INCIDENTS.consecutive
     """Anomalous readings in a row that open one."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """What their scores above 1 must add up to: a large spike does so at once. Less for slow readings."""
+    """What their scores above 1 must add up to: a large spike does so at once."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after
@@ -92,7 +92,7 @@ class LimitsConfig(Section):
     """The largest change a second."""
 
     def broken(self) -> Iterator[Broken]:
-        """Find limits between which there is nothing."""
+        """Find limits that leave nothing between them."""
         if isinstance(self.low, float) and isinstance(self.high, float) and self.low >= self.high:
             yield Broken("low", f"must be < high ({self.high:g})", self.low, ("high",))
 
@@ -151,7 +151,7 @@ class OverrideConfig(Section):
 
 
 def unknown_features(section: Section, features: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Find what is said of features that there are not: the option and the name."""
+    """Find rules for features that do not exist: the option and the name."""
     for option in ("direction", "least_deviation", "least_relative_deviation"):
         yield from ((option, name) for name in _unknown(getattr(section, option), features))
     for option, given in getattr(section, "limits"):  # noqa: B009 - of a detector or an override

@@ -18,7 +18,7 @@ def seconds(text: str) -> float:
     """Seconds from a written duration.
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is not a duration.
     """
     written = _QUANTITY.fullmatch(text)
     if written is None or written[2] not in _SECONDS:
@@ -34,7 +34,7 @@ def size(text: str) -> int:
     """Bytes from a written size.
 
     Raises:
-        ValueError: the text is no size.
+        ValueError: the text is not a size.
     """
     written = _QUANTITY.fullmatch(text)
     found = float(written[1]) * _BYTES[written[2]] if written and written[2] in _BYTES else 0.5
@@ -63,6 +63,6 @@ Duration = Annotated[
 Span = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False), WithJsonSchema(_WRITTEN_DURATION)
 ]
-"""Seconds, more than none."""
+"""Seconds, more than 0."""
 Size = Annotated[int, BeforeValidator(_bytes), Field(gt=0), WithJsonSchema(_WRITTEN_SIZE)]
 """Bytes."""

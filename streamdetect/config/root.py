@@ -94,7 +94,7 @@ class Config(Section):
         return write_yaml(self.model_dump(mode="json"))
 
     def broken(self) -> Iterator[Broken]:
-        """Find what detectors, topics and queues have against each other."""
+        """Find conflicts between detectors, topics and queues."""
         names = [detector.name for detector in self.detectors]
         for index, name in enumerate(names):
             if name in names[:index]:

@@ -21,7 +21,7 @@ def from_file(option: str, path: str) -> str:
     The file must be closed to other users (systemd's credentials and mode 0600 or 0640 are).
 
     Raises:
-        ConfigError: the file cannot be read, is open to all, is empty or is no UTF-8 text.
+        ConfigError: the file cannot be read, is open to all, is empty or is not UTF-8.
     """
     try:
         content, mode = read_regular(path, _MAX_BYTES + 1)
@@ -72,7 +72,7 @@ def _not_empty(option: str, secret: str, where: str) -> str:
 
 
 def shown(where: str) -> str:
-    """Give the name of a file or variable; stars if it may be the secret itself in the wrong option."""
+    """Give the name of a file or variable, or stars: somebody may have put the secret itself there."""
     is_path = os.sep in where and Path(where).parent.is_dir()
     return where if is_path or Path(where).exists() or _VARIABLE.fullmatch(where) else "***"
 

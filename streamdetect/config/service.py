@@ -121,7 +121,7 @@ class ServerTlsConfig(Section):
     """Let in only clients with a certificate of this authority."""
 
     def broken(self) -> Iterator[Broken]:
-        """Find files that are missing, or without use."""
+        """Find files that are missing, or that nothing uses."""
         for name in ("cert_file", "key_file"):
             if self.enabled and getattr(self, name) is None:
                 yield Broken(name, "is required with enabled: true", also=("enabled",))
@@ -143,7 +143,7 @@ class MetricsConfig(Section):
     per_sensor: bool = True
     """Give single sensors series of their own."""
     max_sensors: Annotated[int, Field(ge=0)] = 1_000
-    """At most so many of them; the others are only counted."""
+    """The most sensors that have them; the others are only counted."""
     username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f]{1,256}$")] | None = None
     """Answer only who gives this name and the password (basic authentication; without TLS, in the clear)."""
     password_file: Annotated[str, Field(min_length=1)] | None = None
@@ -189,12 +189,12 @@ class BatchConfig(Section):
 
 
 class StateConfig(Section):
-    """What a restart, a crash or a power cut must not cost: windows, thresholds, incidents, events."""
+    """What must survive a restart, a crash or a power cut: windows, thresholds, incidents, events."""
 
     directory: Annotated[str, Field(min_length=1)] | None = None
     """Where it is kept; by default where systemd says (StateDirectory=), and without that in memory."""
     snapshot_every: Annotated[Span, Field(ge=1)] = 300.0
-    """How often all of the state is written, sooner when much came in; changes are at any time."""
+    """How often all of the state is written, or sooner when much came in; changes are written at once."""
 
     @property
     def path(self) -> Path | None:
@@ -209,9 +209,9 @@ class HistoryConfig(Section):
     enabled: bool = True
     """Keep it, where there is a state directory."""
     keep: Span = 365 * 86_400.0
-    """An incident that has been over for so long goes."""
+    """How long an incident is kept after its end."""
     max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
-    """Before the database takes more than this the oldest incidents go."""
+    """The oldest incidents go before the database takes more than this."""
 
 
 class AnswersConfig(Section):

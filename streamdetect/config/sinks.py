@@ -72,7 +72,7 @@ def _template(text: str) -> str:
         raise ValueError(f"must have every brace closed, or doubled where it is meant ({error})") from None
     for _, name, form, conversion in places:
         if name not in FIELDS:
-            raise ValueError(f"must have only placeholders of {', '.join(FIELDS)}; {{{name}}} is none")
+            raise ValueError(f"must have only placeholders of {', '.join(FIELDS)}, got {{{name}}}")
         if form or conversion:
             raise ValueError(f"must have placeholders without a format, as {{{name}}}")
     return text
@@ -92,7 +92,7 @@ class PeriodConfig(Section):
     lasts: Annotated[Span, Field(le=7 * 86_400)]
     """How long it lasts."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    """Whose clock it goes by, like Europe/Berlin; daylight saving is heeded."""
+    """Its time zone, like Europe/Berlin; daylight saving is taken into account."""
 
     def holds(self, now: float) -> bool:
         """Whether these Unix seconds are in it."""
@@ -135,7 +135,7 @@ class SinkConfig(Section):
     edges: Annotated[tuple[Edge, ...], Field(min_length=1, strict=False)] = get_args(Edge)
     """What has to happen: an incident is opened, updated or closed, a regime changed, a model drifted."""
     give_up_after: Span = 86_400.0
-    """An event that cannot be delivered for so long goes to the dead letters."""
+    """How long to try; then an event goes to the dead letters."""
 
 
 class UrlConfig(SinkConfig):
@@ -229,7 +229,7 @@ class NotifyConfig(UrlConfig):
     body: Annotated[str, AfterValidator(_template)] = "{message}"
     """Its text, in a digest a line for each incident."""
     wait: Annotated[Duration, Field(le=3_600)] = 0.0
-    """How long others like it may come before an incident is told: they are one notification."""
+    """How long to wait for incidents that belong together before one is told: they are one notification."""
     digest: Duration = 0.0
     """After a notification, what happens within this time is gathered into one."""
     most_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 30

@@ -1,8 +1,8 @@
 """YAML without its traps: mappings with string keys, lists and plain values.
 
 Refused: anchors, aliases and tags (a few hundred bytes of aliases expand to gigabytes), duplicate keys, keys
-that are no strings, deep nesting, several documents, more than 1 MiB. Plain scalars follow the core schema of
-YAML 1.2: `no`, `off`, `12:30`, `0x1f`, `1_000` and dates are strings, and `010` is ten.
+that are not strings, deep nesting, several documents, more than 1 MiB. Plain scalars follow the core schema
+of YAML 1.2: `no`, `off`, `12:30`, `0x1f`, `1_000` and dates are strings, and `010` is ten.
 
 PyYAML's pure Python parser is used on purpose: libyaml's is faster, which a configuration does not need, and
 written in C, which untrusted input is better kept from. Messages never quote the text: it may be a secret.
@@ -77,10 +77,11 @@ def _document(events: Iterator[yaml.Event]) -> object:
 def _node(events: Iterator[yaml.Event], event: yaml.Event, depth: int) -> object:
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
         _refuse(
-            "anchors and aliases (& and *) are not accepted; quote the text if it is none", event.start_mark
+            "anchors and aliases (& and *) are not accepted; put text that begins with & or * in quotes",
+            event.start_mark,
         )
     if getattr(event, "tag", None) is not None:
-        _refuse("tags (!) are not accepted; quote the text if it is none", event.start_mark)
+        _refuse("tags (!) are not accepted; put text that begins with ! in quotes", event.start_mark)
     if depth > _MAX_DEPTH:
         _refuse("this is nested too deep", event.start_mark)
     if isinstance(event, yaml.ScalarEvent):

@@ -91,7 +91,7 @@ class Detector:
         self.state = SensorState(settings, self.rules)
         self.reconstruct = reconstruct
         self.heard_since = -inf
-        """Unix seconds; who was not heard of before was not listened to."""
+        """Unix seconds; a sensor last heard of before that may have spoken without being heard."""
         self._resuming = False
         self.soonest = -inf
         """Unix seconds up to which no sensor falls silent."""
@@ -176,7 +176,7 @@ class Detector:
         return self._transitions(edges)
 
     def resume(self) -> None:
-        """Say that nobody was listened to until the next reading: who was not heard of was not silent."""
+        """Say that nothing could be heard until the next reading: meanwhile no sensor counts as silent."""
         self._resuming = True
 
     @property
@@ -402,7 +402,7 @@ class Detector:
         return self._transitions([incidents.close(row, float(times[row]), reason) for row in open_rows])
 
     def _transitions(self, edges: Iterable[Edge]) -> list[Transition]:
-        """Edges that no reading of their sensors is behind."""
+        """Edges that come without a reading of their sensors."""
         return [
             transition(edge, _silent(edge, self.sensors.ids[edge.row] or "") or self._last(edge.row))
             for edge in edges

@@ -1,4 +1,4 @@
-"""Incidents: what is anomalous about one sensor at a time is one thing that opens, is updated and closes."""
+"""Incidents: anomalous readings of one sensor as one thing, which opens, is updated and closes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class IncidentSettings:
     """When anomalous verdicts become an incident, and when it is over. Counts are in readings."""
 
     consecutive: int = 1  # anomalous readings in a row that open one,
-    excess: float = 1.0  # once what their scores are above 1 adds up to this
+    excess: float = 1.0  # once the parts of their scores above 1 add up to this
     close_ratio: float = 1.0  # a reading speaks for closing at scores up to this
     close_after: int = 30  # such readings in a row that close one; a sensor with a rhythm needs more
     cooldown: int = 0  # after one closes, none opens for so long
     update_every: int = 0  # 0 = updated only when more is known: its severity rises, its fault is told
     critical_score: float = 2.0
     regime_change_after: float = 86_400.0  # s; what lasts for longer is the new normal; inf = never
-    regime_readings: int = 120  # and for no fewer readings
+    regime_readings: int = 120  # and spans at least these readings
 
 
 Severity = Literal["warning", "critical"]
@@ -43,10 +43,6 @@ MOST_PACE = 2.0
 """Times the usual interval that a reading can make an incident older by, on the average."""
 MOST_EXCESS = 1.0
 """What one reading's score adds at most."""
-MINUTE = 60.0
-LEAST_EXCESS = 0.3
-"""What scores above 1 must add up to is for a reading a minute; for one that stands for longer it is so much
-less, down to this share. On servers with a reading in 5 minutes 22 of 38 faults are found so, 16 without."""
 
 
 class Edge(NamedTuple):
@@ -159,7 +155,7 @@ class Incidents(Columns):
         Args:
             scored: the readings.
             close_after: (U,) calm readings in a row that close an incident.
-            short: (U,) an incident whose anomalous readings span fewer than so many passed as a spike does.
+            short: (U,) an incident whose anomalous readings span fewer than this many was a spike.
         """
         rows, shape = scored.rows, scored.score.shape
         no = np.zeros(shape, dtype=bool)
@@ -270,8 +266,6 @@ class _Walk:
     ) -> None:
         self.incidents, self.scored, self.stepped = incidents, scored, stepped
         self.close_after, self.short = close_after, short
-        share = (MINUTE / scored.usual).clip(LEAST_EXCESS, 1.0)
-        self.excess = incidents.settings.excess * np.where(np.isinf(scored.usual), 1.0, share)
 
     def take(self, lines: Rows, place: int) -> None:
         """The readings of these lines at this place."""
@@ -287,7 +281,7 @@ class _Walk:
         if len(hot):
             rises[anomalous] = self._anomalous(hot, at, place)
         self._calm(rows, score, anomalous)
-        opening = anomalous & ~was_open & (state.excess[rows] >= self.excess[lines])
+        opening = anomalous & ~was_open & (state.excess[rows] >= settings.excess)
         opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
         closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
         # A clock that steps, or a long silence, makes no incident older than its readings.
@@ -381,7 +375,7 @@ class _Walk:
         self.stepped.edges.append(edge._replace(line=line, place=place))
 
     def _change(self, row: int, line: int, place: int) -> None:
-        """What has lasted for so long is the new normal."""
+        """An incident that has lasted this long is the new normal."""
         state, time = self.incidents, float(self.scored.times[line, place])
         edge = state.close(row, time, "regime_change")
         self.stepped.edges.append(edge._replace(line=line, place=place))

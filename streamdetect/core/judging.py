@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 RECONSTRUCTION, LEVEL, PROFILE, RANGE = map(VIEWS.index, ("reconstruction", "level", "profile", "range"))
 GRADUAL = np.array([view not in CHECKS for view in VIEWS])
-"""Views (W,) that a sensor can be made more or less sensitive in; the others hold to what they are given."""
+"""Views (W,) that a sensor can be made more or less sensitive in; the others have fixed limits."""
 LEAST_LIMIT = 2.0
 """On the deviations of a value from its mean, in standard deviations."""
 
@@ -136,10 +136,9 @@ class Judge(Columns):
         self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.profile = Profile(features, self.warmup)
-        self.silence, self.range = Silence(rules), Range(rules, features)
-        self.stuck = Stuck(features, self.range)
+        self.range, self.stuck = Range(rules, features), Stuck(features)
         views = (self.range, self.stuck, Limits(rules), Rate(rules, features))
-        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile, self.silence))
+        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile))
         if settings.level is None:
             self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
             self.views: tuple[View, ...] = views
@@ -164,6 +163,7 @@ class Judge(Columns):
             for signal, end, width in zip(self.signals, ends, widths, strict=True)
         }
         self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
+        self.silence = Silence(rules)
         self.rhythm = Rhythm(features)
         self.incidents = Incidents(incidents, features, VIEWS)
         self.drift = ErrorDrift()

@@ -30,7 +30,7 @@ class Moments(NamedTuple):
         return np.sqrt(self.m2 / np.maximum(self.n, 1.0))
 
     def fading(self, most: float) -> Moments:
-        """The same mean and variance as of at most so many values, so that new ones weigh more."""
+        """The same mean and variance as if of at most `most` values, so that new ones weigh more."""
         n = np.minimum(self.n, most)
         return Moments(n, self.mean, self.m2 * (n / np.maximum(self.n, 1.0)))
 

@@ -77,7 +77,7 @@ class Rhythm(Columns):
         self.period[rows] = np.where(regular, middle[lines, best], np.nan)
 
     def _cross(self, rows: Rows, features: Rows, gaps: Rows) -> None:
-        """One upward crossing of each of these features, so many readings after the one before."""
+        """Note an upward crossing of each of these features, and the readings since the one before."""
         known = gaps > 0
         rows, features, gaps = rows[known], features[known], gaps[known]
         turn = self.crossings[rows, features]

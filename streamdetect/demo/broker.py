@@ -1,4 +1,4 @@
-"""An MQTT broker of our own, in a process of its own, so that a demo needs nothing else on the machine.
+"""An MQTT broker in a process of its own, so that a demo needs nothing else on the machine.
 
 It speaks MQTT 3.1.1, keeps nothing and listens on the loopback interface alone.
 """
@@ -64,7 +64,7 @@ class EmbeddedBroker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it; it holds nothing that would be worth a goodbye."""
+        """End it at once: it holds nothing that has to be kept."""
         if self._process is not None:
             with self._process as process:
                 process.kill()

@@ -99,7 +99,7 @@ def schedule(sensors: Sequence[Sensor], seed: int, first: int) -> Iterator[Fault
     """Faults without end, by their start, from step `first` on; the same for the same seed.
 
     Each kind comes once in every round of all kinds, and every other round is the one before once more: a
-    detector that the first fault has made deaf loses the second. No sensor has two at a time.
+    detector that no longer reacts after the first fault misses the second. No sensor has two at a time.
     """
     rng = np.random.default_rng((seed, len(sensors), 0))
     free_from = dict.fromkeys(sensors, 0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HISTORY = 5 * 86_400.0  # s that a plant whose clock runs fast begins in the past
 PATIENCE = 30.0  # s without any progress after which something is lost
-_LATE = 1.0  # s; who is later than this has lost that time, and does not make up for it in a burst
+_LATE = 1.0  # s; a delay beyond this is not made up for in a burst
 _NAP = 0.01  # s
 
 
@@ -79,7 +79,7 @@ class Feed:
         """Publish.
 
         Raises:
-            StreamdetectError: the broker, or who reads from it, is lost.
+            StreamdetectError: the broker or the daemon is lost.
         """
         until = time.monotonic() + self._seconds
         due = time.monotonic()
@@ -98,10 +98,10 @@ class Feed:
         return left <= 0 and not self.plant.injecting and not self.plant.under_way
 
     def _wait(self, due: float) -> float:
-        """Wait for whoever lags behind and for the next step's turn; returns when that was.
+        """Wait until the daemon has caught up and the next step is due; returns when that was.
 
         Raises:
-            StreamdetectError: who lags behind comes no nearer.
+            StreamdetectError: the daemon does not catch up.
         """
         now = time.monotonic()
         lag, since = self._lag(), now

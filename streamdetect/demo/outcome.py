@@ -1,4 +1,4 @@
-"""What was done to the plant against what the daemon said about it."""
+"""The faults of the plant, held against the incidents of the daemon."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which faults were found, and what was taken for one."""
+    """Which faults were found, and which incidents were false."""
 
     found: dict[Injection, Incident] = field(default_factory=dict)  # with the first that tells of it
     cover: dict[Injection, float] = field(default_factory=dict)  # share of a found one with an incident open

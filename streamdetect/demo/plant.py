@@ -22,7 +22,7 @@ WARM_UP = 272
 """Readings of each sensor before the first fault: two blocks of 128, from which the general bundle takes a
 sensor's scale, and a window. From then on one block with a fault in it does not move that scale."""
 LEARNING = 3_072
-"""The same where nobody has to wait for them: 3,000 are what every view learns from, whatever happens."""
+"""The same where nobody waits for them: every view learns from the first 3,000, whatever happens."""
 
 
 class Reading(NamedTuple):
@@ -64,7 +64,7 @@ class Plant:
     Args:
         count: of the sensors.
         seed: of everything; the same plant for the same seed.
-        time_steps: readings in a window: so long a fault lasts in the windows after it has ended.
+        time_steps: readings in a window; a fault stays in the windows for this long after it has ended.
         warm_up: readings of each sensor before the first fault.
         begun: told of each fault as it begins.
     """

@@ -44,7 +44,7 @@ def arches(phase: float) -> float:
 
 
 def flat(_phase: float) -> float:
-    """Noise is all there is."""
+    """Nothing but noise."""
     return 0.0
 
 

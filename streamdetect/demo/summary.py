@@ -1,4 +1,4 @@
-"""What is left to say when the demo is over."""
+"""The summary at the end of the demo."""
 
 from __future__ import annotations
 

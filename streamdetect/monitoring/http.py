@@ -1,9 +1,9 @@
 """The HTTP port: /metrics for Prometheus, /healthz and /readyz for whoever keeps the daemon running.
 
 It answers strangers, so every request has a deadline, and nothing but GET and HEAD of four paths does
-anything. Connections that say nothing have places of their own, and so have pages that take work: where a
-place is missing, whoever has held one for the longest time loses it. Health needs no place, so it is answered
-whatever else hangs.
+anything. Connections that say nothing have places of their own, and so have pages that take work: when
+all are taken, the connection that has held one for the longest time loses it. Health needs no place, so it is
+answered whatever else hangs.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Shared:
 
 
 class Places:
-    """Connections of one kind, at most so many; one too many ends the one that has been there longest."""
+    """Connections of one kind, up to a limit; one more ends the one that has been there longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -178,7 +178,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - as above
-        """Log what went wrong; a client that hangs up or is too slow is no error of ours."""
+        """Log what went wrong; a client that hangs up or is too slow is not our error."""
         error = sys.exception()
         level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
         log.log(level, "request from %s failed", client_address, exc_info=error)

@@ -101,9 +101,9 @@ def _address(client: PacedClient, settings: MqttConfig, *, forget: bool) -> None
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own gap
     properties.SessionExpiryInterval = int(settings.session_expiry) if settings.persistent_session else 0
     # Without it Mosquitto sends no more than 20 messages ahead of our acknowledgements. It is one less than
-    # we take, so that only a broker that does not keep to it ever makes us stop reading.
+    # we take: only a broker that ignores it makes us stop reading.
     properties.ReceiveMaximum = max(1, settings.max_undelivered_messages - 1)
-    # No Maximum Packet Size: a broker drops what is above it, and nobody would know. The client lets it by.
+    # No Maximum Packet Size: a broker drops what is above it, and nobody would know. The client skips it.
     clean: bool | Literal[3] = not settings.persistent_session
     if settings.persistent_session and forget:
         clean = MQTT_CLEAN_START_FIRST_ONLY

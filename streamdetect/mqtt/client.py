@@ -1,17 +1,17 @@
-"""Paho's client, but for what follows.
+"""Paho's client, except for the following.
 
-**Reading.** Its loop suits nobody who stops reading now and then, and it asks the system for each packet in
-at least three pieces and takes about 35 µs over a PUBLISH. Here the socket is read ahead, and a PUBLISH that
-lies whole in what was read is taken apart at once, in 2 µs. Paho handles whatever is less plain: other
-packets, QoS 2, properties, what is cut off or malformed.
+**Reading.** Paho's loop cannot stop reading for a while, asks the system for each packet in at least three
+pieces and takes about 35 µs for a PUBLISH. Here the socket is read ahead, and a PUBLISH that lies whole in
+what was read is taken apart at once, in 2 µs. Paho handles whatever is less plain: other packets, QoS 2,
+properties, packets that are cut off or malformed.
 
-**Limits.** A packet above the limit is let by as it comes in, not gathered first. When messages at QoS 0 come
-faster than they can be used, what was read ahead of them is let by as a whole, at 0.2 µs a message: dropping
-them one by one took so much of the interpreter that a third of the verdicts was left.
+**Limits.** A packet above the limit is skipped as it comes in, not gathered first. When messages at QoS 0
+come faster than they can be used, all of them that were read ahead are skipped at once, at 0.2 µs a message:
+dropping them one by one took so much of the interpreter that only a third of the verdicts was left.
 
-**Order.** Nothing but CONNACK counts before CONNACK, and there is no second one. A message at QoS 2 is handed
-over when it arrives and answered with PUBREC once it has had its effect. Paho answers first, and what is lost
-then is lost for good.
+**Order.** Before CONNACK no other packet is accepted, and after it no second CONNACK. A message at QoS 2 is
+handed over when it arrives and answered with PUBREC once it has had its effect. Paho answers first: a message
+that is lost then is lost for good.
 
 **Delays.** Nothing waits for the kernel to fill a segment. Mosquitto holds a small packet back until the one
 before is acknowledged (Nagle's algorithm, unless it has `set_tcp_nodelay`), which a system that reads and
@@ -42,7 +42,7 @@ _SUCCESS: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 LARGEST_PACKET: Final = 268_435_455  # bytes (MQTT 5, 2.1.4)
 CONNECT_WITHIN: Final = 15.0
-"""Seconds for all that it takes to open a connection, CONNACK among it."""
+"""Seconds for opening a connection, CONNACK included."""
 
 _READ_AHEAD = 65_536  # bytes
 _CONNACK, _PUBLISH, _TYPE = 0x20, 0x30, 0xF0  # in a packet's first byte (MQTT 5, 2.1 and 3.3.1)
@@ -62,7 +62,7 @@ class Publication(NamedTuple):
     mid: int  # packet id; 0 at QoS 0
     retain: bool
     dup: bool  # the broker has sent it before
-    let_by: int = 0  # bytes of the packet, if it was too large: then `payload` is empty
+    skipped: int = 0  # bytes of the packet, if it was too large: then `payload` is empty
     subscriptions: tuple[int, ...] = ()  # identifiers of those that it was sent for (MQTT 5, 3.3.2.3.8)
 
 
@@ -77,7 +77,7 @@ class _Incoming:
         self._kept = self.size if self.size <= largest else _NAMES
 
     @property
-    def let_by(self) -> bool:
+    def skipped(self) -> bool:
         """Whether it is larger than it may be; `body` is its beginning then."""
         return self._kept < self.size
 
@@ -94,17 +94,17 @@ class _Incoming:
         if self.first & _TYPE != _PUBLISH or (qos and not mid):
             return None
         flags = bool(self.first & _RETAIN), bool(self.first & _DUP)
-        return Publication(bytes(self.body[2:name]), b"", qos, mid, *flags, let_by=self.size)
+        return Publication(bytes(self.body[2:name]), b"", qos, mid, *flags, skipped=self.size)
 
 
 class PacedClient(Client):
-    """Reads a packet when it is told to, and takes nobody's silence for a loss.
+    """Reads a packet when it is told to, and does not take silence for a lost connection.
 
     Attributes:
-        largest: bytes of a packet after its fixed header; a larger one is let by.
+        largest: bytes of a packet after its fixed header; a larger one is skipped.
         on_publication: called with every PUBLISH.
         overrun: whether messages at QoS 0 come faster than they can be used.
-        on_overrun: called with how many were let by for that.
+        on_overrun: called with how many of them were skipped.
         stopped: whether to give up opening a connection; asked several times a second.
     """
 
@@ -117,7 +117,7 @@ class PacedClient(Client):
         self.overrun: Callable[[], bool] = bool
         self.stopped: Callable[[], bool] = bool
         self._dialing: Dialing
-        self._ahead = b""  # read and not yet used, from `_at` on
+        self._ahead = b""  # read, and from `_at` on not yet used
         self._at = 0
         self._accepted = False  # the connection, when that was read
         self._fresh = False  # whether no message of what was read is taken yet
@@ -141,7 +141,7 @@ class PacedClient(Client):
         return super()._send_pubrec(mid) if qos == 2 else self._send_puback(mid)  # noqa: PLR2004 - QoS
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read one packet, or what is there of it.
+        """Read one packet, or as much of it as is there.
 
         Paho's own reads as many as there are publications in flight, whatever it is asked for.
         """
@@ -222,10 +222,10 @@ class PacedClient(Client):
                 return _AGAIN  # a packet may be large, and others want their turn
         self._header.clear()
         self._incoming = None
-        return self._let_by(incoming) if incoming.let_by else self._handled(incoming)
+        return self._skip(incoming) if incoming.skipped else self._handled(incoming)
 
     def _received(self, size: int) -> bytes:
-        """Give at most so many bytes, and at least one.
+        """Give at least one byte and at most `size`.
 
         Raises:
             OSError: the connection has ended, or nothing is there yet (BlockingIOError).
@@ -236,7 +236,7 @@ class PacedClient(Client):
         return data
 
     def _handled(self, incoming: _Incoming) -> MQTTErrorCode:
-        """Have paho handle a packet, if it is in order that it comes now (MQTT 5, 3.2)."""
+        """Have paho handle a packet, if it may come now (MQTT 5, 3.2)."""
         if (incoming.first & _TYPE == _CONNACK) == self.is_connected():
             return _PROTOCOL
         self._in_packet |= {
@@ -250,8 +250,8 @@ class PacedClient(Client):
         except MalformedPacket:
             return _PROTOCOL
 
-    def _let_by(self, incoming: _Incoming) -> MQTTErrorCode:
-        """Hand over what a packet was that has passed by."""
+    def _skip(self, incoming: _Incoming) -> MQTTErrorCode:
+        """Hand over a publication whose packet was skipped."""
         publication = incoming.named() if self.is_connected() else None
         if publication is None:
             return _PROTOCOL
@@ -275,14 +275,14 @@ class PacedClient(Client):
         return _SUCCESS
 
     def _handle_pubrel(self) -> MQTTErrorCode:
-        """Give the packet id back, also one of an earlier run; paho leaves that to nobody."""
+        """Give the packet id back, also one of an earlier run, which paho does not."""
         code = super()._handle_pubrel()
         return code or self._send_pubcomp(int.from_bytes(self._in_packet["packet"][:2]))
 
     # The short way
 
     def _publication(self) -> bool:
-        """Take a plain PUBLISH off what was read ahead; False, with nothing done, if there is none."""
+        """Take a plain PUBLISH from what was read ahead; False, with nothing done, if none is next."""
         if self._at == len(self._ahead):
             try:
                 self._read_ahead()
@@ -291,7 +291,7 @@ class PacedClient(Client):
         if self._fresh:
             self._fresh = False
             if self.overrun():
-                self._let_overrun_by()
+                self._skip_overrun()
         try:
             return self._take(self._ahead, self._at)
         except IndexError:  # it is not all there yet
@@ -303,8 +303,8 @@ class PacedClient(Client):
             self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # holds for this time only
         self._accepted = self._fresh = self.is_connected()
 
-    def _let_overrun_by(self) -> None:
-        """Drop the messages at QoS 0 with which begins what was read ahead."""
+    def _skip_overrun(self) -> None:
+        """Drop the messages at QoS 0 that stand first in what was read ahead."""
         data, at, count = self._ahead, self._at, 0
         try:
             while data[at] & (_TYPE | _QOS) == _PUBLISH:

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 _TICK = 1.0  # s; longest sleep, so also the grain of keepalive and of `last_sign`
 _READS = 100  # packets read before looking after writes, acknowledgements and keepalive again
 _FIRST_DELAY = 1.0  # s before the second attempt, doubled before each further one
-_BLOCKED = 1.0  # s that answers which are needed may stand behind messages for which there is no place
-_REST = 9.0  # of the time that it took to let messages by
+_BLOCKED = 1.0  # s that answers which we need may wait behind messages for which there is no room
+_REST = 9.0  # of the time that it took to skip messages
 _LASTING = 3.0  # s; a shorter connection, as with two clients of one id, lengthens the next delay
 
 
@@ -164,7 +164,7 @@ class Connection:
             self._say_goodbye(poll, self.stop_by)
 
     def _problem(self, began: float) -> str:
-        """Say why this connection, begun at `began`, is of no use any more; empty if it is."""
+        """Say why this connection, begun at `began`, has to end; empty while it may go on."""
         now = time.monotonic()
         # A frozen broker's kernel still accepts connections.
         if not self._session.connected and now - began > CONNECT_WITHIN:
@@ -173,8 +173,8 @@ class Connection:
             return "the broker has fallen silent"
         if self._session.discarding and not self.needs_answers:
             return "the broker has to send again the messages that were not taken"
-        # With a broker that does not keep to Receive Maximum, on a new connection neither, nothing else would
-        # bring the answers. One that does never has us stop reading.
+        # A broker that ignores Receive Maximum does so on a new connection, too: nothing else would bring the
+        # answers. With one that keeps to it we never stop reading.
         if self._wants_more() or not self.needs_answers:
             self._blocked_since = now
         elif now - self._blocked_since > _BLOCKED:
@@ -212,7 +212,7 @@ class Connection:
     def _read(self) -> None:
         """Read messages until none is there; rest if they come faster than they can be used.
 
-        Letting them by costs little, 0.5 µs each, but there is no end to how many there may be.
+        To skip one costs little, 0.5 µs, but there may be any number of them.
         """
         dropped, began = self._session.dropped, time.thread_time()
         for _ in range(_READS):
@@ -223,7 +223,7 @@ class Connection:
             self._rests_until = time.monotonic() + _REST * (time.thread_time() - began)
 
     def _wants_more(self) -> bool:
-        """Whether to read: not past what may be unacknowledged, and always what comes before any message."""
+        """Whether to read: no more than may be unacknowledged, but always what comes before any message."""
         return not self._session.overfed or not self._session.connected
 
     def _hand_over(self) -> None:
@@ -279,7 +279,7 @@ class Connection:
         return poll
 
     def _wait(self, poll: select.poll, timeout: float) -> dict[int, int]:
-        """Sleep until a descriptor is ready or `wake` was called; events by descriptor."""
+        """Sleep until a descriptor is ready or `wake` was called; returns events by descriptor."""
         ready = dict(poll.poll(timeout * 1000))
         if ready.pop(self._ear.fileno(), 0):
             self._ear.recv(65_536)

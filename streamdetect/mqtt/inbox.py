@@ -3,9 +3,9 @@
 The network thread only appends; the main thread takes what fits into a turn. The inbox holds the one lock of
 our code: a deque alone cannot drop its oldest QoS 0 message without racing the thread that takes it.
 
-A turn is bounded, and nobody waits for a large payload but who has to. Payloads that may hold more readings
-than their share stand in a queue of their own, and so do later messages of the same topic, which must not
-overtake them. The main thread takes them in piece by piece, beside what comes meanwhile.
+A turn is bounded, and a large payload delays only what must not overtake it. Payloads that may hold more
+readings than their share stand in a queue of their own, and so do later messages of the same topic, which
+must not overtake them. The main thread takes them in piece by piece, beside the messages that come meanwhile.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
 
 LARGE = 4096
-"""Bytes of a payload from which it is taken in piece by piece; 100 to 400 readings."""
+"""A payload of more bytes is taken in piece by piece; 100 to 400 readings."""
 MOST_BYTES = 64 << 20
-"""That may wait: with them, RSS stays below 300 MB."""
+"""Bytes that may wait: with so many, RSS stays below 300 MB."""
 _READ_AT_ONCE = 2048  # messages that the network thread may have read before it looks again
 _TURN = 128 << 10  # bytes of a turn, besides large payloads: 3,000 to 12,000 readings
 
@@ -46,7 +46,7 @@ class Message(NamedTuple):
     arrival: float
     retain: bool
     dup: bool = False  # the broker has sent it before
-    let_by: int = 0  # bytes, if it was too large to be read; then `payload` is empty
+    skipped: int = 0  # bytes, if it was too large to be read; then `payload` is empty
     copy: bool = False  # sent once more, for another subscription
 
 
@@ -59,9 +59,9 @@ class Inbox:
 
     Attributes:
         limit: messages at QoS 0 that may be here.
-        dropped: those that were too many.
+        dropped: messages for which there was no room.
         size: bytes of all payloads here.
-        in_order: whether a message may overtake none, not even a large one of another topic.
+        in_order: whether no message may overtake another, not even a large one of another topic.
     """
 
     def __init__(self, limit: int, most_bytes: int = MOST_BYTES) -> None:
@@ -96,7 +96,7 @@ class Inbox:
 
     @property
     def overrun(self) -> bool:
-        """Whether what is read next at QoS 0 would not fit: then it need not be taken apart at all."""
+        """Whether the next messages at QoS 0 would not fit: then they need not be taken apart at all."""
         return self.depth >= self.limit - min(_READ_AT_ONCE, self.limit // 2) or self.crowded
 
     @property
@@ -131,7 +131,7 @@ class Inbox:
                 self._filled.set()
 
     def drop(self, count: int) -> None:
-        """Count messages at QoS 0 that were let by because the inbox is full; for the network thread."""
+        """Count messages at QoS 0 that were skipped because the inbox is full; for the network thread."""
         self.dropped += count
 
     def forget_acknowledgeable(self) -> int:
@@ -170,7 +170,7 @@ class Inbox:
         return taken
 
     def take_large(self) -> Message | None:
-        """Return the oldest message of those that are taken in piece by piece; `finished` says when it is."""
+        """Return the oldest message to take in piece by piece; say by `finished` when that is done."""
         with self._lock:
             if not self._large:
                 return None
@@ -189,7 +189,7 @@ class Inbox:
             del self._behind[topic]
 
     def _make_room(self) -> bool:
-        """Drop the oldest messages until there is room, as far as they are at QoS 0 and not large."""
+        """Drop the oldest messages that are at QoS 0 and not large, until there is room."""
         queue = self._queue
         while self.full and queue and not queue[0].qos:
             self.size -= len(queue.popleft().payload)

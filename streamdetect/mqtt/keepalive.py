@@ -12,7 +12,7 @@ _LOST = 1.5  # of the keepalive, without a word
 
 
 class Keepalive:
-    """Asks the broker twice per keepalive, and tells when it says nothing any more.
+    """Asks the broker twice per keepalive, and tells when it no longer answers.
 
     Times are monotonic seconds.
     """
@@ -22,11 +22,11 @@ class Keepalive:
         self._asked = self._heard = now
 
     def heard(self, now: float) -> None:
-        """Note that something came, or that we do not listen: what is not read is no silence."""
+        """Note that something came, or that we do not read: then silence means nothing."""
         self._heard = now
 
     def lost(self, now: float) -> bool:
-        """Ask if it is time to; whether the broker has been silent for too long."""
+        """Ask if it is time to; returns whether the broker has been silent for too long."""
         keepalive = self._client.keepalive  # the broker may have set another one
         if not keepalive:
             return False

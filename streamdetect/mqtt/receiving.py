@@ -30,7 +30,7 @@ _LARGEST = 1 << 16  # bytes read at a time
 def receiving_rate(config: Config, messages: Sequence[Message]) -> float:
     """Messages a second into the inbox and out of it, acknowledged at QoS 1: the median of many parts.
 
-    They come many at a time, as they do where their number matters. TLS is not in it, nor is the network.
+    They come many at a time, as they do where their number matters. Neither TLS nor the network is included.
     """
     near, far = socket.socketpair()
     version5 = config.mqtt.protocol == "5"

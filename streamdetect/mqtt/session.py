@@ -104,18 +104,18 @@ class Session:
 
     @property
     def overfed(self) -> bool:
-        """Whether as many messages are here as may be, or as many bytes.
+        """Whether the limit on messages or on bytes is reached.
 
         MQTT 3.1.1 has no Receive Maximum, and Mosquitto 2.0.11 keeps to it only until the first
-        acknowledgement. Not reading the socket makes TCP hold the broker back. One that keeps to it never
-        gets us here: it is told one less.
+        acknowledgement. Not reading the socket makes TCP hold the broker back. With one that keeps to it
+        this never happens: it is told one less.
         """
         most = self._settings.max_undelivered_messages
         return not self._discards and (self.held >= most or (self.held > 0 and self._inbox.crowded))
 
     @property
     def dropped(self) -> int:
-        """Messages at QoS 0 that were too many."""
+        """Messages at QoS 0 for which there was no room."""
         return self._inbox.dropped
 
     @property
@@ -244,7 +244,7 @@ class Session:
         self.subscription.answered(mid, reasons)
 
     def _on_publication(self, publication: Publication) -> None:
-        name, payload, qos, mid, retain, dup, let_by, subscriptions = publication
+        name, payload, qos, mid, retain, dup, skipped, subscriptions = publication
         self.received += 1
         if qos:
             if self._discards or mid in self._here:  # what is here already is all the same message
@@ -260,7 +260,7 @@ class Session:
             topic = ""
         copy = bool(subscriptions) and not self.subscription.is_first(topic, subscriptions)
         self._inbox.put(
-            Message(topic, payload, qos, mid, self.generation, self._stamp(), retain, dup, let_by, copy)
+            Message(topic, payload, qos, mid, self.generation, self._stamp(), retain, dup, skipped, copy)
         )
 
     def _on_publish(

@@ -34,7 +34,7 @@ class Messages:
     """The readings of all recordings, merged by time; those of one sensor keep the order of their file.
 
     Raises:
-        DataError: A topic is none, or the readings do not fit the payload format.
+        DataError: A topic is not valid, or the readings do not fit the payload format.
     """
 
     def __init__(self, recordings: Sequence[Recording], topic: str, payload: Format) -> None:

@@ -117,7 +117,7 @@ class Answers:
         return [Message(self._own_topic, payload, 0, 0, -1, now, retain=False) for payload in payloads]
 
     def carry_out(self, commands: Iterable[Message]) -> Changed:
-        """Carry out commands; one that is none is logged.
+        """Carry out commands; what is not a command is logged.
 
         Returns:
             What it changed: among the events is what became of each.
@@ -150,7 +150,7 @@ class Answers:
         return [*mutes, *(Hush(period.covers, None, MAINTENANCE, None) for period in periods)]
 
     def expire(self) -> bool:
-        """Drop mutes that are over; True if there were any."""
+        """Drop mutes that are over; returns whether there were any."""
         now = self._clock()
         over = [sensor for sensor, mute in self.mutes.items() if mute.until <= now]
         for sensor in over:

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_WAIT = 0.1  # s that the loop waits for a message before it looks after everything else
-UNHEARD_AFTER = 60.0  # s without a reading until it is said
+UNHEARD_AFTER = 60.0  # s without a reading until the log says so
 EVICT_EVERY = 60.0  # s
-LOOK_EVERY = 1.0  # s after which it is looked at the earliest who has fallen silent
+LOOK_EVERY = 1.0  # s at least between two looks for sensors that have fallen silent
 EVICT_FIRST = 3600.0  # s after the start: sensors may have been silent because we were
 STATUS_EVERY = 5.0  # s
 GIVE_BACK_EVERY = 30.0  # s
@@ -192,7 +192,7 @@ class Daemon:
 
     @property
     def config(self) -> Config:
-        """What is in force."""
+        """The configuration in force."""
         return self.lineup.config
 
     @property
@@ -253,7 +253,7 @@ class Daemon:
         self._notifier.ready(self.status())
 
     def _take(self, idle_wait: float) -> Processed | None:
-        """Process one batch, if there is one and what comes of it can be kept."""
+        """Process one batch, if there is one and its effect can be kept."""
         self.edge.need_answers(needed=self.outbox.full)
         if self._committer.failure or self.outbox.full:
             self._feed.pause(idle_wait)

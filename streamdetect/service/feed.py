@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Feed:
-    """Takes in as much at a turn as is bounded in messages, readings and bytes.
+    """Takes in a bounded number of messages, readings and bytes at a turn.
 
     Attributes:
-        closing: whether no large message is begun any more, because the pipeline is to be another one.
+        closing: whether no large message is begun any more, because another pipeline is about to take over.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Feed:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in by a part only."""
+        """Whether a large message is taken in only in part."""
         return self._lineup.pipeline.halfway
 
     def turn(self, idle_wait: float) -> Processed | None:
@@ -63,14 +63,14 @@ class Feed:
         return processed
 
     def _resume(self, messages: Sequence[Message]) -> None:
-        """Tell the detectors, before the first messages of a connection, that nobody was heard till now."""
+        """Tell the detectors, before the first messages of a connection, that there was none until now."""
         newest = max((message.generation for message in messages), default=self._generation)
         if newest > self._generation:
             self._generation = newest
             self._committer.take((), self._lineup.pipeline.resume(), ())
 
     def pause(self, seconds: float) -> None:
-        """Take in nothing for so long."""
+        """Take nothing in for these seconds."""
         time.sleep(seconds)
         self._committer.turn(lull=True)
 

@@ -1,4 +1,4 @@
-"""Messages to what each detector has to take in, and the joining of features that come one by one."""
+"""From messages to what each detector takes in; features that come one by one are joined."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Batch(NamedTuple):
 
 
 class Begun:
-    """A large message of which a part is taken in."""
+    """A large message that is taken in only in part."""
 
     def __init__(self, message: Message, samples: Iterable[tuple[Route, Sequence[Sample]]]) -> None:
         self.message = message
@@ -103,7 +103,7 @@ class Begun:
         self._at = 0  # in the first of those
 
     def portion(self, most: int) -> tuple[Route, Sequence[Sample]] | None:
-        """Give what comes next, at most so many samples; None if nothing is left.
+        """Give the next samples, at most `most`; None if nothing is left.
 
         Samples that are all stamped on arrival stay together: sent again, they could not be told from new
         ones.
@@ -185,7 +185,7 @@ class Gathering:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in by a part only."""
+        """Whether a large message is taken in only in part."""
         return self._begun is not None
 
     def gather(
@@ -285,8 +285,8 @@ class Gathering:
         return samples
 
     def _decoded(self, message: Message, route: Route) -> Decoded:
-        if message.let_by:
-            raise RejectedPayload("size", f"a packet of {message.let_by} bytes")
+        if message.skipped:
+            raise RejectedPayload("size", f"a packet of {message.skipped} bytes")
         return self._decoders[route.detector](message.payload, message.arrival, message.topic)
 
     def _take_in(self, message: Message, route: Route, samples: Sequence[Sample], batch: Batch) -> str:

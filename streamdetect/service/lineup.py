@@ -83,7 +83,7 @@ class Lineup:
         self.loaded, self.load_failed = clock(), False
         self._metrics, self._arrivals, self._clock = metrics, arrivals or ArrivalClock(clock), clock
         self.unsaved = self._put_in(assemblies, states)
-        """Events to save with the detectors, which are others than those saved; None if they are the same."""
+        """Events to save with the detectors, if these differ from those saved; else None."""
 
     metrics: ClassVar[Sequence[Metric[Lineup]]] = (
         gauge(

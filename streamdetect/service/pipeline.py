@@ -1,4 +1,4 @@
-"""A batch of messages to readings, verdicts, events and a report: all that the main thread computes."""
+"""From a batch of messages to readings, verdicts, events and a report: all that the main thread computes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Pipeline:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in by a part only; it goes on with the next `process`."""
+        """Whether a large message is taken in only in part; it goes on with the next `process`."""
         return self._gathering.halfway
 
     def commands(self) -> list[tuple[str, bytes]]:
@@ -136,7 +136,7 @@ class Pipeline:
 
         Args:
             messages: those to take in as a whole.
-            next_large: gives large ones that are taken in by and by; see Gathering.
+            next_large: gives large ones that are taken in piece by piece; see Gathering.
         """
         gathered, outcomes, rejected, finished, newest = self._gathering.gather(messages, next_large)
         outcomes["accepted"] = len(messages) + len(finished) - outcomes.total()

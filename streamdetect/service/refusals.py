@@ -29,7 +29,7 @@ class Refusal(NamedTuple):
     reason: str
     """One of codecs.REASONS."""
     ignored: bool
-    """It was foreign under a wildcard, and is no cause for concern."""
+    """It was foreign under a wildcard, which is not a fault."""
     topic: str
     """As it came."""
     path: str

@@ -1,4 +1,4 @@
-"""Warm-up, said: how many sensors are not judged by a past of their own yet, and how long that takes."""
+"""Warm-up in the log: how many sensors are not judged by their own past yet, and how long that takes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WarmupWatch:
 
 
 def describe(detector: Detector) -> tuple[int, str]:
-    """How many sensors warm up, and that as text with the longest time left, as far as it can be told."""
+    """How many sensors warm up, and a text that says so, with the longest time left where it is known."""
     count, seconds = detector.warmup()
     left = f", {duration(seconds)} left" if seconds else ""
     return count, f"{count} warming up{left}"

@@ -46,7 +46,7 @@ class JsonLines(ChoosingWorker):
             raise UnavailableError(f"{self._path}: {error.strerror}") from error
 
     def _opened(self, more: int) -> BinaryIO:
-        """The file, with room for so many bytes or empty; somebody else may have moved it away."""
+        """The file, empty or with room for `size` bytes; somebody else may have moved it away."""
         if self._file and not self._is_current(self._file):
             self.release()
         file = self._file or self._open()

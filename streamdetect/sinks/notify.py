@@ -136,7 +136,7 @@ class Notify(ChoosingWorker):
 
 
 def _within(began: float, seconds: float, now: float) -> bool:
-    """Whether so many seconds are not over yet; they are when the clock was set back before they began."""
+    """Whether a span has not passed yet; it has when the clock was set back to before it began."""
     return 0.0 <= now - began < seconds
 
 

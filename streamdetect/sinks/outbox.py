@@ -128,7 +128,7 @@ class Outbox:
 
         Args:
             sinks: where events go.
-            queued: events of an earlier run; those of sinks that are no more are given up.
+            queued: events of an earlier run; those of sinks that are gone are given up.
             limit: events that may wait for one sink.
             clock: Unix time in seconds.
         """
@@ -224,7 +224,7 @@ class Outbox:
         return [one for lane in self.lanes.values() for one in lane.undelivered()]
 
     def forget(self, delivered: int, dead: int) -> None:
-        """Drop the first so many of `delivered` and of `dead`."""
+        """Drop the first of `delivered` and of `dead`, by number."""
         del self.delivered[:delivered], self.dead[:dead]
 
     def start(self) -> None:

@@ -239,7 +239,7 @@ class Worker(Sink):
             return [Delivery(number, ok=False, reason=f"{bug!r:.200}")], 0.0
 
     def _wait(self, seconds: float) -> None:
-        """Wait so long, and then for an event."""
+        """Wait for these seconds, and then for an event."""
         self._changed.wait_for(lambda: self._closing, seconds)
         self._changed.wait_for(lambda: self._closing or bool(self._given))
 

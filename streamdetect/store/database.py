@@ -70,7 +70,7 @@ def connect(
 
     Raises:
         UnavailableError: the disk does not let us.
-        DamagedError: it is no database that this version can read, or its structure is broken.
+        DamagedError: this version cannot read the file, or its structure is broken.
     """
     fresh = not path.exists()
     if fresh:

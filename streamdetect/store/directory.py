@@ -49,9 +49,9 @@ def lock(directory: Path) -> int:
 class Mark:
     """How far the database was written, noted beside it.
 
-    SQLite takes a damaged log for one that ends there, and what was committed after it is gone without a
-    word. The note says that there was more. It is written after the commit and not synchronised: after a
-    power cut it may lag behind, which does no harm, but it is never ahead.
+    SQLite takes a damaged log for one that ends there, and silently loses what was committed after it. The
+    note says that there was more. It is written after the commit and not synchronised: after a power cut it
+    may lag behind, which does no harm, but it is never ahead.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""Detectors as 0.1.0 saved them: what of them can go on.
+"""Detectors as 0.1.0 saved them, and the parts of them that go on.
 
 Windows, scales and open incidents do. What 0.1.0 had learnt of errors does not: baselines are others now.
 """
@@ -35,7 +35,7 @@ def is_earlier(settings: Mapping[str, Any]) -> bool:
 def detector_of(
     settings: Mapping[str, Any], saved: Mapping[str, NDArray[Any]], reconstruct: Reconstruct
 ) -> Detector:
-    """A detector with what goes on of one that 0.1.0 saved.
+    """A detector that goes on from one that 0.1.0 saved.
 
     Raises:
         LookupError: something is missing.

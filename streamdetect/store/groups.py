@@ -1,4 +1,4 @@
-"""Incidents of several sensors that are one thing: they overlap in time and have something in common.
+"""Incidents of several sensors that belong together: they overlap in time and have something in common.
 
 As OpenSearch correlates anomalies: intervals are widened, for causes act with a delay; two belong together
 when enough of the shorter one lies within the other; and what is connected over others is one group.

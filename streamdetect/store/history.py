@@ -109,7 +109,7 @@ class History:
 
         Raises:
             UnavailableError: the disk does not let us.
-            DamagedError: it is no history of this version.
+            DamagedError: it is not a history of this version.
         """
         self._keep, self._max_size = keep, max_size
         self._connection = _open(path) if path else _in_memory()
@@ -209,7 +209,7 @@ def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = Fals
 
     Raises:
         UnavailableError: the file cannot be read.
-        DamagedError: it is no history of this version.
+        DamagedError: it is not a history of this version.
     """
     query = (
         "SELECT * FROM incident WHERE (ended IS NULL OR ended >= ?) AND sensor GLOB ?"
@@ -289,7 +289,7 @@ def answers(path: Path | History, *, since: float) -> list[Answer]:
 
     Raises:
         UnavailableError: the file cannot be read.
-        DamagedError: it is no history of this version.
+        DamagedError: it is not a history of this version.
     """
     query = "SELECT time, data FROM answer WHERE time >= ? ORDER BY time"
     with _asked(path) as connection:
@@ -302,7 +302,7 @@ def edges(path: Path | History, incident: str) -> list[Edge]:
 
     Raises:
         UnavailableError: the file cannot be read.
-        DamagedError: it is no history of this version.
+        DamagedError: it is not a history of this version.
     """
     query = "SELECT time, edge, message FROM edge WHERE incident = ? ORDER BY time"
     with _asked(path) as connection:

@@ -51,7 +51,7 @@ class Eviction:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """It was looked at who has been silent for too long."""
+    """The detector looked for sensors that have been silent for too long."""
 
     detector: str
     now: float  # Unix seconds by the clock of the readings
@@ -126,7 +126,7 @@ def decode(record: bytes) -> list[Entry]:
     """Return the entries of a record.
 
     Raises:
-        StateError: it is no record.
+        StateError: it is not a record.
     """
     try:
         (length,) = _HEAD.unpack_from(record)
@@ -182,7 +182,7 @@ class _Reader:
         self._at = start
 
     def floats(self, count: int) -> Floats:
-        """The next `count` numbers; ValueError if there are not so many."""
+        """The next `count` numbers; ValueError if there are fewer."""
         column = np.frombuffer(self._record, _FLOAT, count, self._at)
         self._at += column.nbytes
         return column.astype(np.float64)

@@ -83,7 +83,7 @@ def decode(head: bytes, columns: bytes) -> list[DetectorState]:
     """Build the detectors of a snapshot: its first part, and the rest joined.
 
     Raises:
-        StateError: it is no snapshot that this version can use.
+        StateError: it is not a snapshot that this version can use.
     """
     states, at = [], 0
     try:

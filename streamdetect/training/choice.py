@@ -1,4 +1,4 @@
-"""Training settings chosen from the recording: what is not given is chosen here, and why is said.
+"""Training settings chosen from the recording: what is not given is chosen here, with a reason.
 
 Only the recording decides, never the speed or the load of the machine, so the same recording gives the same
 bundle anywhere. The amounts of work are such that the chosen model is trained in one to two minutes on two

@@ -40,7 +40,7 @@ def export_encoder(
         compiled: another form of the same model, which compiles better.
 
     Raises:
-        BundleError: there is no such layer, its output is no vector, it does not compile, or the compiled
+        BundleError: there is no such layer, its output is not a vector, it does not compile, or the compiled
             graph differs from Keras.
     """
     encoder = _up_to(model, layer)
@@ -69,7 +69,7 @@ def _up_to(model: Model, name: str) -> Model:
     copy.set_weights(model.get_weights())
     if len(made) != 1:
         names = ", ".join(layer.name for layer in model.layers[1:])
-        times = f"is used {len(made)} times" if made else "is none of them"
+        times = f"is used {len(made)} times" if made else "is not among them"
         raise BundleError(f"latent layer: must be one of {names}, used once; {name!r} {times}")
     (latent,) = made
     shape = getattr(latent, "shape", None)

@@ -46,7 +46,7 @@ TOLERANCE = 1e-4
 """Largest difference between graph and Keras, over the largest magnitude in windows and reconstructions."""
 
 _SHOWN = 300  # characters of another's error
-_ALONE = 67  # windows that are also rebuilt one by one: no multiple of what a processor takes at once
+_ALONE = 67  # windows that are also rebuilt one by one; not a multiple of what a processor takes at once
 _PROBED = 4 << 20  # bytes; a bundle of the default size has a third of it
 _PICTURES = ".png"  # of the training, drawn into the bundle's directory
 
@@ -240,13 +240,13 @@ def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
 
 
 def brief(error: Exception) -> str:
-    """The first words of an error that is not ours."""
+    """The first words of an error from a library."""
     return " ".join(str(error).split())[:_SHOWN] or type(error).__name__
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without what Keras and the converter say of numpy's older ways, and of the conversion."""
+    """Silence the warnings of Keras and the converter about numpy and about the conversion."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # what does not convert does not load either, and that is told

@@ -1,7 +1,7 @@
 """A Keras model that was saved elsewhere: looked into before Keras sees it, and never made to run code.
 
 A `.keras` file is a ZIP archive of a JSON description and of weights in HDF5. Keras's safe mode refuses to
-load code, but it is no boundary by itself (CVE-2025-1550 and others), so what is described is checked here
+load code, but it is not a boundary by itself (CVE-2025-1550 and others), so what is described is checked here
 first: nothing but Keras's own classes, none of those that run code or read files, and no member besides
 description and weights. The older forms (HDF5, SavedModel, pickles) can hold code, and are refused.
 """

@@ -66,7 +66,7 @@ def read_onnx(path: Path, content: bytes) -> Graph:
     """An ONNX model from the content of its file.
 
     Raises:
-        BundleError: it is none, or has several inputs or outputs.
+        BundleError: it is not an ONNX model, or has several inputs or outputs.
     """
     try:
         model = onnx.load_model_from_string(content)
@@ -80,7 +80,7 @@ def read_tflite(path: Path, content: bytes) -> Graph:
     """A TFLite model as an ONNX model, from the content of its file.
 
     Raises:
-        BundleError: it is none, does not convert, or has several inputs or outputs.
+        BundleError: it is not a TFLite model, does not convert, or has several inputs or outputs.
         StreamdetectError: TensorFlow is not installed.
     """
     place, mark = TFLITE_MARK

@@ -60,7 +60,7 @@ def bring(
     Args:
         path: the `.keras`, `.onnx` or `.tflite` file.
         series: normal readings, F features each.
-        settings: scaler, error, stride and gap; T is the model's, and what is about fitting has no use here.
+        settings: scaler, error, stride and gap; T is the model's, and what concerns fitting is not used.
         out: the bundle's directory; an earlier bundle there is replaced, anything else is refused.
         time_steps: T, for a model that takes any.
         latent_layer: whose output is the latent vector, of a Keras model; by default `latent`, if there is
@@ -68,7 +68,7 @@ def bring(
         features: F names; by default `value`, or `value_1`, `value_2`, ….
 
     Raises:
-        BundleError: the file is not safe or no such model, it does not compile, the compiled graph differs
+        BundleError: the file is not safe or not such a model, it does not compile, the compiled graph differs
             from Keras, the model rebuilds whatever it is given, or `out` cannot take a bundle.
         ConfigError: T is out of range.
         DataError: the series do not fit each other or the model, or are too short, or never move.

@@ -187,15 +187,15 @@ def test_a_release_of_an_earlier_run_gives_the_packet_id_back():
     protocol=st.sampled_from([MQTTv5, MQTTv311]),
     places=st.lists(st.integers(0, 400_000), max_size=6),
 )
-def test_a_packet_above_the_limit_is_let_by(size, qos, protocol, places):
+def test_a_packet_above_the_limit_is_skipped(size, qos, protocol, places):
     giant = publish(b"a", b"x" * size, qos, 5, 0, b"", protocol)
     after = publish(b"b", b"1", 1, 6, 0, b"", protocol)
     client = connected(cut(giant + after, places), protocol, largest=70_000)
     assert read(client) == 0
     first, second = client.found
     assert (first.topic, first.payload, first.qos, first.mid) == (b"a", b"", qos, 5 if qos else 0)
-    assert size < first.let_by < size + 10
-    assert (second.payload, second.let_by) == (b"1", 0)
+    assert size < first.skipped < size + 10
+    assert (second.payload, second.skipped) == (b"1", 0)
     client._sock = None
 
 
@@ -216,7 +216,7 @@ def test_nothing_counts_before_connack_and_there_is_no_second_one():
     assert calls == []
 
 
-def test_in_an_overrun_what_was_read_ahead_at_qos_0_is_let_by_and_counted():
+def test_in_an_overrun_what_was_read_ahead_at_qos_0_is_skipped_and_counted():
     counts = []
     plain, acknowledged = (publish(b"a", b"1" * 200, qos, 7 * qos, 0, b"", MQTTv5) for qos in (0, 1))
     stream = plain * 10 + acknowledged + plain * 5

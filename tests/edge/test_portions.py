@@ -74,8 +74,8 @@ def test_a_large_message_that_is_rejected_is_finished_at_once():
     assert not one.halfway
 
 
-def test_what_was_let_by_is_rejected_for_its_size():
-    turn = pipeline().process([message()._replace(payload=b"", let_by=10**8)])
+def test_what_was_skipped_is_rejected_for_its_size():
+    turn = pipeline().process([message()._replace(payload=b"", skipped=10**8)])
     assert turn.report.rejected == {"size": 1}
 
 

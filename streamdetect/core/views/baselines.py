@@ -45,7 +45,7 @@ class Traits(NamedTuple):
     two_sided: NDArray[np.bool_]  # too low is as anomalous as too high
     spread: Floats  # standard deviations of the block maxima by which the limit is above their mean
     floor: Floats  # the least limit
-    cap: Floats  # a block maximum counts as at most so many limits
+    cap: Floats  # the most limits that a block maximum counts as
 
 
 class Looked(NamedTuple):

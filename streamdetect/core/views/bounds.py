@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .base import Lesson, Stretch
 
 BEYOND = 2.0
-"""The least score of a value that is beyond a limit: a limit is no matter of degree."""
+"""The least score of a value that is beyond a limit: a limit is not a matter of degree."""
 
 
 class FixedThreshold(View):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..moments import Floats
     from ..warmup import Warmup
     from .base import Lesson, Stretch
-    from .silence import Silence
 
 DAY = 86_400.0  # s
 SLOTS = 48
@@ -142,25 +141,21 @@ class Profile(Signal):
 
 
 class SlowProfile(Signal):
-    """The same over an hour and a half: the mean of the last means of ten differences.
-
-    Of a reading in 5 minutes it is over 40 of them: over all 90 it would take 7 hours to see anything.
-    """
+    """The same over hours: the mean of the last means of ten differences."""
 
     name = "slow_profile"
     view = "profile"
     judges_cold = False
-    each, tens, least = 10, 9, 4
-    seconds = 5400.0
+    each, tens = 10, 9
 
     past: Floats  # (S, tens, F) means of ten, newest last; 0 before the first
     held: NDArray[np.int64]  # (S,) means of ten so far
     count: NDArray[np.int64]  # (S,) differences of the ten being filled
     total: Floats  # (S, F) and their sum
 
-    def __init__(self, features: int, profile: Profile, silence: Silence) -> None:
+    def __init__(self, features: int, profile: Profile) -> None:
         super().__init__()
-        self._profile, self._silence = (profile,), (silence,)  # other branches of the columns, not of these
+        self._profile = (profile,)  # another branch of the columns, not of these
         self.column("past", np.float64, shape=(self.tens, features))
         for name in ("held", "count"):
             self.column(name, np.int64)
@@ -179,10 +174,7 @@ class SlowProfile(Signal):
         joined, done, _ = self._tens(stretch, np.nan_to_num(differences))
         most = joined.shape[1] - self.tens
         windows = joined[:, np.arange(self.tens)[:, None] + np.arange(most + 1)]  # (U, tens, n, F)
-        wanted = self._wanted(stretch.rows)
-        late = np.arange(self.tens) >= self.tens - wanted[:, None]
-        windows = np.where(late[:, :, None, None], windows, 0.0)
-        held = np.minimum(self.held[stretch.rows][:, None] + np.arange(most + 1), wanted[:, None])
+        held = np.minimum(self.held[stretch.rows][:, None] + np.arange(most + 1), self.tens)
         means = sum_in_order(windows.swapaxes(0, 1)) / np.where(held > 0, held, np.nan)[:, :, None]
         return np.where(np.isnan(differences), np.nan, means[stretch.lines[:, None], done])
 
@@ -202,13 +194,6 @@ class SlowProfile(Signal):
         self.total[rows] = totals[lines, last]
         self.held[rows] += done
         self.count[rows] = (self.count[rows] + lesson.counts[known]) % self.each
-
-    def _wanted(self, rows: Rows) -> Rows:
-        """Of how many means of ten the signal is the mean, (U,)."""
-        (silence,) = self._silence
-        usual = silence.usual[rows]
-        wanted = np.ceil(self.seconds / (self.each * np.where(usual > 0, usual, 1.0)))
-        return wanted.clip(self.least, self.tens).astype(np.int64)
 
     def _tens(self, stretch: Stretch, differences: Floats) -> tuple[Floats, NDArray[np.int64], Floats]:
         """The means of ten up to the end of a stretch.

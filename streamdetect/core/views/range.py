@@ -22,19 +22,10 @@ GROWTH, GROWTH_MEMORY = 1.5, 3.0
 """or so much of what the range has grown by in about as many of the last blocks: a value that wanders leaves
 its range again and again."""
 LEAST_WIDTH = 1e-12
-DAY = 0.95 * 86_400.0
-"""Seconds that a day takes at least: the end of a block does not come at the same second of each."""
-LEAST_DAYS, DAYS = 5.0, 100.0
-"""Days whose lowest and highest values say how far a day's differ from one to the next; and that count."""
-SPREAD = 3.0
-"""Standard deviations from the mean of a day's highest value, within which another day's is no wonder. Of the
-false alarms on quiet rooms, whose range grows with the seasons, this takes a sixth."""
 
 
 class Range(View):
     """How far the mean of a few values is outside of all its past, in margins.
-
-    The margin is a share of the range, or as far as the highest and lowest values of single days reach.
 
     What was seen in an incident belongs to the range afterwards if it passed as a spike does.
     """
@@ -48,42 +39,30 @@ class Range(View):
     new_high: Floats
     inner_low: Floats  # (S, F) of the open incident
     inner_high: Floats
-    time: Floats  # (S,) Unix seconds of the newest reading
-    dawn: Floats  # (S,) and when its day began; NaN = there was none
-    day_low: Floats  # (S, F) of this day
-    day_high: Floats
-    days: Floats  # (S, F) that count,
-    lows: Floats  # (S, F) the mean of their lowest values
-    lows_variance: Floats
-    highs: Floats
-    highs_variance: Floats
 
     def __init__(self, rules: RuleColumns, features: int) -> None:
         super().__init__()
         self.rules = rules
-        for name in ("low", "new_low", "inner_low", "day_low"):
+        for name in ("low", "new_low", "inner_low"):
             self.column(name, np.float64, np.inf, (features,))
-        for name in ("high", "new_high", "inner_high", "day_high"):
+        for name in ("high", "new_high", "inner_high"):
             self.column(name, np.float64, -np.inf, (features,))
-        for name in ("growth", "days", "lows", "lows_variance", "highs", "highs_variance"):
-            self.column(name, np.float64, shape=(features,))
-        for name in ("time", "dawn"):
-            self.column(name, np.float64, np.nan)
+        self.column("growth", np.float64, shape=(features,))
 
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
-        low, high, below, above = (part[:, None] for part in self._in_force(stretch.rows))
-        up, down = (stretch.level - high) / above, (low - stretch.level) / below
+        low, high, margin = (part[:, None] for part in self._in_force(stretch.rows))
+        above, below = stretch.level - high, low - stretch.level
         if self.rules.one_sided:
             side = self.rules.side[stretch.rows][:, None]
-            up, down = np.where(side < 0, -np.inf, up), np.where(side > 0, -np.inf, down)
-        score: Floats = np.maximum(up, down)
+            above, below = np.where(side < 0, -np.inf, above), np.where(side > 0, -np.inf, below)
+        score: Floats = np.maximum(above, below) / margin
         return np.where(stretch.warming[:, :, None] | (high < low), np.nan, score)
 
     def bounds(self, rows: Rows) -> tuple[Floats, Floats]:
         """Where the score is 1, (U, F) each; infinite where nothing is known."""
-        low, high, below, above = self._in_force(rows)
-        return np.where(high < low, -np.inf, low - below), np.where(high < low, np.inf, high + above)
+        low, high, margin = self._in_force(rows)
+        return np.where(high < low, -np.inf, low - margin), np.where(high < low, np.inf, high + margin)
 
     def restart(self, rows: Rows) -> None:
         """See View: whether a value wanders is a matter of the sensor, not of its regime."""
@@ -91,14 +70,11 @@ class Range(View):
         self.clear(rows)
         self.growth[rows] = growth
 
-    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats, Floats]:
-        """Low, high, and the margins below and above, (U, F) each."""
+    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats]:
+        """Low, high and margin, (U, F) each."""
         low, high = self.low[rows], self.high[rows]
-        margin = np.maximum(MARGIN, GROWTH * self.growth[rows]) * np.maximum(high - low, LEAST_WIDTH)
-        spread = np.where(self.days[rows] >= LEAST_DAYS, SPREAD, np.nan)
-        lowest = self.lows[rows] - spread * np.sqrt(self.lows_variance[rows])
-        highest = self.highs[rows] + spread * np.sqrt(self.highs_variance[rows])
-        return low, high, np.fmax(margin, low - lowest), np.fmax(margin, highest - high)
+        width = np.maximum(high - low, LEAST_WIDTH)
+        return low, high, np.maximum(MARGIN, GROWTH * self.growth[rows]) * width
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
@@ -108,8 +84,6 @@ class Range(View):
         self.new_high[rows] = np.maximum(self.new_high[rows], np.where(taken, level, -np.inf).max(axis=1))
         for lines, place in lesson.through_incidents():
             self._in_incident(rows[lines], level[lines, place], lesson, (lines, place))
-        self.dawn[rows] = np.where(np.isnan(self.dawn[rows]), stretch.times[:, 0], self.dawn[rows])
-        self.time[rows] = stretch.times[stretch.lines, lesson.counts - 1]
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
         """See View."""
@@ -118,29 +92,8 @@ class Range(View):
             np.maximum(self.high[rows], self.new_high[rows]),
         )
         self._grow(rows[full], (high - low)[full])
-        self.day_low[rows] = np.minimum(self.day_low[rows], self.new_low[rows])
-        self.day_high[rows] = np.maximum(self.day_high[rows], self.new_high[rows])
-        self._end_day(rows[self.time[rows] - self.dawn[rows] >= DAY])
         self.low[rows], self.high[rows] = low, high
         self.new_low[rows], self.new_high[rows] = np.inf, -np.inf
-
-    def _end_day(self, rows: Rows) -> None:
-        """Count the lowest and the highest value of a day, and begin another."""
-        low, high = self.day_low[rows], self.day_high[rows]
-        some = low <= high
-        days = np.where(some, np.minimum(self.days[rows], DAYS) + 1.0, self.days[rows])
-        self.days[rows] = days
-        for mean, variance, value in (
-            (self.lows, self.lows_variance, low),
-            (self.highs, self.highs_variance, high),
-        ):
-            off = np.where(some, value - mean[rows], 0.0)
-            step = off / np.maximum(days, 1.0)
-            mean[rows] += step
-            faded = (1.0 - 1.0 / np.maximum(days, 1.0)) * (variance[rows] + off * step)
-            variance[rows] = np.where(some, faded, variance[rows])
-        self.day_low[rows], self.day_high[rows] = np.inf, -np.inf
-        self.dawn[rows] = self.time[rows]
 
     def _grow(self, rows: Rows, width: Floats) -> None:
         """Count by how much of itself the range grew in a block; width (U, F) after it."""

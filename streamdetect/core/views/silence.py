@@ -27,7 +27,7 @@ USUAL, LONGEST = 10.0, 3.0
 WEIGHT = 0.2
 """Of a new block in the usual interval."""
 CAP = 3.0
-"""A pause counts in the usual interval as at most so many of it."""
+"""The most usual intervals that a pause counts as."""
 LEAST_READINGS = 100
 
 

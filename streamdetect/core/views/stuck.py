@@ -14,18 +14,14 @@ if TYPE_CHECKING:
     from ..columns import Rows
     from ..moments import Floats
     from .base import Lesson, Stretch
-    from .range import Range
 
 FACTOR = 3.0
 """Times the longest run of equal values seen so far."""
 LEAST_RUN = 20
-AT_AN_END = 3.0
-"""Times as long, where the value is the lowest or the highest that there ever was: it is dark all night, a
-tank stays full, what is off draws nothing. Of 34 false alarms on quiet recordings this takes 6."""
 GROWTH = 1.5
 """A run that was too long raises the limit by at most this factor."""
 FIRM = 1.0
-"""What the score of a value that is stuck is more by: it is no matter of degree."""
+"""What is added to the score of a value that is stuck: it is not a matter of degree."""
 
 
 class Stuck(View):
@@ -38,9 +34,8 @@ class Stuck(View):
     longest: Floats  # (S, F) readings, in force
     new_longest: Floats
 
-    def __init__(self, features: int, ends: Range) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
-        self._range = (ends,)  # another branch of the columns, not of these
         self.column("last", np.float64, np.nan, (features,))
         self.column("run", np.int64, shape=(features,))
         for name in ("longest", "new_longest"):
@@ -53,7 +48,7 @@ class Stuck(View):
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         rows = stretch.rows
-        score = self._runs(stretch) / (self.limit(rows)[:, None] * self._longer(stretch))
+        score = self._runs(stretch) / self.limit(rows)[:, None]
         score = np.where(score > 1.0, score + FIRM, score)
         return np.where(stretch.warming[:, :, None], np.nan, score)
 
@@ -78,12 +73,6 @@ class Stuck(View):
     def before(self, stretch: Stretch) -> Floats:
         """The values of the readings before each, (U, L, F); NaN before the first."""
         return np.concatenate([self.last[stretch.rows][:, None], stretch.values[:, :-1]], axis=1)
-
-    def _longer(self, stretch: Stretch) -> Floats:
-        """How many times as long each value (U, L, F) may stay the same."""
-        (ends,) = self._range
-        low, high = ends.low[stretch.rows][:, None], ends.high[stretch.rows][:, None]
-        return np.where((stretch.values <= low) | (stretch.values >= high), AT_AN_END, 1.0)
 
     def _runs(self, stretch: Stretch) -> NDArray[np.int64]:
         """Readings before each, (U, L, F), that were equal to it."""

@@ -107,7 +107,7 @@ def flattened(document: object, prefix: str = "") -> dict[str, object]:
 
 
 def time_format(value: object) -> str | None:
-    """Say in which format a time is written; None if it is none."""
+    """Say in which format a time is written; None if it is not a time."""
     number = number_of(value)
     if number is not None:
         for unit, per_second in (("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)):

@@ -28,7 +28,7 @@ def hear(
     seconds: float,
     stop: Callable[[], bool] = bool,
 ) -> Iterator[Message]:
-    """Give the messages that come within so many seconds of the subscription.
+    """Give the messages that come within these seconds of the subscription.
 
     Args:
         settings: the broker; the client id has to be one that nobody else has.

@@ -65,7 +65,7 @@ def _panel(axis: Axes, window: Rebuilt, feature: int) -> None:
     axis.plot(steps, readings, color=LINE, marker=dot, lw=1.2, label="readings")
     axis.plot(steps, rebuilt, "--", color=MARK, marker=dot, lw=1.2, label="reconstruction")
     axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-    axis.set_xlim(0.5, len(steps) + 0.5)  # so that padding is seen to be none of it
+    axis.set_xlim(0.5, len(steps) + 0.5)  # so that one sees that padding is not part of it
     axis.locator_params(axis="x", integer=True)
     _widen(axis, readings)
 

@@ -85,7 +85,7 @@ class NumberFormat:
         return cell.strip().lower() in self.words or number(cell) in self.missing
 
     def read(self, cell: str) -> float:
-        """One cell; NaN if it is no number."""
+        """One cell; NaN if it is not a number."""
         text = cell.strip()
         state = self.states.get(text.lower())
         if state is not None:
@@ -100,7 +100,7 @@ class NumberFormat:
 
 
 def numbers(cells: Sequence[str], form: NumberFormat | None = None, unit: str = "") -> NDArray[np.float64]:
-    """Turn cells into (N,) float64, NaN where a cell is no finite number or beyond float32.
+    """Turn cells into (N,) float64, NaN where a cell is not a finite number, or beyond float32.
 
     Args:
         cells: N of them.
@@ -126,7 +126,7 @@ def numbers(cells: Sequence[str], form: NumberFormat | None = None, unit: str = 
 
 
 def number(cell: str) -> float:
-    """One plain number; NaN if it is none."""
+    """One plain number; NaN if it is not one."""
     try:
         return float(cell)
     except ValueError:

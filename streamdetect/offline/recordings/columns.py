@@ -64,7 +64,7 @@ class Choice:
 
     @property
     def before_data(self) -> int:
-        """Rows that are no data."""
+        """Rows that are not data."""
         return int(self.header) + int(self.units)
 
 

@@ -1,4 +1,4 @@
-"""Why a column is no feature: text, row numbers, ids, labels, parts of the time."""
+"""Why a column is not a feature: text, row numbers, ids, labels, parts of the time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Column(NamedTuple):
         return all(map(times.looks_like_time, self.cells)) and bool((np.diff(self.values) >= 0).all())
 
     def counts(self, least: int) -> bool:
-        """Whether the numbers go up by 1 from row to row, for so many rows."""
+        """Whether the numbers go up by 1 from row to row, for this many rows."""
         return len(self.values) >= least and bool((np.diff(self.values) == 1).all())
 
 
@@ -67,11 +67,11 @@ _RULES: dict[str, Callable[[Column], bool]] = {
     "part of the time": lambda it: it.timed and it.name in _TIME_PARTS,
     "another time": lambda it: it.timed and it.is_later_and_later,
 }
-"""What is said of a column of whole numbers that is no feature; the first that holds counts."""
+"""Why a column of whole numbers is not a feature; the first reason that holds counts."""
 
 
 def why_no_feature(name: str, filled: Sequence[str], form: cells.NumberFormat, *, timed: bool) -> str:
-    """Say why a column is no feature; empty if it is one.
+    """Say why a column is not a feature; empty if it is one.
 
     Args:
         name: Of the column.
@@ -107,7 +107,7 @@ def is_counter(name: str) -> bool:
 
 
 def _text(filled: Sequence[str], form: cells.NumberFormat) -> str:
-    """Why a column of text is no feature, and how it could be one."""
+    """Why a column of text is not a feature, and how it could be one."""
     if all(map(times.looks_like_time, filled[:3])):
         return "another time"
     example = next(cell for cell in filled if not np.isfinite(form.read(cell)))

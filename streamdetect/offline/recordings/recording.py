@@ -18,7 +18,7 @@ LARGEST_VALUE = 3.4028234663852886e38
 
 
 class LeftOut(NamedTuple):
-    """A column that is no feature."""
+    """A column that is not a feature."""
 
     name: str
     why: str

@@ -61,7 +61,7 @@ class Table:
     times: NDArray[np.float64] | None  # (N,) Unix seconds; None: the file has none
     local: NDArray[np.bool_] | None  # (N,) times that name no zone, taken as UTC so far
     sensors: list[str] | None  # N; None: the file is one sensor
-    values: NDArray[np.float64]  # (N, F) NaN where a cell is no finite number
+    values: NDArray[np.float64]  # (N, F) NaN where a cell is not a finite number
     labels: NDArray[np.bool_] | None  # (N,)
     dropped: int  # rows that are not among the N
     account: Account
@@ -207,7 +207,7 @@ def _sensors(rows: Sequence[Row], choice: Choice) -> list[str] | None:
 
 
 def _odd(rows: Sequence[Row], place: int, values: NDArray[np.float64], choice: Choice) -> _Odd | None:
-    """Count the cells that are no numbers and do not say that they are missing."""
+    """Count the cells that are not numbers and do not say that they are missing."""
     empty = np.flatnonzero(np.isnan(values)).tolist()
     text = [at for at in empty if not choice.number.is_missing(rows[at].cells[place])]
     return _Odd(len(text), rows[text[0]].cells[place].strip(), rows[text[0]].line) if text else None

@@ -112,7 +112,7 @@ def one_time(cell: str) -> float:
     """A single time, ISO 8601 or a number, in Unix seconds; UTC if it names no zone.
 
     Raises:
-        BadCell: It is none.
+        BadCell: It is not a time.
     """
     return float(parse([cell], guess_format([cell]))[0][0])
 

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,7 +147,7 @@ class Daemon:
         try:
             with urllib.request.urlopen(f"{self.url}/metrics", timeout=_TIMEOUT) as answer:
                 lines = answer.read().decode().splitlines()
-        except OSError:
+        except (OSError, HTTPException):  # it may be killed while it answers
             return {}
         samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name.removeprefix("streamdetect_"): float(value) for name, value in samples}
