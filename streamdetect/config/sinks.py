@@ -228,6 +228,8 @@ class NotifyConfig(UrlConfig):
     """The title of a notification about one incident."""
     body: Annotated[str, AfterValidator(_template)] = "{message}"
     """Its text, in a digest a line for each incident."""
+    picture: bool = True
+    """Attach a small picture of the readings around and of the band, where the service takes one."""
     wait: Annotated[Duration, Field(le=3_600)] = 0.0
     """How long to wait for incidents that belong together before one is told: they are one notification."""
     digest: Duration = 0.0

@@ -34,10 +34,12 @@ from streamdetect.sinks import workers
 from streamdetect.sinks.history import HistorySink
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
+from streamdetect.sinks.sink import Worker
+from streamdetect.sinks.trail import Trail
 from streamdetect.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from streamdetect.config import Config
     from streamdetect.core.readings import Readings
@@ -109,7 +111,9 @@ class Daemon:
                 stamp=arrivals.stamp,
                 forget=not self._store.durable,
             )
-            self.outbox = Outbox(sinks(config, self.edge), saved.outbox, clock=clock)
+            made = sinks(config, self.edge)
+            self._trail = trail_for(made)
+            self.outbox = Outbox(made, saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
             self._receipts = Receipts(2 * window, saved.receipts)
@@ -268,6 +272,8 @@ class Daemon:
         self.metrics.observe(processed.report)
         if self.page:
             self.page.observe(processed.verdicts, processed.report)
+        if self._trail:
+            self._trail.observe(processed.verdicts)
         for observe in self._observers:
             observe(processed)
 
@@ -368,3 +374,14 @@ def sinks(config: Config, edge: MqttEdge) -> list[Sink]:
     if config.state.path and config.history.enabled:
         made.append(HistorySink(config.state.path, config.history))
     return [*made, *workers(config)]
+
+
+def trail_for(sinks: Sequence[Sink]) -> Trail | None:
+    """Let those sinks that show readings find them; None if there is none."""
+    showing = [one for one in sinks if isinstance(one, Worker) and one.shows]
+    if not showing:
+        return None
+    trail = Trail()
+    for one in showing:
+        one.trail = trail
+    return trail

@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from streamdetect.errors import ConfigError, Problem, StreamdetectError
 from streamdetect.failpoints import failpoint
+from streamdetect.sinks import picture
 from streamdetect.sinks.choosing import ChoosingWorker
 from streamdetect.sinks.sink import Delivery, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from apprise import Apprise
+    from apprise import Apprise, AppriseAttachment
 
     from streamdetect.config import NotifyConfig
     from streamdetect.store import Event, Queued
+
+log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 1.0  # s; something urgent may have come behind what is held back
 _HOUR = 3600.0  # s
 _STATES = {"closed": "over", "changed": "new normal", "drifted": "model drifted"}
 _LINES = 20  # of a digest
+_PICTURES = 3  # of it
 
 
 class Note(NamedTuple):
@@ -59,6 +63,7 @@ class Notification(NamedTuple):
     title: str
     body: str
     kind: str  # Apprise's: info, success, warning, failure
+    pictures: Sequence[bytes] = ()  # PNG
 
 
 class Notify(ChoosingWorker):
@@ -80,6 +85,8 @@ class Notify(ChoosingWorker):
         self._service = service(name, settings.url_value(f"notify.{name}"))
         self._notes: dict[int, Note] = {}
         self._sent: deque[float] = deque(maxlen=settings.most_per_hour)  # Unix seconds
+        self.shows = settings.picture
+        self._drawn: dict[str, bytes] = {}  # pictures of the notification that is being tried, by event
 
     def wants(self, event: Event) -> bool:
         """Whether the configuration chooses it, and nobody has muted it."""
@@ -98,12 +105,14 @@ class Notify(ChoosingWorker):
         due = self._due(list(notes.values()), now)
         if not due:
             return [], _LOOK_AGAIN
+        told = notification(self._settings, due)
         try:
-            self.send_now(notification(self._settings, due))
+            self.send_now(told._replace(pictures=self._pictures(due)))
             failpoint("sink.notify.delivered")
         except UnavailableError as error:
             return self._failed(given[due[0].number], str(error))
         self._sent.append(now)
+        self._drawn.clear()
         self._succeeded()
         return [Delivery(note.number, ok=True) for note in due], 0.0
 
@@ -114,15 +123,44 @@ class Notify(ChoosingWorker):
             UnavailableError: the service does not take it.
         """
         said: list[str] = []
-        result = self._service.notify(
-            title=message.title,
-            body=message.body,
-            notify_type=message.kind,
-            timeout=self._settings.timeout,
-            log_callback=lambda entry, _: said.append(entry.message),
-        )
-        if not result:
-            raise UnavailableError(" ".join(said[-1:]) or "the service does not take it")
+        tries = [attachments(message.pictures), None] if message.pictures else [None]
+        for attached in tries:  # a service that does not take the picture may take the words
+            if self._service.notify(
+                title=message.title,
+                body=message.body,
+                notify_type=message.kind,
+                attach=attached,
+                timeout=self._settings.timeout,
+                log_callback=lambda entry, _: said.append(entry.message),
+            ):
+                return
+        raise UnavailableError(" ".join(said[-1:]) or "the service does not take it")
+
+    def _pictures(self, notes: Sequence[Note]) -> list[bytes]:
+        """Draw the incidents of a notification, the first few, once for all attempts."""
+        shown = lines_of(notes)[:_PICTURES]
+        try:
+            for note in shown:
+                if self.shows and note.facts["id"] not in self._drawn:
+                    self._draw(note)
+        except StreamdetectError as error:
+            self.shows = False
+            log.warning("sink %s goes on without pictures: %s", self.name, error)
+        return [self._drawn[note.facts["id"]] for note in shown if note.facts["id"] in self._drawn]
+
+    def _draw(self, note: Note) -> None:
+        """Draw one, if enough is known.
+
+        Raises:
+            StreamdetectError: it cannot be drawn.
+        """
+        data = note.data
+        if self.trail is None or "incident" not in data:
+            return
+        around = self.trail.around(data["detector"], data["sensor"])
+        wanted = None if around is None else picture.request(data, around)
+        if wanted is not None:
+            self._drawn[note.facts["id"]] = picture.draw(wanted)
 
     def _due(self, notes: Sequence[Note], now: float) -> list[Note]:
         """What may go out now."""
@@ -160,10 +198,7 @@ def service(name: str, url: str) -> Apprise:
 
 def notification(settings: NotifyConfig, notes: Sequence[Note]) -> Notification:
     """Put events into one notification: of each incident only the last, the worst incidents first."""
-    latest = {note.about: note for note in notes}
-    lines = sorted(
-        latest.values(), key=lambda note: (note.data["severity"] != "critical", note.data["started"])
-    )
+    lines = lines_of(notes)
     if len(lines) == 1:
         (note,) = lines
         fields = template_fields(note)
@@ -172,6 +207,25 @@ def notification(settings: NotifyConfig, notes: Sequence[Note]) -> Notification:
     if len(lines) > _LINES:
         body.append(f"and {len(lines) - _LINES} more")
     return Notification(_title(lines), "\n".join(body), _kind(lines[0]))
+
+
+def lines_of(notes: Sequence[Note]) -> list[Note]:
+    """The last event of each incident, the worst incidents first."""
+    latest = {note.about: note for note in notes}
+    return sorted(
+        latest.values(), key=lambda note: (note.data["severity"] != "critical", note.data["started"])
+    )
+
+
+def attachments(pictures: Sequence[bytes]) -> AppriseAttachment:
+    """Pictures as Apprise takes them."""
+    from apprise import AppriseAttachment  # noqa: PLC0415 - an extra
+    from apprise.attachment.memory import AttachMemory  # noqa: PLC0415 - likewise
+
+    made = AppriseAttachment()
+    for number, content in enumerate(pictures, 1):
+        made.add(AttachMemory(content, name=f"incident-{number}.png", mimetype="image/png"))  # type: ignore[no-untyped-call]  # untyped there
+    return made
 
 
 def template_fields(note: Note) -> dict[str, object]:

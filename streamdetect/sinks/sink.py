@@ -29,6 +29,7 @@ from streamdetect.logs import Sparingly
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streamdetect.sinks.trail import Trail
     from streamdetect.store import Event, Queued
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,9 @@ class Worker(Sink):
     """A sink with a thread of its own, whose `deliver` may wait."""
 
     kind: ClassVar[str]
+    shows: bool = False
+    """Whether it shows the readings around an incident, which it then finds in `trail`."""
+    trail: Trail | None = None
     window: ClassVar[int] = 100  # events that it is given before it has settled the first
 
     def __init__(self, name: str, *, give_up_after: float) -> None:

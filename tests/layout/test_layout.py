@@ -33,7 +33,7 @@ ONLY = {
     "openvino": ("streamdetect.bundles.openvino",),
     "paho": ("streamdetect.mqtt.*", "streamdetect.codecs.router", "streamdetect.demo.*"),
     "sqlite3": ("streamdetect.store.*",),
-    "matplotlib": ("streamdetect.offline.*",),
+    "matplotlib": ("streamdetect.offline.*", "streamdetect.sinks.picture"),
     "plotly": ("streamdetect.offline.*",),
     "starlette": ("streamdetect.page.*",),
     "uvicorn": ("streamdetect.page.*",),

@@ -53,6 +53,8 @@ def columns(count) -> SensorColumns:
         warming_up=turn == 3,
         readings_to_go=np.where(turn == 3, 90, 0),
         interval=np.full(count, 60.0),
+        drift=np.full(count, 1.0),
+        drifting=turn < 0,
     )
 
 

@@ -1,0 +1,140 @@
+"""A small picture goes along with what people are told, and nobody waits for it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from streamdetect.config import NotifyConfig
+from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.readings import Readings
+from streamdetect.core.scaling import Scaling
+from streamdetect.errors import StreamdetectError
+from streamdetect.sinks import picture
+from streamdetect.sinks.notify import Notify
+from streamdetect.sinks.trail import EVERY, LATEST, MOST_SENSORS, SPARSE, Around, Trail
+
+STARTED = 1714564800.0  # of the events that `event` makes
+
+
+def judged(sensors, times, values):
+    """The verdicts of these readings of a fresh detector."""
+    values = np.asarray(values, dtype=float).reshape(len(times), -1)
+    detector = Detector(DetectorSettings(1, values.shape[1], Scaling("none")), np.zeros_like)
+    return detector.process(Readings(list(sensors), np.asarray(times, dtype=float), values))
+
+
+def trail_of(count, sensor="hall/a", features=1) -> Trail:
+    """One that has seen so many readings of a minute, up to a few minutes after the incident began."""
+    trail = Trail()
+    times = STARTED + 60.0 * (np.arange(count) - count + 10)
+    values = np.sin(np.arange(count * features)).reshape(count, features)
+    trail.observe([("default", judged([sensor] * count, times, values))])
+    return trail
+
+
+@pytest.mark.parametrize("sizes", [[1], [7, 400], [5000]])
+def test_the_latest_readings_are_kept_and_every_tenth_of_those_before(sizes):
+    count = 3 * LATEST + EVERY * SPARSE
+    verdicts = judged(np.where(np.arange(count) % 3, "a", "b"), 1e9 + np.arange(count), np.arange(count))
+    trail, start = Trail(), 0
+    while start < count:
+        part = slice(start, start + sizes[start % len(sizes)])
+        trail.observe([("d", cut(verdicts, part))])
+        start = part.stop
+    own = np.flatnonzero(np.arange(count) % 3)
+    around = trail.around("d", "a")
+    assert around.values[-LATEST:, 0].tolist() == own[-LATEST:].tolist()
+    older = around.values[:-LATEST, 0]
+    assert np.isin(older, own[::EVERY]).all()
+    assert np.diff(older[-20:]).tolist() == pytest.approx([1.5 * EVERY] * 19)
+    assert (np.diff(around.times) > 0).all()
+    assert trail.around("d", "c") is None
+    assert trail.around("e", "a") is None
+
+
+def cut(verdicts, part):
+    class Part:
+        sensors = verdicts.sensors[part]
+        times, values = verdicts.times[part], verdicts.values[part]
+        lower, upper = verdicts.lower[part], verdicts.upper[part]
+
+    return Part
+
+
+def test_it_is_bounded():
+    trail = Trail()
+    sensors = [f"s{at}" for at in range(MOST_SENSORS + 5)]
+    trail.observe([("d", judged(sensors, np.full(len(sensors), 1e9), np.ones(len(sensors))))])
+    assert trail.around("d", sensors[MOST_SENSORS - 1]).values.tolist() == [[1.0]]
+    assert trail.around("d", sensors[MOST_SENSORS]) is None
+
+
+def test_a_picture_is_drawn_of_what_is_around(event):
+    data = event(peak={"value": 9.0, "time": "2024-05-01T12:01:00Z"}).facts["data"]
+    drawn = picture.draw(picture.request(data, trail_of(300).around("default", "hall/a")))
+    pixels = imread(io.BytesIO(drawn))
+    assert pixels.shape[:2] == (336, 720)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
+    assert len(drawn) < 100_000
+
+
+def test_what_is_asked_for_is_the_feature_that_the_event_is_about(event):
+    values = {"x": 1.0, "y": 2.0}
+    data = event(value=values, feature="y", unit={"x": "bar", "y": "°C"}).facts["data"]
+    around = trail_of(200, features=2).around("default", "hall/a")
+    asked = json.loads(picture.request(data, around))
+    assert (asked["title"], asked["unit"]) == ("hall/a y", "°C")
+    assert asked["values"] == pytest.approx(around.values[-len(asked["values"]) :, 1].tolist(), rel=1e-6)
+    assert asked["times"][0] == pytest.approx(STARTED - 3600, abs=60)
+
+
+def test_too_few_readings_are_no_picture(event):
+    around = Around(np.array([STARTED]), *(np.ones((1, 1), dtype=np.float32) for _ in range(3)))
+    assert picture.request(event().facts["data"], around) is None
+
+
+def notify(receiver, trail, **more) -> Notify:
+    url = f"json://127.0.0.1:{receiver.port}/"
+    one = Notify("phone", NotifyConfig.model_validate({"name": "phone", "url": url} | more))
+    one.trail = trail
+    return one
+
+
+def test_it_is_attached(receiver, outbox, settle, event):
+    settle(outbox(notify(receiver, trail_of(300))), event())
+    (attached,) = json.loads(receiver.taken[0].body)["attachments"]
+    assert (attached["filename"], attached["mimetype"]) == ("incident-1.png", "image/png")
+    assert base64.b64decode(attached["base64"]).startswith(b"\x89PNG")
+
+
+def test_without_a_picture_people_are_told_all_the_same(receiver, outbox, settle, event, monkeypatch, caplog):
+    def fails(_):
+        raise StreamdetectError("no picture: No module named 'matplotlib'")
+
+    monkeypatch.setattr(picture, "draw", fails)
+    settle(outbox(notify(receiver, trail_of(300))), event(1), event(2, incident="other"))
+    assert [json.loads(one.body)["attachments"] for one in receiver.taken] == [[]] * len(receiver.taken)
+    assert caplog.text.count("goes on without pictures: no picture: No module named") == 1
+
+
+def test_a_service_that_takes_no_picture_takes_the_words(receiver, outbox, settle, event):
+    receiver.answers.append((413, {}))
+    settle(outbox(notify(receiver, trail_of(300))), event())
+    with_it, without = (json.loads(one.body)["attachments"] for one in receiver.requests)
+    assert (len(with_it), without) == (1, [])
+
+
+def test_it_can_be_left_out(receiver):
+    assert not notify(receiver, None, picture=False).shows
+    assert notify(receiver, None).shows
+
+
+def test_what_cannot_be_drawn_is_an_error_and_no_end():
+    with pytest.raises(StreamdetectError, match="no picture: "):
+        picture.draw(b"{}")
