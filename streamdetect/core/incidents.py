@@ -12,7 +12,7 @@ from .columns import Columns
 from .faults import SETTLED, Fault, FaultFacts, fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -149,13 +149,13 @@ class Incidents(Columns):
             self.column(name, np.float64, shape=(features,))
         self.column("views", np.float64, np.nan, (len(views),))
 
-    def step(self, scored: Scored, close_after: Rows, short: Rows) -> Stepped:
+    def step(self, scored: Scored, patience: Callable[[], tuple[Rows, Rows]]) -> Stepped:
         """Take the incidents of a stretch through its readings.
 
         Args:
             scored: the readings.
-            close_after: (U,) calm readings in a row that close an incident.
-            short: (U,) an incident whose anomalous readings span fewer than this many was a spike.
+            patience: gives calm readings in a row that close an incident, and of how many anomalous ones at
+                least it was more than a spike, (U,) each; asked only where there is an incident.
         """
         rows, shape = scored.rows, scored.score.shape
         no = np.zeros(shape, dtype=bool)
@@ -170,7 +170,7 @@ class Incidents(Columns):
         if not len(lines):
             return stepped
         stepped = Stepped(scored.counts.copy(), no, no.copy(), no.copy(), no.copy(), calm, changed, [])
-        walk = _Walk(self, scored, stepped, close_after, short)
+        walk = _Walk(self, scored, stepped, *patience())
         for place in range(int(scored.counts[lines].max())):
             walk.take(lines[place < stepped.counts[lines]], place)
         return stepped

@@ -181,16 +181,14 @@ class Judge(Columns):
 
     def _judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
         laid = Seen(*(grid.lay(part) for part in seen))
-        order = grid.lay(np.arange(len(seen.times)))
         edges: list[Edge] = []
         if not len(grid.rows):
             return self._blank((0,)), edges
-        if grid.width == 1:
-            lines = np.arange(len(grid.rows))
-            stretch, waits = self._stretch(grid, laid, lines, np.zeros_like(lines))
-            ruling, _, found = self._look(stretch, waits)
-            edges = [edge._replace(line=int(order[edge.line, edge.place])) for edge in found]
+        if grid.width == 1:  # the usual case live
+            self.profile.enter(grid.rows, slot_of(seen.times))
+            ruling, _, edges = self._look(*self._begin(grid.rows, grid.counts, laid))
             return Ruling._make(part[:, 0] for part in ruling), edges
+        order = grid.lay(np.arange(len(seen.times)))
         whole = self._blank(laid.times.shape)
         done = np.zeros_like(grid.counts)
         while len(lines := np.flatnonzero(done < grid.counts)):
@@ -262,23 +260,29 @@ class Judge(Columns):
         other = slots != slots[:, :1]
         if np.count_nonzero(other):
             np.minimum(counts, np.where(other.any(axis=1), other.argmax(axis=1), counts), out=counts)
-            places = places[:, : counts.max()]
-            at = lines[:, None], places
-        values, times = laid.values[at], laid.times[at]
-        begun = self.begun[rows]
-        self.begun[rows] = np.where(np.isnan(begun), times[:, 0], begun)
+            at = lines[:, None], places[:, : counts.max()]
+        return self._begin(rows, counts, Seen(*(part[at] for part in laid)))
+
+    def _begin(self, rows: Rows, counts: Rows, laid: Seen) -> tuple[Stretch, Waits]:
+        """A stretch of readings (U, L) that lie within a block and a half hour."""
+        values, times, begun = laid.values, laid.times, self.begun[rows]
+        begun = np.where(np.isnan(begun), times[:, 0], begun)
+        self.begun[rows] = begun
+        recent = self.recent.run(rows, values)
         stretch = Stretch(
             rows=rows,
             counts=counts,
             times=times,
             values=values,
-            level=self.recent.of(rows, values, self.settings.level_of),
-            trend=self.recent.of(rows, values, self.settings.trend_of),
-            errors=laid.errors[at],
-            feature_errors=laid.feature_errors[at],
-            warming=self.warmup.lasts(self.readings[rows], self.begun[rows], times),
+            level=recent.mean(self.settings.level_of),
+            trend=recent.mean(self.settings.trend_of),
+            recent=recent,
+            daily=self.profile.daily(rows, times, values),
+            errors=laid.errors,
+            feature_errors=laid.feature_errors,
+            warming=self.warmup.lasts(self.readings[rows], begun, times),
         )
-        return stretch, Waits(laid.pauses[at], laid.unheard[at])
+        return stretch, Waits(laid.pauses, laid.unheard)
 
     def _room(self, rows: Rows) -> Rows:
         """Readings (U,) up to the end of the block."""
@@ -294,7 +298,7 @@ class Judge(Columns):
         signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
         looked = self._hold(stretch, signals)
         expected = self._expected(rows, looked.known)
-        views, by_feature = self._views(stretch, looked.scores, expected)
+        views, which, by_feature = self._views(stretch, looked.scores, expected)
         score = np.fmax.reduce(views, axis=2)
         limit = self.silence.limit(rows)
         scored = Scored(
@@ -314,9 +318,10 @@ class Judge(Columns):
             deadlines=stretch.times - waits.unheard + limit[:, None],
             usual=self._interval(rows),
         )
-        stepped = self.incidents.step(scored, *self._patience(rows))
-        self._learn(stretch, scored, stepped, looked, waits.pauses)
-        ruling = self._ruling(stretch, score, views, looked.known, expected)
+        stepped = self.incidents.step(scored, lambda: self._patience(rows))
+        self._learn(stretch, scored, stepped, looked)
+        self.silence.learn(stretch, waits.pauses, stepped.counts, limit)
+        ruling = self._ruling(stretch, score, which, looked.known, expected)
         self._keep_last(stretch, stepped.counts, ruling, views)
         self._end_blocks(stretch, stepped)
         return ruling, stepped.counts, stepped.edges
@@ -344,8 +349,8 @@ class Judge(Columns):
 
     def _views(
         self, stretch: Stretch, signal_scores: Floats, expected: Floats
-    ) -> tuple[Floats, NDArray[np.int64]]:
-        """The score of each view (U, L, W), and the feature (U, L) of the largest.
+    ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+        """The score of each view (U, L, W), the view (U, L) of the largest, and its feature.
 
         Args:
             stretch: the readings.
@@ -353,33 +358,37 @@ class Judge(Columns):
             expected: (U, F) of the values.
         """
         shape = stretch.times.shape
-        views = np.full((*shape, len(VIEWS)), np.nan)
-        features = np.zeros((*shape, len(VIEWS)), dtype=np.int64)
+        # A view lies beside the next: numpy finds the largest of a few that lie together ten times as slowly.
+        views = np.moveaxis(np.full((len(VIEWS), *shape), np.nan), 0, 2)
+        features = np.zeros((*shape, len(VIEWS)), dtype=np.int64) if self.features > 1 else None
         parts = [(signal.view, signal_scores[:, :, self._places[signal.name]]) for signal in self.signals]
-        parts += [(view.name, view.scores(stretch)) for view in self.views]
+        parts += [(view.name, view.scores(stretch)) for view in self.views if view.looks]
         choosy = self.rules.choosy
         counts = self.rules.count(stretch.rows, stretch.values, expected) if choosy else None
         for name, part in parts:
             at = VIEWS.index(name)
             some = part if counts is None or not GRADUAL[at] else _of_those_that_count(part, counts)
             largest = some[:, :, 0] if some.shape[2] == 1 else np.fmax.reduce(some, axis=2)
-            views[:, :, at] = np.fmax(views[:, :, at], largest)
-            if some.shape[2] > 1:
-                features[:, :, at] = np.nan_to_num(some, nan=-np.inf).argmax(axis=2)
+            np.fmax(views[:, :, at], largest, out=views[:, :, at])
+            if features is not None and some.shape[2] > 1:
+                features[:, :, at] = np.fmax(some, -np.inf).argmax(axis=2)
         sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]
-        views *= np.where(GRADUAL, sensitivity[:, None, None], 1.0)
-        views[~np.broadcast_to(self.rules.views[stretch.rows][:, None], views.shape)] = np.nan
-        if self.features == 1:
-            return views, features[:, :, 0]
-        best = np.nan_to_num(views, nan=-np.inf).argmax(axis=2)
-        return views, np.take_along_axis(features, best[:, :, None], axis=2)[:, :, 0]
+        if np.count_nonzero(sensitivity != 1.0):
+            views *= np.where(GRADUAL, sensitivity[:, None, None], 1.0)
+        if self.rules.chosen:
+            views[~np.broadcast_to(self.rules.views[stretch.rows][:, None], views.shape)] = np.nan
+        best = np.fmax(views, -np.inf).argmax(axis=2)
+        if features is None:
+            return views, best, np.zeros_like(best)
+        return views, best, np.take_along_axis(features, best[:, :, None], axis=2)[:, :, 0]
 
     def _deviation(self, z: Floats, feature: NDArray[np.int64]) -> Floats:
         """How far the level of a feature (U, L) is from its mean, in standard deviations; 0 = not known."""
         level = z[:, :, self._places["level"]]
         if self.features > 1:
             level = np.take_along_axis(level, feature[:, :, None], axis=2)
-        return np.where(np.isnan(level), 0.0, level)[:, :, 0]
+        level = level[:, :, 0]
+        return np.where(np.isnan(level), 0.0, level)
 
     def _interval(self, rows: Rows) -> Floats:
         """Seconds (U,) between readings; infinite where that is not known yet."""
@@ -409,7 +418,6 @@ class Judge(Columns):
         scored: Scored,
         stepped: Stepped,
         looked: Looked,
-        pauses: Floats,
     ) -> None:
         """Remember what was normal."""
         rows, counts = stretch.rows, stepped.counts
@@ -429,29 +437,19 @@ class Judge(Columns):
         self.baselines.armed[rows] &= ~stepped.disarmed
         for part in (*self.signals, *self.views):
             part.learn(stretch, lesson)
-        self.recent.push(rows, stretch.values, counts)
-        self.silence.learn(stretch, pauses, counts)
+        self.recent.keep(rows, stretch.recent, counts)
         level = self._places["level"]
         mean, sigma = looked.known.mean[:, None, level], looked.known.sigma[:, None, level]
         self.rhythm.learn(rows, (stretch.values - mean) / sigma, counts)
 
     def _ruling(
-        self, stretch: Stretch, score: Floats, views: Floats, known: Known, expected: Floats
+        self, stretch: Stretch, score: Floats, view: NDArray[np.int64], known: Known, expected: Floats
     ) -> Ruling:
-        shape = stretch.times.shape
-        centre, above, threshold = self._error_limits(known)
-        lower, upper = self._band(stretch.rows, known, expected)
-        wide = (*shape, self.features)
-        return Ruling(
-            score=score,
-            view=np.where(np.isnan(views), -np.inf, views).argmax(axis=2),
-            means=np.broadcast_to(centre, shape),
-            sigmas=np.broadcast_to(above, shape),
-            thresholds=np.broadcast_to(threshold, shape),
-            expected=np.broadcast_to(expected[:, None], wide),
-            lower=np.broadcast_to(lower[:, None], wide),
-            upper=np.broadcast_to(upper[:, None], wide),
-        )
+        size = stretch.times.shape[1]
+        limits = self._error_limits(known)
+        band = (part[:, None] for part in (expected, *self._band(stretch.rows, known, expected)))
+        still = (part if size == 1 else part.repeat(size, axis=1) for part in (*limits, *band))
+        return Ruling(score, view, *still)
 
     def _error_limits(self, known: Known) -> tuple[Floats, Floats, Floats]:
         """Mean, deviation and threshold (U, 1) of reconstruction errors, which are judged by their logarithm.
@@ -469,9 +467,10 @@ class Judge(Columns):
     def _expected(self, rows: Rows, known: Known) -> Floats:
         """What is expected of the values of a stretch, (U, F); NaN = not known yet."""
         mean = known.mean[:, self._places["level"]]
-        usual = self.profile.expected[rows] + known.mean[:, self._places["profile"]]
-        on = self.rules.views[rows, PROFILE, None]
-        return np.where(on & ~np.isnan(usual), usual, mean)
+        usual = self.profile.expected.take(rows, axis=0) + known.mean[:, self._places["profile"]]
+        if self.rules.chosen:
+            usual[~self.rules.views[rows, PROFILE]] = np.nan
+        return np.where(np.isnan(usual), mean, usual)
 
     def _band(self, rows: Rows, known: Known, expected: Floats) -> tuple[Floats, Floats]:
         """Within what the values of a stretch are usual, (U, F) each; NaN = not known, or no bound.
@@ -482,23 +481,32 @@ class Judge(Columns):
         where = self._places["level"]
         mean, reach = known.mean[:, where], known.limit[:, where] * known.sigma[:, where]
         reach = reach * np.sqrt(self.settings.level_of)
-        on = self.rules.views[rows]
-        low, high = (np.where(on[:, RANGE, None], bound, np.nan) for bound in self.range.bounds(rows))
-        lower = np.fmax(np.where(on[:, LEVEL, None], mean - reach, np.nan), low)
-        upper = np.fmin(np.where(on[:, LEVEL, None], mean + reach, np.nan), high)
+        lower, upper = mean - reach, mean + reach
+        low, high = self.range.bounds(rows)
+        if self.rules.chosen:
+            off = ~self.rules.views[rows]
+            lower[off[:, LEVEL]] = upper[off[:, LEVEL]] = np.nan
+            low[off[:, RANGE]] = high[off[:, RANGE]] = np.nan
+        lower, upper = np.fmax(lower, low), np.fmin(upper, high)
         if self.rules.choosy:
             lower, upper = self.rules.widen(rows, expected, lower, upper)
-        lower, upper = np.fmax(lower, self.rules.low[rows]), np.fmin(upper, self.rules.high[rows])
+        if self.rules.bounded:
+            lower, upper = np.fmax(lower, self.rules.low[rows]), np.fmin(upper, self.rules.high[rows])
         return np.where(np.isinf(lower), np.nan, lower), np.where(np.isinf(upper), np.nan, upper)
 
     def _keep_last(self, stretch: Stretch, counts: Rows, ruling: Ruling, views: Floats) -> None:
         """Set what is known of the last verdict of each row."""
-        rows, last = stretch.rows, (stretch.lines, counts - 1)
-        self.score[rows], self.scores[rows] = ruling.score[last], views[last]
-        self.error[rows] = stretch.errors[last]
-        self.threshold[rows] = ruling.thresholds[last]
-        self.expected[rows] = ruling.expected[last]
-        self.lower[rows], self.upper[rows] = ruling.lower[last], ruling.upper[last]
+        kept = (
+            (self.score, ruling.score),
+            (self.scores, views),
+            (self.error, stretch.errors),
+            (self.threshold, ruling.thresholds),
+            (self.expected, ruling.expected),
+            (self.lower, ruling.lower),
+            (self.upper, ruling.upper),
+        )
+        for column, part in kept:
+            column[stretch.rows] = stretch.at_end(part, counts)
 
     def _end_blocks(self, stretch: Stretch, stepped: Stepped) -> None:
         """Count the readings, and let what was learnt be in force where a block ends."""

@@ -65,21 +65,30 @@ class Accumulator(Columns):
 
         They are added up one by one, so the sums do not depend on how the values are cut into calls.
         """
-        count, base = self.count[rows], self.base[rows]
-        first = kept.argmax(axis=1)[:, None]
-        begins = (count == 0) & kept.any(axis=1)
-        base = np.where(begins, np.take_along_axis(values, first, axis=1)[:, 0], base)
+        count, one = self.count.take(rows, axis=0), values.shape[1] == 1
+        begins = (count == 0) & (kept[:, 0] if one else kept.any(axis=1))
+        base = np.where(begins, _first(values, kept), self.base.take(rows, axis=0))
         delta = np.where(kept, values - base[:, None], 0.0)
         self.base[rows] = base
-        self.count[rows] = count + kept.sum(axis=1)
-        self.total[rows] = added(self.total[rows], delta)
-        self.squares[rows] = added(self.squares[rows], delta * delta)
+        self.count[rows] = count + (kept[:, 0] if one else kept.sum(axis=1))
+        self.total[rows] = added(self.total.take(rows, axis=0), delta)
+        self.squares[rows] = added(self.squares.take(rows, axis=0), delta * delta)
 
     def moments(self, rows: Rows) -> Moments:
         """What each row holds."""
-        count, total = self.count[rows], self.total[rows]
+        count, base, total, squares = (
+            part.take(rows, axis=0) for part in (self.count, self.base, self.total, self.squares)
+        )
         mean = total / np.maximum(count, 1.0)
-        return Moments(count, self.base[rows] + mean, np.maximum(self.squares[rows] - total * mean, 0.0))
+        return Moments(count, base + mean, np.maximum(squares - total * mean, 0.0))
+
+
+def _first(values: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """The first of the values (U, R, *shape) that is kept, (U, *shape); any where none is."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    first: Floats = np.take_along_axis(values, kept.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return first
 
 
 def added(start: Floats, values: Floats) -> Floats:

@@ -44,6 +44,9 @@ class Rhythm(Columns):
 
     def learn(self, rows: Rows, z: Floats, counts: Rows) -> None:
         """Take in the first counts[u] deviations (U, L, F), in standard deviations from the mean."""
+        if z.shape[1] == 1:
+            self._learn_one(rows, z[:, 0])
+            return
         places = np.arange(z.shape[1])[:, None]
         within = places < counts[:, None, None]
         below, above = (z < -HYSTERESIS) & within, (z > HYSTERESIS) & within
@@ -63,6 +66,18 @@ class Rhythm(Columns):
         newest = came[:, -1]
         lows = np.take_along_axis(below, np.maximum(newest, 0)[:, None], axis=1)[:, 0]
         self.low[rows] = np.where(newest < 0, self.low[rows], lows)
+
+    def _learn_one(self, rows: Rows, z: Floats) -> None:
+        """The same for one reading of each row: deviations (U, F)."""
+        low, since = self.low.take(rows, axis=0), self.since.take(rows, axis=0) + 1
+        above = z > HYSTERESIS
+        crossing = above & low
+        if np.count_nonzero(crossing):
+            line, feature = crossing.nonzero()
+            self._cross(rows[line], feature, since[line, feature])
+            since[crossing] = 0
+        self.since[rows] = since
+        self.low[rows] = (z < -HYSTERESIS) | low & ~above
 
     def refresh(self, rows: Rows) -> None:
         """Let what was learnt be in force."""

@@ -62,6 +62,8 @@ class RuleColumns(Columns):
         self.rated = any(rule.rate for rule in rules)
         self.one_sided = any(any(rule.side) for rule in rules)
         self.choosy = self.one_sided or any(any(rule.least) or any(rule.share) for rule in rules)
+        self.timed = any(rule.silent_after is not None for rule in rules)
+        self.chosen = any(rule.views is not None and set(rule.views) != set(VIEWS) for rule in rules)
         self.column("views", np.bool_, True, (len(VIEWS),))  # noqa: FBT003 - what a row starts as
         self.column("low", np.float64, -np.inf, (features,))
         for name in ("high", "rate"):

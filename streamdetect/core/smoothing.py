@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,42 @@ if TYPE_CHECKING:
     from .moments import Floats
 
 
+class Run(NamedTuple):
+    """The values of a stretch after those before it."""
+
+    joined: Floats  # (U, n - 1 + L, F) oldest first; 0 before the first
+    steps: Floats  # (n - 1 + L, U, F) the same, one step after the other
+    seen: NDArray[np.int64]  # (U,) values before the stretch
+    size: int  # L
+
+    def mean(self, last: int) -> Floats:
+        """The mean (U, L, F) of each value and those before it, `last` of at most n in all.
+
+        They are added up oldest first, and what is not there yet is 0, which changes no sum.
+        """
+        size, first = self.size, len(self.steps) - self.size - last + 1
+        if size == 1:  # the usual case live
+            total = sum_in_order(self.steps[first:])
+            return (total / np.minimum(self.seen + 1, last)[:, None])[:, None]
+        totals = self.steps[first : first + size].copy()
+        for step in range(first + 1, first + last):
+            totals += self.steps[step : step + size]
+        held = np.minimum(self.seen + np.arange(1, size + 1)[:, None], last)
+        return np.ascontiguousarray((totals / held[:, :, None]).swapaxes(0, 1))
+
+    def of(self, lines: NDArray[np.bool_]) -> Run:
+        """Those of some lines (U,) only."""
+        return Run(self.joined[lines], self.steps[:, lines], self.seen[lines], self.size)
+
+    def before(self, counts: Rows) -> Floats:
+        """The last n - 1 values (U, n - 1, F) once counts[u] of the stretch have come."""
+        if self.size == 1:
+            return self.joined[:, 1:]
+        most = len(self.steps) - self.size
+        left: Floats = self.joined[np.arange(len(counts))[:, None], counts[:, None] + np.arange(most)]
+        return left
+
+
 class Smoother(Columns):
     """The mean of the last n values of each row and feature, or of all there are."""
 
@@ -24,26 +60,16 @@ class Smoother(Columns):
 
     def __init__(self, readings: int, features: int) -> None:
         super().__init__()
-        self.readings = readings
         self.column("past", np.float64, shape=(readings - 1, features))
         self.column("seen", np.int64)
 
-    def of(self, rows: Rows, values: Floats, last: int) -> Floats:
-        """The mean of each of the values (U, L, F) and those before it, `last` of at most n in all.
+    def run(self, rows: Rows, values: Floats) -> Run:
+        """These values (U, L, F) after those that are remembered; nothing is remembered."""
+        joined = np.concatenate([self.past.take(rows, axis=0), values], axis=1)
+        steps = np.ascontiguousarray(joined.swapaxes(0, 1))
+        return Run(joined, steps, self.seen[rows], values.shape[1])
 
-        Nothing is remembered. They are added up oldest first, and what is not there yet is 0, which changes
-        no sum.
-        """
-        size = values.shape[1]
-        joined = np.concatenate([self.past[rows, self.readings - last :], values], axis=1)
-        windows = joined[:, np.arange(last)[:, None] + np.arange(size)]  # (U, n, L, F)
-        held = np.minimum(self.seen[rows][:, None] + np.arange(1, size + 1), last)
-        mean: Floats = sum_in_order(windows.swapaxes(0, 1)) / held[:, :, None]
-        return mean
-
-    def push(self, rows: Rows, values: Floats, counts: Rows) -> None:
-        """Remember the first counts[u] of the values (U, L, F)."""
-        joined = np.concatenate([self.past[rows], values], axis=1)
-        kept = counts[:, None] + np.arange(self.readings - 1)
-        self.past[rows] = joined[np.arange(len(rows))[:, None], kept]
+    def keep(self, rows: Rows, run: Run, counts: Rows) -> None:
+        """Remember the first counts[u] of the values of a run."""
+        self.past[rows] = run.before(counts)
         self.seen[rows] += counts

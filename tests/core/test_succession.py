@@ -48,7 +48,9 @@ def test_with_the_same_model_all_but_the_reconstruction_view_stays_as_it_was():
     succeed(other, one)
     assert other.columns().ids == one.columns().ids
     assert np.isnan(other.columns().error).all()
-    one.state.judge.rules.views[:, RECONSTRUCTION] = other.state.judge.rules.views[:, RECONSTRUCTION] = False
+    for each in (one, other):
+        each.rules.chosen = True
+        each.rules.views[:, RECONSTRUCTION] = False
     stayed, went_on = (each.process(cut(readings, half, 2 * half)) for each in (one, other))
     for column in ("scores", "expected", "lower", "upper", "errors"):
         np.testing.assert_array_equal(getattr(went_on, column), getattr(stayed, column), err_msg=column)

@@ -7,7 +7,7 @@ a block can be looked at in one go, and where a batch is cut cannot be seen.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
     from ..columns import Rows
     from ..moments import Floats
+    from ..smoothing import Run
+
+
+class Daily(NamedTuple):
+    """The values of a stretch against their time of day."""
+
+    known: NDArray[np.bool_]  # (U,) whether what to expect is known
+    differences: Floats  # (U, L, F) of the values from it; 0 where it is not known
+    run: Run  # of them
+    smooth: Floats  # (U, L, F) their mean over many readings; NaN where it is not known
+    near: Floats  # and over a few
+    warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
+    whole: bool = True  # what to expect is known of all rows
 
 
 class Stretch(NamedTuple):
@@ -31,6 +44,8 @@ class Stretch(NamedTuple):
     values: Floats  # (U, L, F)
     level: Floats  # (U, L, F) the mean of the last few values
     trend: Floats  # (U, L, F) and of many
+    recent: Run  # of the values
+    daily: Daily | None  # the values against their time of day; None where nothing is known of it yet
     errors: Floats  # (U, L) reconstruction error; NaN where no window was due
     feature_errors: Floats  # (U, L, F)
     warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
@@ -43,6 +58,10 @@ class Stretch(NamedTuple):
     def within(self, counts: Rows) -> NDArray[np.bool_]:
         """(U, L) which places are among the first counts[u] of their line."""
         return np.arange(self.times.shape[1]) < counts[:, None]
+
+    def at_end(self, part: NDArray[Any], counts: Rows) -> NDArray[Any]:
+        """(U, …) what a part (U, L, …) is at the last of the first counts[u] places of each line."""
+        return part[:, 0] if part.shape[1] == 1 else part[self.lines, counts - 1]
 
 
 class Lesson(NamedTuple):
@@ -70,7 +89,7 @@ class Learner(Columns):
     """What learns from stretches, and lets that be in force at the ends of blocks."""
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
-        """Take in what was normal, and what the next stretch needs."""
+        """Take in what was normal of the stretch that was looked at last, and what the next one needs."""
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
         """Let what was learnt be in force; `full` (U,) tells the ends of blocks from the early ones."""
@@ -84,6 +103,11 @@ class View(Learner, ABC):
     """One way of looking at a sensor: a score, of which 1 is the limit."""
 
     name: ClassVar[str]
+
+    @property
+    def looks(self) -> bool:
+        """Whether there is anything that it can tell of any sensor."""
+        return True
 
     @abstractmethod
     def scores(self, stretch: Stretch) -> Floats:

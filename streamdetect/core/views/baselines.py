@@ -103,7 +103,7 @@ class Baselines(Columns):
 
     def known(self, rows: Rows) -> Known:
         """What is in force."""
-        return Known(self.mean[rows], self.sigma[rows], self.limit[rows])
+        return Known(*(part.take(rows, axis=0) for part in (self.mean, self.sigma, self.limit)))
 
     def look(
         self,
@@ -127,12 +127,15 @@ class Baselines(Columns):
         known = self.known(rows)
         mean, limit = known.mean[:, None], known.limit[:, None]
         z = (signals - mean) / known.sigma[:, None]
-        z[mute] = np.nan
+        np.copyto(z, np.nan, where=mute)
         sided = np.where(self.two_sided, np.abs(z), z)
         if side is not None:
             sided = np.where(side[:, None] == 0, sided, side[:, None] * z)
         over = sided > limit
-        armed = np.logical_or.accumulate(sided <= limit, axis=1) | self.armed[rows][:, None]
+        armed = sided <= limit
+        if armed.shape[1] > 1:
+            np.logical_or.accumulate(armed, axis=1, out=armed)
+        armed |= self.armed.take(rows, axis=0)[:, None]
         far, now = signals - mean, near - mean
         there = (now * far > 0.0) & (np.abs(now) >= STILL_THERE * np.abs(far))
         scores = np.where(armed & (there | ~self.two_sided), sided, np.minimum(sided, 0.0)) / limit
@@ -155,8 +158,8 @@ class Baselines(Columns):
         self.block.add(rows, looked.signals.clip(least, most), here & ~np.isnan(looked.signals))
         capped = np.minimum(z, self.cap * known.limit[:, None])
         seen = np.fmax.reduce(np.where(here, capped, np.nan), axis=1)
-        self.top[rows] = np.fmax(self.top[rows], seen)
-        self.armed[rows] = looked.armed[stretch.lines, lesson.counts - 1]
+        self.top[rows] = np.fmax(self.top.take(rows, axis=0), seen)
+        self.armed[rows] = stretch.at_end(looked.armed, lesson.counts)
         for lines, place in lesson.through_incidents():
             at = lines, place
             worst = np.where(frozen[at], capped[at], np.nan)

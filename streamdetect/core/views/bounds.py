@@ -42,11 +42,14 @@ class Limits(View):
         super().__init__()
         self.rules = rules
 
+    @property
+    def looks(self) -> bool:
+        """See View."""
+        return self.rules.bounded
+
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         values = stretch.values
-        if not self.rules.bounded:
-            return np.full(values.shape, np.nan)
         low, high = self.rules.low[stretch.rows][:, None], self.rules.high[stretch.rows][:, None]
         half = (high - low) / 2.0
         inside = np.where(np.isfinite(half), np.abs(values - (low + high) / 2.0) / half, 0.0)
@@ -69,11 +72,14 @@ class Rate(View):
         self.column("last", np.float64, np.nan, (features,))
         self.column("time", np.float64, np.nan)
 
+    @property
+    def looks(self) -> bool:
+        """See View."""
+        return self.rules.rated
+
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         rows = stretch.rows
-        if not self.rules.rated:
-            return np.full(stretch.values.shape, np.nan)
         values = np.concatenate([self.last[rows][:, None], stretch.values], axis=1)
         times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
         change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
@@ -84,8 +90,8 @@ class Rate(View):
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
-        newest = stretch.lines, lesson.counts - 1
-        self.last[stretch.rows], self.time[stretch.rows] = stretch.values[newest], stretch.times[newest]
+        self.last[stretch.rows] = stretch.at_end(stretch.values, lesson.counts)
+        self.time[stretch.rows] = stretch.at_end(stretch.times, lesson.counts)
 
     def restart(self, rows: Rows) -> None:
         """See View: the last reading is still the last one."""

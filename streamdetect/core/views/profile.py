@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..moments import added, sum_in_order
 from ..smoothing import Smoother
+from .base import Daily
 from .signals import Signal
 
 if TYPE_CHECKING:
@@ -84,54 +85,67 @@ class Profile(Signal):
 
     def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
         """See Signal: its own begins with the first difference, on the second day."""
-        return self.warmup.lasts(self.seen[stretch.rows], self.begun[stretch.rows], stretch.times)
+        return stretch.daily.warming if stretch.daily else stretch.warming
+
+    def daily(self, rows: Rows, times: Floats, values: Floats) -> Daily | None:
+        """Hold values (U, L, F) against the time of day; None where nothing is known of any row yet.
+
+        Args:
+            rows: (U,).
+            times: (U, L) Unix seconds.
+            values: (U, L, F).
+        """
+        expected = self.expected.take(rows, axis=0)
+        known = np.asarray(~np.isnan(expected).any(axis=1))
+        if not (some := np.count_nonzero(known)):
+            return None
+        differences = values - expected[:, None]
+        warming = self.warmup.lasts(self.seen[rows], self.begun[rows], times)
+        if some == len(rows):
+            run = self.smoother.run(rows, differences)
+            return Daily(known, differences, run, run.mean(self.readings), run.mean(NEAR), warming)
+        unknown = np.isnan(differences)
+        run = self.smoother.run(rows, np.where(unknown, 0.0, differences))
+        smooth, near = (np.where(unknown, np.nan, run.mean(last)) for last in (self.readings, NEAR))
+        return Daily(known, np.where(unknown, 0.0, differences), run, smooth, near, warming, whole=False)
 
     def of(self, stretch: Stretch) -> Floats:
         """See Signal; width F."""
-        return self._smooth(stretch, self.readings)
+        return stretch.daily.smooth if stretch.daily else np.full(stretch.values.shape, np.nan)
 
-    def near(self, stretch: Stretch) -> Floats:
+    def near(self, stretch: Stretch) -> Floats | None:
         """See Signal."""
-        return self._smooth(stretch, NEAR)
-
-    def differences(self, stretch: Stretch) -> Floats:
-        """The values less what is expected at this time of day, (U, L, F); NaN = not known."""
-        return stretch.values - self.expected[stretch.rows][:, None]
+        return stretch.daily.near if stretch.daily else None
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See Signal."""
-        rows = stretch.rows
+        rows, counts, daily = stretch.rows, lesson.counts, stretch.daily
         self.count[rows] += lesson.kept.sum(axis=1)
         kept = np.where(lesson.kept[:, :, None], stretch.values, 0.0)
-        self.total[rows] = added(self.total[rows], kept)
-        known = self.known(rows)
-        some = np.count_nonzero(known)
-        if some < len(rows):
-            self.smoother.clear(rows[~known])
-        if some:
+        self.total[rows] = added(self.total.take(rows, axis=0), kept)
+        if daily and daily.whole:
+            self.smoother.keep(rows, daily.run, counts)
+            self._count(rows, stretch.times[:, 0], counts)
+            return
+        unknown = rows[~daily.known] if daily else rows
+        self.smoother.clear(unknown[self.smoother.seen[unknown] > 0])
+        if daily:
+            known = daily.known
             rows = rows[known]
-            self.smoother.push(rows, self.differences(stretch)[known], lesson.counts[known])
-            begun = self.begun[rows]
-            self.begun[rows] = np.where(np.isnan(begun), stretch.times[known, 0], begun)
-            self.seen[rows] += lesson.counts[known]
+            self.smoother.keep(rows, daily.run.of(known), counts[known])
+            self._count(rows, stretch.times[known, 0], counts[known])
 
-    def known(self, rows: Rows) -> NDArray[np.bool_]:
-        """Rows (U,) of which it is known what to expect at this time of day."""
-        return np.asarray(~np.isnan(self.expected[rows]).any(axis=1))
+    def _count(self, rows: Rows, times: Floats, counts: Rows) -> None:
+        """Count the differences of a stretch that began at these Unix seconds."""
+        begun = self.begun[rows]
+        self.begun[rows] = np.where(np.isnan(begun), times, begun)
+        self.seen[rows] += counts
 
     def restart(self, rows: Rows) -> None:
         """See Signal; the time of day goes on."""
         slot = self.slot[rows]
         self.clear(rows)
         self.slot[rows] = slot
-
-    def _smooth(self, stretch: Stretch, last: int) -> Floats:
-        """The mean of the last differences (U, L, F)."""
-        if not np.count_nonzero(self.known(stretch.rows)):
-            return np.full(stretch.values.shape, np.nan)
-        differences = self.differences(stretch)
-        mean = self.smoother.of(stretch.rows, np.nan_to_num(differences), last)
-        return np.where(np.isnan(differences), np.nan, mean)
 
     def _fold(self, rows: Rows) -> None:
         """Let the slot before last count."""
@@ -156,6 +170,7 @@ class SlowProfile(Signal):
     def __init__(self, features: int, profile: Profile) -> None:
         super().__init__()
         self._profile = (profile,)  # another branch of the columns, not of these
+        self._looked: _Tens | None = None
         self.column("past", np.float64, shape=(self.tens, features))
         for name in ("held", "count"):
             self.column(name, np.int64)
@@ -167,53 +182,83 @@ class SlowProfile(Signal):
 
     def of(self, stretch: Stretch) -> Floats:
         """See Signal; width F."""
-        (profile,) = self._profile
-        if not np.count_nonzero(profile.known(stretch.rows)):
+        daily = stretch.daily
+        self._looked = daily and self._look(stretch.rows, daily.differences)
+        if not daily or not self._looked:
             return np.full(stretch.values.shape, np.nan)
-        differences = profile.differences(stretch)
-        joined, done, _ = self._tens(stretch, np.nan_to_num(differences))
-        most = joined.shape[1] - self.tens
-        windows = joined[:, np.arange(self.tens)[:, None] + np.arange(most + 1)]  # (U, tens, n, F)
-        held = np.minimum(self.held[stretch.rows][:, None] + np.arange(most + 1), self.tens)
-        means = sum_in_order(windows.swapaxes(0, 1)) / np.where(held > 0, held, np.nan)[:, :, None]
-        return np.where(np.isnan(differences), np.nan, means[stretch.lines[:, None], done])
+        means = self._looked.means
+        return means if daily.whole else np.where(np.isnan(daily.smooth), np.nan, means)
 
-    def near(self, stretch: Stretch) -> Floats:
+    def near(self, stretch: Stretch) -> Floats | None:
         """See Signal."""
-        return self._profile[0].of(stretch)
+        return stretch.daily.smooth if stretch.daily else None
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
-        """See Signal; the profile has learnt of this stretch already."""
-        (profile,) = self._profile
-        known = profile.known(stretch.rows)
-        self.clear(stretch.rows[~known])
-        joined, done, totals = self._tens(stretch, np.nan_to_num(profile.differences(stretch)))
-        lines, last = stretch.lines[known], lesson.counts[known] - 1
-        rows, done = stretch.rows[known], done[lines, last]
-        self.past[rows] = joined[lines[:, None], done[:, None] + np.arange(self.tens)]
-        self.total[rows] = totals[lines, last]
+        """See Signal; of a stretch that `of` has just looked at."""
+        rows, counts, looked = stretch.rows, lesson.counts, self._looked
+        if stretch.daily is None or looked is None:
+            self._forget(rows)
+            return
+        known = stretch.daily.known
+        self._forget(rows[~known])
+        (lines,) = known.nonzero()
+        rows, last = rows[lines], counts[lines] - 1
+        done = looked.done[lines, last]
+        (grown,) = done.nonzero()
+        at = lines[grown][:, None], done[grown][:, None] + np.arange(self.tens)
+        self.past[rows[grown]] = looked.joined[at]
+        self.total[rows] = looked.totals[lines, last]
         self.held[rows] += done
-        self.count[rows] = (self.count[rows] + lesson.counts[known]) % self.each
+        self.count[rows] = (self.count[rows] + counts[lines]) % self.each
 
-    def _tens(self, stretch: Stretch, differences: Floats) -> tuple[Floats, NDArray[np.int64], Floats]:
-        """The means of ten up to the end of a stretch.
+    def _forget(self, rows: Rows) -> None:
+        """Begin anew with these rows, where there is anything to forget."""
+        self.clear(rows[(self.count[rows] > 0) | (self.held[rows] > 0)])
 
-        Returns:
-            Those held and those that it completes, (U, tens + n, F); how many it has completed at each place,
-            (U, L); and the sum of the ten being filled after each, (U, L, F).
-        """
-        rows = stretch.rows
+    def _look(self, rows: Rows, differences: Floats) -> _Tens:
+        """The means of ten up to the end of a stretch."""
         places = self.count[rows][:, None] + np.arange(1, differences.shape[1] + 1)
-        done, left = divmod(places, self.each)
-        totals = np.empty_like(differences)
-        total, complete = self.total[rows], []
-        for group in range(int(done.max()) + 1):
+        done = places // self.each
+        most = int(done.max())
+        past, total = self.past.take(rows, axis=0), self.total.take(rows, axis=0)
+        totals, complete = self._totals(total, differences, places, most)
+        joined = np.concatenate([past, complete], axis=1) if most else past
+        held = np.minimum(self.held[rows][:, None] + np.arange(most + 1), self.tens)
+        held = np.where(held > 0, held, np.nan)
+        steps = np.ascontiguousarray(joined.swapaxes(0, 1))
+        sums = [sum_in_order(steps[group : group + self.tens]) for group in range(most + 1)]
+        if not most:
+            means = (sums[0] / held)[:, None].repeat(differences.shape[1], axis=1)
+        else:
+            means = (np.stack(sums, axis=1) / held[:, :, None])[np.arange(len(rows))[:, None], done]
+        return _Tens(joined, done, totals, means)
+
+    def _totals(
+        self, total: Floats, differences: Floats, places: NDArray[np.int64], most: int
+    ) -> tuple[Floats, Floats]:
+        """The sums (U, L, F) of the ten being filled after each, and the means (U, most, F) of ten."""
+        if differences.shape[1] == 1:
+            totals = total[:, None] + differences
+            complete = totals / self.each
+            if most:
+                totals[places % self.each == 0] = 0.0
+            return totals, complete
+        totals, means = np.empty_like(differences), []
+        for group in range(most + 1):
             within = ((places - 1) // self.each == group)[:, :, None]
             started = np.concatenate([total[:, None], np.where(within, differences, 0.0)], axis=1)
             running = np.cumsum(started, axis=1)[:, 1:]
             totals = np.where(within, running, totals)
-            complete.append(running[:, -1] / self.each)
+            means.append(running[:, -1] / self.each)
             total = np.zeros_like(total)
-        totals[left == 0] = 0.0
-        means = np.stack(complete, axis=1)[:, : int(done.max())]
-        return np.concatenate([self.past[rows], means], axis=1), done, totals
+        totals[places % self.each == 0] = 0.0
+        return totals, np.stack(means, axis=1)[:, :most]
+
+
+class _Tens(NamedTuple):
+    """The means of ten up to the end of a stretch."""
+
+    joined: Floats  # (U, tens + n, F) those held and those that it completes
+    done: NDArray[np.int64]  # (U, L) how many it has completed at each place
+    totals: Floats  # (U, L, F) the sum of the ten being filled after each
+    means: Floats  # (U, L, F) of the last means of ten; NaN before the first

@@ -72,16 +72,18 @@ class Range(View):
 
     def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats]:
         """Low, high and margin, (U, F) each."""
-        low, high = self.low[rows], self.high[rows]
+        low, high = self.low.take(rows, axis=0), self.high.take(rows, axis=0)
         width = np.maximum(high - low, LEAST_WIDTH)
-        return low, high, np.maximum(MARGIN, GROWTH * self.growth[rows]) * width
+        return low, high, np.maximum(MARGIN, GROWTH * self.growth.take(rows, axis=0)) * width
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
         rows, level = stretch.rows, stretch.level
         taken = lesson.calm[:, :, None]
-        self.new_low[rows] = np.minimum(self.new_low[rows], np.where(taken, level, np.inf).min(axis=1))
-        self.new_high[rows] = np.maximum(self.new_high[rows], np.where(taken, level, -np.inf).max(axis=1))
+        low = np.minimum.reduce(np.where(taken, level, np.inf), axis=1)
+        high = np.maximum.reduce(np.where(taken, level, -np.inf), axis=1)
+        self.new_low[rows] = np.minimum(self.new_low.take(rows, axis=0), low)
+        self.new_high[rows] = np.maximum(self.new_high.take(rows, axis=0), high)
         for lines, place in lesson.through_incidents():
             self._in_incident(rows[lines], level[lines, place], lesson, (lines, place))
 

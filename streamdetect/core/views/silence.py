@@ -51,21 +51,23 @@ class Silence(Columns):
 
     def limit(self, rows: Rows) -> Floats:
         """Seconds (U,) after which each is silent; infinite where that is not known yet."""
-        usual, given = self.usual[rows], self.rules.silent_after[rows]
-        learnt = np.where(self.known[rows], np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
-        limit = np.where(np.isnan(given), learnt, given)
-        return np.where(self.rules.views[rows, SILENT], limit, np.inf)
+        usual, rules = self.usual[rows], self.rules
+        limit = np.where(self.known[rows], np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
+        if rules.timed:
+            given = rules.silent_after[rows]
+            limit = np.where(np.isnan(given), limit, given)
+        return np.where(rules.views[rows, SILENT], limit, np.inf) if rules.chosen else limit
 
-    def learn(self, stretch: Stretch, pauses: Floats, counts: Rows) -> None:
+    def learn(self, stretch: Stretch, pauses: Floats, counts: Rows, limit: Floats) -> None:
         """Take in the first counts[u] pauses (U, L) before readings; NaN before the first of a sensor.
 
-        A pause that was too long counts as long as it may be.
+        A pause that was too long counts as long as it may be: `limit` (U,).
         """
         rows = stretch.rows
         counted = stretch.within(counts) & ~np.isnan(pauses)
         pauses = np.where(counted, pauses, 0.0)
-        capped = np.minimum(pauses, self.limit(rows)[:, None])
-        self.new_longest[rows] = np.maximum(self.new_longest[rows], capped.max(axis=1))
+        longest = np.maximum.reduce(np.minimum(pauses, limit[:, None]), axis=1)
+        self.new_longest[rows] = np.maximum(self.new_longest[rows], longest)
         usual = self.usual[rows][:, None]
         even = np.where(usual > 0, np.minimum(pauses, CAP * usual), pauses)
         self.total[rows] = added(self.total[rows], even)

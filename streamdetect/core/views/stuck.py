@@ -40,27 +40,29 @@ class Stuck(View):
         self.column("run", np.int64, shape=(features,))
         for name in ("longest", "new_longest"):
             self.column(name, np.float64, shape=(features,))
+        self._runs = np.empty((0, 0, features), dtype=np.int64)  # of the stretch looked at last
 
     def limit(self, rows: Rows) -> Floats:
         """Readings (U, F) that a value may stay the same."""
-        return np.maximum(FACTOR * self.longest[rows], LEAST_RUN)
+        return np.maximum(FACTOR * self.longest.take(rows, axis=0), LEAST_RUN)
 
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         rows = stretch.rows
-        score = self._runs(stretch) / self.limit(rows)[:, None]
+        self._runs = self._count(stretch)
+        score = self._runs / self.limit(rows)[:, None]
         score = np.where(score > 1.0, score + FIRM, score)
         return np.where(stretch.warming[:, :, None], np.nan, score)
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
-        rows = stretch.rows
-        runs = self._runs(stretch)
+        rows, runs = stretch.rows, self._runs
         most = np.where(stretch.warming[:, :, None], np.inf, GROWTH * self.limit(rows)[:, None] / FACTOR)
-        counted = np.where(stretch.within(lesson.counts)[:, :, None], np.minimum(runs, most), 0.0).max(axis=1)
-        self.new_longest[rows] = np.maximum(self.new_longest[rows], counted)
-        newest = stretch.lines, lesson.counts - 1
-        self.last[rows], self.run[rows] = stretch.values[newest], runs[newest]
+        counted = np.where(stretch.within(lesson.counts)[:, :, None], np.minimum(runs, most), 0.0)
+        longest = np.maximum.reduce(counted, axis=1, initial=0.0)
+        self.new_longest[rows] = np.maximum(self.new_longest.take(rows, axis=0), longest)
+        self.last[rows] = stretch.at_end(stretch.values, lesson.counts)
+        self.run[rows] = stretch.at_end(runs, lesson.counts)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:  # noqa: ARG002 - at early ends, too
         """See View."""
@@ -72,11 +74,16 @@ class Stuck(View):
 
     def before(self, stretch: Stretch) -> Floats:
         """The values of the readings before each, (U, L, F); NaN before the first."""
-        return np.concatenate([self.last[stretch.rows][:, None], stretch.values[:, :-1]], axis=1)
+        last = self.last.take(stretch.rows, axis=0)[:, None]
+        one = stretch.values.shape[1] == 1
+        return last if one else np.concatenate([last, stretch.values[:, :-1]], axis=1)
 
-    def _runs(self, stretch: Stretch) -> NDArray[np.int64]:
+    def _count(self, stretch: Stretch) -> NDArray[np.int64]:
         """Readings before each, (U, L, F), that were equal to it."""
-        rows, values, before = stretch.rows, stretch.values, self.before(stretch)
+        values, before = stretch.values, self.before(stretch)
+        run = self.run.take(stretch.rows, axis=0)[:, None]
+        if values.shape[1] == 1:
+            return np.where(values != before, 0, run + 1)
         places = np.arange(values.shape[1])[:, None]
         changed = np.maximum.accumulate(np.where(values != before, places, -1), axis=1)
-        return np.where(changed < 0, places + 1 + self.run[rows][:, None], places - changed)
+        return np.where(changed < 0, places + 1 + run, places - changed)
