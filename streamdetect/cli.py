@@ -60,6 +60,12 @@ COMMANDS = {
     "bench": Command(
         "streamdetect.commands.bench", "tell how many messages this machine carries with your configuration"
     ),
+    "spark": Command(
+        "streamdetect.commands.spark", "the same detectors on Apache Spark, past one machine", "spark"
+    ),
+    "state": Command(
+        "streamdetect.commands.state", "carry what detectors know from a daemon to Spark, or back", "spark"
+    ),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"
     ),

@@ -28,6 +28,7 @@ from streamdetect.config.sinks import (
     SinkConfig,
     WebhookConfig,
 )
+from streamdetect.config.spark import SparkConfig
 
 __all__ = [
     "AnswersConfig",
@@ -51,6 +52,7 @@ __all__ = [
     "ServerTlsConfig",
     "ShutdownConfig",
     "SinkConfig",
+    "SparkConfig",
     "StateConfig",
     "ThresholdConfig",
     "TlsConfig",

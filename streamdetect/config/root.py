@@ -31,6 +31,7 @@ from streamdetect.config.sinks import (
     SinkConfig,
     WebhookConfig,
 )
+from streamdetect.config.spark import SparkConfig
 from streamdetect.config.yaml_subset import write_yaml
 
 
@@ -71,6 +72,8 @@ class Config(Section):
     """What must survive, and where it is kept."""
     shutdown: ShutdownConfig = ShutdownConfig()
     """What happens at SIGTERM."""
+    spark: SparkConfig = SparkConfig()
+    """The log that `streamdetect spark` reads."""
     detectors: Annotated[tuple[DetectorConfig, ...], Field(min_length=1, strict=False)] = (DetectorConfig(),)
     """One for each group of sensors that share a bundle and settings."""
 

@@ -45,6 +45,7 @@ _FIXED = (
     "logging",
     "state",
     "shutdown",
+    "spark",
 )
 
 

@@ -57,7 +57,7 @@ class Work:
     anomalous: int = 0
     transitions: list[str] = field(default_factory=list)  # kinds
     sensors: int = 0
-    warming_up: int = 0
+    sensors_warming_up: int = 0
     incidents_open: int = 0
 
 
@@ -172,7 +172,7 @@ class Shard:
             detector, work = assembly.detector, result.work.setdefault(assembly.name, Work())
             rows, judge = detector.sensors.rows(), detector.state.judge
             work.sensors = len(rows)
-            work.warming_up = int(np.count_nonzero(judge.warming_up(rows)))
+            work.sensors_warming_up = int(np.count_nonzero(judge.warming_up(rows)))
             work.incidents_open = int(np.count_nonzero(judge.incidents.open[rows]))
         return result.work
 

@@ -33,7 +33,7 @@ def test_the_reference_holds_the_defaults():
 
 def test_the_reference_names_every_option():
     found = list(sections(Config.defaults(), yaml.safe_load(REFERENCE.read_text())))
-    assert len(found) == 20
+    assert len(found) == 21
     for section, written in found:
         assert set(written) == set(section.model_fields)
 

@@ -5,7 +5,7 @@ from streams import settings
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.codecs import codec
-from streamdetect.config import Config, DetectorConfig
+from streamdetect.config import Config, DetectorConfig, validate
 from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings
 from streamdetect.service.assembly import Assembly, encoder
@@ -74,3 +74,13 @@ def packs_of(readings, partitions, shards, sizes):
                     batch.append((number, pack(partition, [stretch[0][0], stretch[-1][0]], part)))
         batches.append(batch)
     return batches
+
+
+SHARDS = 8
+
+
+def of_topics(**spark):
+    """A configuration that reads sensors/# from a log."""
+    detector = {"topics": ["sensors/#"], "payload": {"time": "time"}}
+    given = {"shards": SHARDS, "checkpoint": "unused"} | spark
+    return validate({"spark": given, "detectors": [detector]})

@@ -119,7 +119,7 @@ def test_work_counts_what_was_done_and_what_is_known():
     result = one.process([pack(0, [0, 3], Readings(["a"] * 4, times, np.zeros((4, 1))))])
     work = one.work(result)["default"]
     assert work.readings.tolist() == [2, 1, 1, 0, 0]
-    assert (work.sensors, work.warming_up, work.incidents_open, work.windows) == (1, 1, 0, 0)
+    assert (work.sensors, work.sensors_warming_up, work.incidents_open, work.windows) == (1, 1, 0, 0)
 
 
 def test_labels_are_in_events_after_a_restart():

@@ -1,0 +1,94 @@
+"""Messages of the log to packs for shards, by the daemon's own codecs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streamdetect.bundles.bundle import Bundle
+from streamdetect.codecs import codec
+from streamdetect.config import parse
+from streamdetect.mqtt.inbox import Message
+from streamdetect.service.gathering import Gathering
+from streamdetect.spark.packs import Pack, Sharding
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Sequence
+
+    from streamdetect.codecs import Codec
+    from streamdetect.config import Config, DetectorConfig
+    from streamdetect.spark.log import Entry
+    from streamdetect.spark.packs import Share
+
+
+class Heard(NamedTuple):
+    """A detector as far as what it hears is concerned: no model."""
+
+    name: str
+    config: DetectorConfig
+    codec: Codec
+    features: tuple[str, ...]
+
+
+class Decoded(NamedTuple):
+    """What a stretch of the log holds."""
+
+    packs: list[tuple[int, Pack]]  # by shard
+    clock: float  # Unix seconds, the newest reading that came before the horizon; -inf without any
+    newest: float  # Unix seconds at which the last message came
+    outcomes: Counter[str]  # messages, see monitoring.reports.MESSAGE_OUTCOMES
+    rejected: Counter[str]  # messages and parts of messages, by reason
+
+
+class Decoder:
+    """Decodes stretches of one partition after the other; keeps nothing from one to the next."""
+
+    def __init__(self, config: Config) -> None:
+        """Load what the codecs have to know.
+
+        Raises:
+            BundleError: a bundle is unusable.
+        """
+        self._heard = [_heard(one, config.mqtt.max_payload) for one in config.detectors]
+        self._gathering = Gathering(self._heard, [{} for _ in self._heard], take_retained=True)
+        self._sharding = Sharding(config.spark.shards)
+
+    def decode(self, partition: int, entries: Sequence[Entry], horizon: float) -> Decoded:
+        """Decode a stretch.
+
+        Args:
+            partition: where it is from.
+            entries: at least one message.
+            horizon: Unix seconds; a message that came later does not move the clock, as other partitions may
+                not have been read up to it.
+        """
+        messages = [Message(one.topic, one.payload, 1, 0, 0, one.time, retain=False) for one in entries]
+        gathered, outcomes, rejected, _, _ = self._gathering.gather(messages)
+        outcomes["accepted"] = len(messages) - outcomes.total()
+        shares: dict[int, list[Share]] = {}
+        clock = -inf
+        for one, its in zip(self._heard, gathered, strict=True):
+            if not its.sensors:
+                continue
+            times = np.array(its.times)[np.array(its.arrivals) <= horizon]
+            clock = max(clock, float(times.max(initial=-inf)))
+            for shard, share in self._sharding.split(one.name, its):
+                shares.setdefault(shard, []).append(share)
+        start, end = entries[0].offset, entries[-1].offset + 1
+        packs = [(shard, Pack(partition, start, end, its)) for shard, its in shares.items()]
+        return Decoded(packs, clock, entries[-1].time, +outcomes, rejected)
+
+
+def _heard(one: DetectorConfig, max_payload: int) -> Heard:
+    features = Bundle.load(one.bundle).manifest.features
+    return Heard(one.name, one, codec(one.payload_settings(max_payload)), features)
+
+
+@lru_cache(maxsize=2)
+def decoder(text: str) -> Decoder:
+    """The decoder of a configuration, one for each process."""
+    return Decoder(parse(text))

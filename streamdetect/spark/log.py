@@ -1,0 +1,54 @@
+"""A log that can be read again from any offset: what Spark needs to be exact, and MQTT is not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STRETCH = 20_000
+"""Messages at once, about."""
+STRETCH_BYTES = 32 << 20
+
+
+class Entry(NamedTuple):
+    """One message of the log."""
+
+    offset: int
+    time: float  # Unix seconds at which the log took it
+    topic: str  # of MQTT
+    payload: bytes
+
+
+class Bounds(NamedTuple):
+    """What a partition holds now."""
+
+    first: int  # offset of its oldest message
+    end: int  # and of the one that comes next
+    newest: float  # Unix seconds of its newest message; 0 without any
+
+
+class Log(ABC):
+    """Partitions of messages; a topic is always in the same one."""
+
+    @abstractmethod
+    def bounds(self) -> list[Bounds]:
+        """What each partition holds.
+
+        Raises:
+            StreamdetectError: the log does not answer.
+        """
+
+    @abstractmethod
+    def times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
+        """When the log took these messages, (partition, offset) each, in Unix seconds."""
+
+    @abstractmethod
+    def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
+        """Yield the messages from one offset to before another, in stretches.
+
+        Raises:
+            StreamdetectError: some are no longer there, or the log does not answer.
+        """

@@ -1,0 +1,201 @@
+"""NATS JetStream as a log: a stream for each partition, whose sequences are the offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from streamdetect.config import TlsConfig
+from streamdetect.config.tls import client_context
+from streamdetect.errors import StreamdetectError
+from streamdetect.spark.log import STRETCH, STRETCH_BYTES, Bounds, Entry, Log
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from nats.aio.msg import Msg
+
+    from streamdetect.config import SparkConfig
+
+_CONNECT = 5  # s
+_PATIENCE = 60.0  # s for a stretch
+_HEARTBEAT = 5.0  # s
+_PENDING = 1 << 40  # messages and bytes: the server's flow control bounds both, not ours
+_ESCAPED = re.compile(r"/[./]|\.|/")
+_NS = 1_000_000_000
+
+
+class NatsLog(Log):
+    """The streams of one or several NATS servers."""
+
+    def __init__(self, settings: SparkConfig) -> None:
+        self._settings = settings
+
+    def bounds(self) -> list[Bounds]:
+        """What each stream holds; see Log."""
+        found: list[Bounds] = _told(asyncio.run, self._bounds())
+        return found
+
+    def times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
+        """When the server took these messages; see Log."""
+        found: list[float] = _told(asyncio.run, self._times(offsets)) if offsets else []
+        return found
+
+    def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
+        """Yield messages, by an ordered consumer that the server paces; see Log."""
+        with asyncio.Runner() as runner:
+            stretches = self._read(self._settings.streams[partition], start, end)
+            while stretch := _told(runner.run, anext(stretches, [])):
+                yield stretch
+
+    async def _bounds(self) -> list[Bounds]:
+        async with self._connected() as client:
+            found = []
+            for stream in self._settings.streams:
+                state = await _ask(client, f"STREAM.INFO.{stream}", {})
+                its = state["state"]
+                newest = _seconds(its["last_ts"]) if its["messages"] else 0.0
+                found.append(Bounds(max(its["first_seq"], 1), its["last_seq"] + 1, newest))
+            return found
+
+    async def _times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
+        async with self._connected() as client:
+            found = []
+            for partition, offset in offsets:
+                asked = {"seq": offset}
+                got = await _ask(client, f"STREAM.MSG.GET.{self._settings.streams[partition]}", asked)
+                found.append(_seconds(got["message"]["time"]))
+            return found
+
+    async def _read(self, stream: str, start: int, end: int) -> AsyncIterator[list[Entry]]:
+        async with self._connected() as client:
+            arrivals = _Arrivals(self._settings.subject_levels, end)
+            config = ConsumerConfig(
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=max(start, 1),
+                ack_policy=AckPolicy.NONE,
+            )
+            subscription = await client.jetstream().subscribe(
+                "",
+                stream=stream,
+                cb=arrivals.take,
+                config=config,
+                ordered_consumer=True,
+                manual_ack=True,
+                idle_heartbeat=_HEARTBEAT,
+                pending_msgs_limit=_PENDING,
+                pending_bytes_limit=_PENDING,
+            )
+            while stretch := await arrivals.stretch():
+                yield stretch
+            await subscription.unsubscribe()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Client]:
+        client, settings = Client(), self._settings
+        given: dict[str, Any] = {
+            "user": settings.username,
+            "password": settings.password_value(),
+            "user_credentials": settings.credentials_file,
+            "tls": _tls(settings),
+        }
+        await client.connect(
+            servers=list(settings.servers),
+            name="streamdetect",
+            allow_reconnect=False,
+            connect_timeout=_CONNECT,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+class _Arrivals:
+    """Gathers messages into stretches; while one waits to be taken, the server is not read from."""
+
+    def __init__(self, levels: int, end: int) -> None:
+        self._levels, self._end = levels, end
+        self._entries: list[Entry] = []
+        self._size = 0
+        self._whole = asyncio.Event()  # a stretch is, or all of it
+        self._taken = asyncio.Event()
+        self._done = False
+
+    async def take(self, message: Msg) -> None:
+        """Take a message; its reply says `$JS.ACK.stream.consumer.n.sequence.n.nanoseconds.n`."""
+        parts = message.reply.split(".")
+        offset = int(parts[-4])
+        if offset < self._end:
+            topic = mqtt_topic(message.subject, self._levels)
+            self._entries.append(Entry(offset, int(parts[-2]) / _NS, topic, message.data))
+            self._size += len(message.data)
+        self._done = offset >= self._end - 1
+        if self._done or len(self._entries) >= STRETCH or self._size >= STRETCH_BYTES:
+            self._taken.clear()
+            self._whole.set()
+            await self._taken.wait()
+
+    async def stretch(self) -> list[Entry]:
+        """The next messages; none when all have been given.
+
+        Raises:
+            TimeoutError: none came for too long.
+        """
+        if self._done and not self._entries:
+            return []
+        await asyncio.wait_for(self._whole.wait(), _PATIENCE)
+        entries, self._entries, self._size = self._entries, [], 0
+        self._whole.clear()
+        if not self._done:
+            self._taken.set()
+        return entries
+
+
+def mqtt_topic(subject: str, levels: int) -> str:
+    """The MQTT topic of a NATS subject, after so many levels of its own.
+
+    NATS writes / as . and . as //, and an empty level as / beside the dot.
+    """
+    rest = subject.split(".", levels)[-1] if levels else subject
+    if "/" not in rest:
+        return rest.replace(".", "/")
+    return _ESCAPED.sub(lambda found: {"/.": "/", "//": ".", ".": "/", "/": ""}[found[0]], rest)
+
+
+def _tls(settings: SparkConfig) -> object:
+    if settings.ca_file is None:
+        return None
+    return client_context(TlsConfig(enabled=True, ca_file=settings.ca_file), "spark")
+
+
+async def _ask(client: Client, subject: str, asked: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.request(f"$JS.API.{subject}", orjson.dumps(asked), timeout=_CONNECT)
+    said: dict[str, Any] = orjson.loads(answer.data)
+    if "error" in said:
+        raise StreamdetectError(f"NATS: {subject}: {said['error']['description']}")
+    return said
+
+
+def _seconds(written: str) -> float:
+    """Unix seconds of a time with nanoseconds, as NATS writes it."""
+    head, _, tail = written.rstrip("Z").partition(".")
+    whole = datetime.fromisoformat(f"{head}+00:00").timestamp()
+    return whole + (int(tail.ljust(9, "0")[:9]) / _NS if tail else 0.0)
+
+
+def _told(run: Any, asked: Any) -> Any:  # noqa: ANN401
+    """Run, with what NATS says as an error of ours."""
+    try:
+        return run(asked)
+    except (NatsError, OSError, TimeoutError) as error:
+        raise StreamdetectError(f"NATS: {error or type(error).__name__}") from error
