@@ -59,7 +59,7 @@ class IncidentsConfig(Section):
     consecutive: Count = _INCIDENTS.consecutive
     """Anomalous readings in a row that open one."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """What their scores above 1 must add up to: a large spike does so at once."""
+    """What their scores above 1 must add up to: a large spike does so at once. Less for slow readings."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after

@@ -43,6 +43,10 @@ MOST_PACE = 2.0
 """Times the usual interval that a reading can make an incident older by, on the average."""
 MOST_EXCESS = 1.0
 """What one reading's score adds at most."""
+MINUTE = 60.0
+LEAST_EXCESS = 0.3
+"""What scores above 1 must add up to is for a reading a minute; for one that stands for longer it is so much
+less, down to this share. On servers with a reading in 5 minutes 22 of 38 faults are found so, 16 without."""
 
 
 class Edge(NamedTuple):
@@ -266,6 +270,8 @@ class _Walk:
     ) -> None:
         self.incidents, self.scored, self.stepped = incidents, scored, stepped
         self.close_after, self.short = close_after, short
+        share = (MINUTE / scored.usual).clip(LEAST_EXCESS, 1.0)
+        self.excess = incidents.settings.excess * np.where(np.isinf(scored.usual), 1.0, share)
 
     def take(self, lines: Rows, place: int) -> None:
         """The readings of these lines at this place."""
@@ -281,7 +287,7 @@ class _Walk:
         if len(hot):
             rises[anomalous] = self._anomalous(hot, at, place)
         self._calm(rows, score, anomalous)
-        opening = anomalous & ~was_open & (state.excess[rows] >= settings.excess)
+        opening = anomalous & ~was_open & (state.excess[rows] >= self.excess[lines])
         opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
         closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
         # A clock that steps, or a long silence, makes no incident older than its readings.

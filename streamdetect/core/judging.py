@@ -136,9 +136,10 @@ class Judge(Columns):
         self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.profile = Profile(features, self.warmup)
-        self.range, self.stuck = Range(rules, features), Stuck(features)
+        self.silence, self.range = Silence(rules), Range(rules, features)
+        self.stuck = Stuck(features, self.range)
         views = (self.range, self.stuck, Limits(rules), Rate(rules, features))
-        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile))
+        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile, self.silence))
         if settings.level is None:
             self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
             self.views: tuple[View, ...] = views
@@ -163,7 +164,6 @@ class Judge(Columns):
             for signal, end, width in zip(self.signals, ends, widths, strict=True)
         }
         self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
-        self.silence = Silence(rules)
         self.rhythm = Rhythm(features)
         self.incidents = Incidents(incidents, features, VIEWS)
         self.drift = ErrorDrift()

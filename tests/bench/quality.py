@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from quality_command import add_arguments, head, note, parsed, row, show, side_by_side
 from quality_data import DATA_SETS, FOLDERS
-from quality_judging import judge, total
+from quality_judging import judge, judge_side_by_side, total
 from quality_made import BASELINES, OWN, Made, figures
 from quality_models import RECIPES, WITHOUT, Choice, bundle_for
 from quality_wanted import wanted
 
-from streamdetect.bundles.bundle import GENERAL
+from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.judging import JudgeSettings
 
@@ -152,10 +152,10 @@ def _choice(model: str, args: argparse.Namespace) -> tuple[str, Choice]:
 def _recorded(job: Job, model: str) -> dict[str, float]:
     cases = DATA_SETS[job.data](job.args.data)[:: job.args.every]
     name, choice = _choice(model, job.args)
-    tallies = []
-    for case in cases:
-        parts = case.per_feature() if name == GENERAL else [case.recording]
-        tallies.append(judge(case, choice.detector(bundle_for(case, name, job.args.cache)), parts))
+    if name == GENERAL:
+        tallies = judge_side_by_side(cases, choice.detector(Bundle.load(GENERAL)))
+    else:
+        tallies = [judge(case, choice.detector(bundle_for(case, name, job.args.cache))) for case in cases]
     benchmark = _nab(job.args, cases, tallies) if job.data == "nab_dev" else {}
     return _figures(total(tallies)) | benchmark
 

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from streamdetect.core.detector import Detector
     from streamdetect.offline.backtest.results import Incident, SensorResult
-    from streamdetect.offline.recordings import Recording
 
     Range = tuple[int, int]  # half-open
 
@@ -65,11 +65,26 @@ class Found:
     span: Span  # that it is open, in Unix seconds
 
 
-def judge(case: Case, detector: Detector, parts: Sequence[Recording]) -> Tally:
-    """Judge one case; where it is several sensors, an alarm of any of them is an alarm of the case."""
+def judge(case: Case, detector: Detector) -> Tally:
+    """Judge one case as one sensor."""
     started = time.perf_counter()
-    results = backtest(detector, parts)
-    seconds = time.perf_counter() - started
+    results = backtest(detector, [case.recording])
+    return tally(case, results, time.perf_counter() - started)
+
+
+def judge_side_by_side(cases: Sequence[Case], detector: Detector) -> list[Tally]:
+    """Judge cases whose features are sensors of their own, all of them together, as a daemon would."""
+    parts = [case.per_feature() for case in cases]
+    started = time.perf_counter()
+    results = iter(backtest(detector, list(chain.from_iterable(parts))))
+    seconds = (time.perf_counter() - started) / len(cases)
+    return [
+        tally(case, [next(results) for _ in own], seconds) for case, own in zip(cases, parts, strict=True)
+    ]
+
+
+def tally(case: Case, results: Sequence[SensorResult], seconds: float) -> Tally:
+    """What was found in a case; where it is several sensors, an alarm of any of them is one of the case."""
     labels, times = case.recording.labels, case.recording.times
     if labels is None:
         raise ValueError(f"{case.name}: must have labels")
@@ -95,8 +110,10 @@ def judge(case: Case, detector: Detector, parts: Sequence[Recording]) -> Tally:
 
 
 def _found(result: SensorResult, normal: int) -> list[Found]:
-    """Those that open in the scored part."""
-    made = [_in_readings(result, incident) for incident in result.incidents]
+    """Those that open in the scored part; that a recording ends while others go on is no silence."""
+    end = result.recording.times[-1]
+    during = [incident for incident in result.incidents if incident.opened.time <= end]
+    made = [_in_readings(result, incident) for incident in during]
     return [one for one in made if one.at >= normal]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from streamdetect import config
 from streamdetect.bundles.architecture import Architecture
-from streamdetect.bundles.bundle import GENERAL, Bundle
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.core.detector import Detector
 from streamdetect.core.incidents import IncidentSettings
@@ -70,9 +70,7 @@ def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
 
 
 def bundle_for(case: Case, model: str, cache: Path) -> Bundle:
-    """The general bundle, or one trained on the case's normal part, which is kept."""
-    if model == GENERAL:
-        return Bundle.load(GENERAL)
+    """The one trained on the case's normal part, which is kept."""
     normal = Series(case.recording.sensor, case.recording.values[: case.normal])
     recipe = RECIPES[model]
     folder = cache / hashlib.sha256(f"{recipe!r} {normal.digest()}".encode()).hexdigest()[:24]

@@ -101,13 +101,18 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
     found, seen, differences, tens, ten = [], [], [], [], []
     slots, slot, here, before, expected = {}, None, [], None, NAN
     low, high, new_low, new_high, growth, inner = math.inf, -math.inf, math.inf, -math.inf, 0.0, None
+    dawn, day_low, day_high, lows, highs = NAN, math.inf, -math.inf, [], []
+    below = above = 0.0
     run, longest, new_longest, stuck_limit = 0, 0.0, 0.0, 20.0
+    usual, pauses, tens_wanted, excess_wanted = NAN, [], 9, incidents.excess
     excess, calm, is_open, age, began = 0.0, 0, False, 0, NAN
     warm_from, warm_count = NAN, 0
     for at, (time, value, error) in enumerate(zip(times, values, errors, strict=True)):
         warming = at < settings.min_count or (
             at < settings.warmup and time - times[0] < settings.warmup_seconds
         )
+        if at:
+            pauses.append(time - times[at - 1])
         now = int(time % 86_400 // 1800)
         if now != slot:
             if before is not None:
@@ -146,7 +151,7 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
                 ten = []
             signals["profile"] = last_mean(differences, 20)
             if tens:
-                signals["slow_profile"] = last_mean(tens, 9)
+                signals["slow_profile"] = last_mean(tens, tens_wanted)
             nearer = {"profile": last_mean(differences, 3), "slow_profile": signals["profile"]}
         nearer["trend"] = level
         scores, zs, over = [], {}, {}
@@ -165,16 +170,17 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
             scores.append(score if own.armed else min(score, 0.0))
         if not warming and high >= low:
             margin = max(0.1, 1.5 * growth) * max(high - low, 1e-12)
-            beyond = {1: level - high, -1: low - level}
-            scores.append(max(by for side, by in beyond.items() if rule.side in (0, side)) / margin)
-        usual = expected + past["profile"].mean
-        if not counts(rule, value, past["level"].mean if math.isnan(usual) else usual):
+            beyond = {1: (level - high) / max(margin, above), -1: (low - level) / max(margin, below)}
+            scores.append(max(by for side, by in beyond.items() if rule.side in (0, side)))
+        usual_value = expected + past["profile"].mean
+        if not counts(rule, value, past["level"].mean if math.isnan(usual_value) else usual_value):
             scores = [min(score, 0.0) for score in scores]
         run = run + 1 if at and value == values[at - 1] else 0
         if warming:
             new_longest = max(new_longest, run)
         else:
-            score = run / stuck_limit
+            at_an_end = value <= low or value >= high
+            score = run / (stuck_limit * (3.0 if at_an_end else 1.0))
             scores.append(score + 1.0 if score > 1 else score)
             new_longest = max(new_longest, min(run, 1.5 * stuck_limit / 3))
         best = max(scores, default=NAN)
@@ -187,7 +193,7 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
             age += 1
             calm = calm + 1 if not best > 1 else 0
             closed = calm >= incidents.close_after
-        elif best > 1 and excess >= incidents.excess:
+        elif best > 1 and excess >= excess_wanted:
             is_open = opened = True
             age, calm, began, inner = 0, 0, time, [math.inf, -math.inf]
             for own in past.values():
@@ -220,7 +226,24 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
             low, high = min(low, new_low), max(high, new_high)
             if full and high > low:
                 growth = growth * (1 - 1 / 3) + 1 - width / (high - low)
+            day_low, day_high = min(day_low, new_low), max(day_high, new_high)
+            if time - dawn >= 0.95 * 86_400:
+                if day_low <= day_high:
+                    lows, highs = [*lows, day_low], [*highs, day_high]
+                dawn, day_low, day_high = time, math.inf, -math.inf
+            dawn = time if math.isnan(dawn) else dawn
+            if len(lows) >= 5:
+                below = low - (float(np.mean(lows)) - 3 * float(np.std(lows)))
+                above = float(np.mean(highs)) + 3 * float(np.std(highs)) - high
             new_low, new_high = math.inf, -math.inf
+            usual = (
+                sum(pauses) / len(pauses)
+                if math.isnan(usual)
+                else usual + 0.2 * (sum(pauses) / len(pauses) - usual)
+            )
+            pauses = []
+            tens_wanted = min(max(math.ceil(5400 / (10 * usual)), 4), 9)
+            excess_wanted = incidents.excess * min(max(60 / usual, 0.3), 1.0)
             longest, new_longest = max(longest, new_longest), 0.0
             stuck_limit = max(3 * longest, 20.0)
         found.append((best, is_open))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..moments import Floats
     from ..warmup import Warmup
     from .base import Lesson, Stretch
+    from .silence import Silence
 
 DAY = 86_400.0  # s
 SLOTS = 48
@@ -155,21 +156,25 @@ class Profile(Signal):
 
 
 class SlowProfile(Signal):
-    """The same over hours: the mean of the last means of ten differences."""
+    """The same over an hour and a half: the mean of the last means of ten differences.
+
+    Of a reading in 5 minutes it is over 40 of them: over all 90 it would take 7 hours to see anything.
+    """
 
     name = "slow_profile"
     view = "profile"
     judges_cold = False
-    each, tens = 10, 9
+    each, tens, least = 10, 9, 4
+    seconds = 5400.0
 
     past: Floats  # (S, tens, F) means of ten, newest last; 0 before the first
     held: NDArray[np.int64]  # (S,) means of ten so far
     count: NDArray[np.int64]  # (S,) differences of the ten being filled
     total: Floats  # (S, F) and their sum
 
-    def __init__(self, features: int, profile: Profile) -> None:
+    def __init__(self, features: int, profile: Profile, silence: Silence) -> None:
         super().__init__()
-        self._profile = (profile,)  # another branch of the columns, not of these
+        self._profile, self._silence = (profile,), (silence,)  # other branches of the columns, not of these
         self._looked: _Tens | None = None
         self.column("past", np.float64, shape=(self.tens, features))
         for name in ("held", "count"):
@@ -215,6 +220,13 @@ class SlowProfile(Signal):
         """Begin anew with these rows, where there is anything to forget."""
         self.clear(rows[(self.count[rows] > 0) | (self.held[rows] > 0)])
 
+    def _wanted(self, rows: Rows) -> Rows:
+        """Of how many means of ten the signal is the mean, (U,)."""
+        (silence,) = self._silence
+        usual = silence.usual[rows]
+        wanted = np.ceil(self.seconds / (self.each * np.where(usual > 0, usual, 1.0)))
+        return wanted.clip(self.least, self.tens).astype(np.int64)
+
     def _look(self, rows: Rows, differences: Floats) -> _Tens:
         """The means of ten up to the end of a stretch."""
         places = self.count[rows][:, None] + np.arange(1, differences.shape[1] + 1)
@@ -223,10 +235,14 @@ class SlowProfile(Signal):
         past, total = self.past.take(rows, axis=0), self.total.take(rows, axis=0)
         totals, complete = self._totals(total, differences, places, most)
         joined = np.concatenate([past, complete], axis=1) if most else past
-        held = np.minimum(self.held[rows][:, None] + np.arange(most + 1), self.tens)
+        wanted = self._wanted(rows)
+        held = np.minimum(self.held[rows][:, None] + np.arange(most + 1), wanted[:, None])
         held = np.where(held > 0, held, np.nan)
         steps = np.ascontiguousarray(joined.swapaxes(0, 1))
-        sums = [sum_in_order(steps[group : group + self.tens]) for group in range(most + 1)]
+        old = np.arange(self.tens)[:, None] < self.tens - wanted  # (tens, U)
+        some = np.count_nonzero(old) > 0
+        parts = (steps[group : group + self.tens] for group in range(most + 1))
+        sums = [sum_in_order(np.where(old[:, :, None], 0.0, part) if some else part) for part in parts]
         if not most:
             means = (sums[0] / held)[:, None].repeat(differences.shape[1], axis=1)
         else:

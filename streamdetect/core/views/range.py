@@ -22,10 +22,19 @@ GROWTH, GROWTH_MEMORY = 1.5, 3.0
 """or so much of what the range has grown by in about as many of the last blocks: a value that wanders leaves
 its range again and again."""
 LEAST_WIDTH = 1e-12
+DAY = 0.95 * 86_400.0
+"""Seconds that a day takes at least: the end of a block does not come at the same second of each."""
+LEAST_DAYS, DAYS = 5.0, 100.0
+"""Days whose lowest and highest values say how far a day's differ from one to the next; and that count."""
+SPREAD = 3.0
+"""Standard deviations from the mean of a day's highest value, within which another day's is no wonder. Of the
+false alarms on quiet rooms, whose range grows with the seasons, this takes a sixth."""
 
 
 class Range(View):
     """How far the mean of a few values is outside of all its past, in margins.
+
+    The margin is a share of the range, or as far as the highest and lowest values of single days reach.
 
     What was seen in an incident belongs to the range afterwards if it passed as a spike does.
     """
@@ -34,35 +43,49 @@ class Range(View):
 
     low: Floats  # (S, F) in force
     high: Floats
+    below: Floats  # (S, F) the margins
+    above: Floats
     growth: Floats  # (S, F) shares by which the range grew in each of the last blocks, added up and fading
     new_low: Floats  # (S, F) of this block
     new_high: Floats
     inner_low: Floats  # (S, F) of the open incident
     inner_high: Floats
+    time: Floats  # (S,) Unix seconds of the newest reading
+    dawn: Floats  # (S,) when its day began; NaN = not yet
+    day_low: Floats  # (S, F) of this day
+    day_high: Floats
+    days: Floats  # (S, F) that count,
+    lows: Floats  # (S, F) the mean of their lowest values
+    lows_variance: Floats
+    highs: Floats
+    highs_variance: Floats
 
     def __init__(self, rules: RuleColumns, features: int) -> None:
         super().__init__()
         self.rules = rules
-        for name in ("low", "new_low", "inner_low"):
+        for name in ("low", "new_low", "inner_low", "day_low"):
             self.column(name, np.float64, np.inf, (features,))
-        for name in ("high", "new_high", "inner_high"):
+        for name in ("high", "new_high", "inner_high", "day_high"):
             self.column(name, np.float64, -np.inf, (features,))
-        self.column("growth", np.float64, shape=(features,))
+        for name in ("below", "above", "growth", "days", "lows", "lows_variance", "highs", "highs_variance"):
+            self.column(name, np.float64, shape=(features,))
+        for name in ("time", "dawn"):
+            self.column(name, np.float64, np.nan)
 
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
-        low, high, margin = (part[:, None] for part in self._in_force(stretch.rows))
-        above, below = stretch.level - high, low - stretch.level
+        low, high, below, above = (part[:, None] for part in self._in_force(stretch.rows))
+        up, down = (stretch.level - high) / above, (low - stretch.level) / below
         if self.rules.one_sided:
             side = self.rules.side[stretch.rows][:, None]
-            above, below = np.where(side < 0, -np.inf, above), np.where(side > 0, -np.inf, below)
-        score: Floats = np.maximum(above, below) / margin
+            up, down = np.where(side < 0, -np.inf, up), np.where(side > 0, -np.inf, down)
+        score: Floats = np.maximum(up, down)
         return np.where(stretch.warming[:, :, None] | (high < low), np.nan, score)
 
     def bounds(self, rows: Rows) -> tuple[Floats, Floats]:
         """Where the score is 1, (U, F) each; infinite where nothing is known."""
-        low, high, margin = self._in_force(rows)
-        return np.where(high < low, -np.inf, low - margin), np.where(high < low, np.inf, high + margin)
+        low, high, below, above = self._in_force(rows)
+        return np.where(high < low, -np.inf, low - below), np.where(high < low, np.inf, high + above)
 
     def restart(self, rows: Rows) -> None:
         """See View: whether a value wanders is a matter of the sensor, not of its regime."""
@@ -70,11 +93,10 @@ class Range(View):
         self.clear(rows)
         self.growth[rows] = growth
 
-    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """Low, high and margin, (U, F) each."""
-        low, high = self.low.take(rows, axis=0), self.high.take(rows, axis=0)
-        width = np.maximum(high - low, LEAST_WIDTH)
-        return low, high, np.maximum(MARGIN, GROWTH * self.growth.take(rows, axis=0)) * width
+    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats, Floats]:
+        """Low, high, and the margins below and above, (U, F) each."""
+        low, high, below, above = self.low, self.high, self.below, self.above
+        return low.take(rows, 0), high.take(rows, 0), below.take(rows, 0), above.take(rows, 0)
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
@@ -86,6 +108,7 @@ class Range(View):
         self.new_high[rows] = np.maximum(self.new_high.take(rows, axis=0), high)
         for lines, place in lesson.through_incidents():
             self._in_incident(rows[lines], level[lines, place], lesson, (lines, place))
+        self.time[rows] = stretch.times[stretch.lines, lesson.counts - 1]
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
         """See View."""
@@ -94,8 +117,39 @@ class Range(View):
             np.maximum(self.high[rows], self.new_high[rows]),
         )
         self._grow(rows[full], (high - low)[full])
+        self.day_low[rows] = np.minimum(self.day_low[rows], self.new_low[rows])
+        self.day_high[rows] = np.maximum(self.day_high[rows], self.new_high[rows])
+        self._end_day(rows[self.time[rows] - self.dawn[rows] >= DAY])
+        self.dawn[rows] = np.fmin(self.dawn[rows], self.time[rows])
         self.low[rows], self.high[rows] = low, high
         self.new_low[rows], self.new_high[rows] = np.inf, -np.inf
+        self._find_margins(rows)
+
+    def _find_margins(self, rows: Rows) -> None:
+        low, high = self.low[rows], self.high[rows]
+        margin = np.maximum(MARGIN, GROWTH * self.growth[rows]) * np.maximum(high - low, LEAST_WIDTH)
+        spread = np.where(self.days[rows] >= LEAST_DAYS, SPREAD, np.nan)
+        lowest = self.lows[rows] - spread * np.sqrt(self.lows_variance[rows])
+        highest = self.highs[rows] + spread * np.sqrt(self.highs_variance[rows])
+        self.below[rows], self.above[rows] = np.fmax(margin, low - lowest), np.fmax(margin, highest - high)
+
+    def _end_day(self, rows: Rows) -> None:
+        """Count the lowest and the highest value of a day, and begin another."""
+        low, high = self.day_low[rows], self.day_high[rows]
+        some = low <= high
+        days = np.where(some, np.minimum(self.days[rows], DAYS) + 1.0, self.days[rows])
+        self.days[rows] = days
+        for mean, variance, value in (
+            (self.lows, self.lows_variance, low),
+            (self.highs, self.highs_variance, high),
+        ):
+            off = np.where(some, value - mean[rows], 0.0)
+            step = off / np.maximum(days, 1.0)
+            mean[rows] += step
+            faded = (1.0 - 1.0 / np.maximum(days, 1.0)) * (variance[rows] + off * step)
+            variance[rows] = np.where(some, faded, variance[rows])
+        self.day_low[rows], self.day_high[rows] = np.inf, -np.inf
+        self.dawn[rows] = self.time[rows]
 
     def _grow(self, rows: Rows, width: Floats) -> None:
         """Count by how much of itself the range grew in a block; width (U, F) after it."""
