@@ -41,6 +41,7 @@ settings.load_profile("streamdetect")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the project's own options."""
     parser.addoption("--full", action="store_true", help="train the long recipe of the cookbook in full")
+    parser.addoption("--pictures", metavar="DIR", help="keep what the browser showed here")
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import { address, get } from "./api.js";
 import { h } from "./dom.js";
 import { exact, moment, number } from "./format.js";
-import { present } from "./health.js";
-import { facts, section } from "./parts.js";
+import { facts, present, section } from "./parts.js";
 import { t } from "./strings.js";
 
 /**
@@ -51,7 +50,7 @@ function detector({ name, sensors, topics, bundle, settings }) {
         [t("architecture"), bundle?.architecture],
         [t("time_steps"), bundle?.time_steps],
         [t("features"), bundle?.features?.join(", ")],
-        [t("bundle"), bundle?.fingerprint && h("code", {}, bundle.fingerprint)],
+        [t("bundle"), bundle && [`${bundle.name ?? ""} `, h("code", {}, bundle.fingerprint)]],
         ...Object.entries(settings ?? {}).map(setting),
       ]),
     ),

@@ -16,7 +16,7 @@ import { language, t } from "./strings.js";
  * @property {{show: boolean}} [points] under the pointer
  * @property {number} [top] px above it
  */
-/** @typedef {{times: number[], span: [number, number], shades: Shade[], step: number}} Frame */
+/** @typedef {{times: number[], span: [number, number], shades: Shade[], step: number}} Frame a step in seconds */
 
 const FLOOR = 0.05; // scores below it are drawn there: a logarithmic axis has no 0
 const ROW = 26; // px of a view
@@ -333,6 +333,7 @@ export class StripChart extends Chart {
   #paint(plot) {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio;
+    const { step } = this.frame;
     const [calm, bad, ink] = [colour("accent"), colour("bad"), colour("dim")];
     ctx.save();
     ctx.beginPath();
@@ -348,8 +349,13 @@ export class StripChart extends Chart {
       ctx.fillText(this.#names[row] ?? "", bbox.left + 2 * ratio, top + 2 * ratio);
       line.forEach((value, at) => {
         if (value !== null) {
-          const left = plot.valToPos(this.frame.times[at] ?? 0, "x", true);
-          const right = plot.valToPos((this.frame.times[at] ?? 0) + this.frame.step, "x", true);
+          const time = this.frame.times[at] ?? 0;
+          const left = plot.valToPos(time, "x", true);
+          const right = plot.valToPos(
+            Math.min(this.frame.times[at + 1] ?? time + step, time + step),
+            "x",
+            true,
+          );
           ctx.fillStyle = value > 1 ? bad : calm;
           ctx.globalAlpha = value > 1 ? Math.min(0.65 + 0.1 * Math.log2(value), 1) : 0.08 + 0.4 * value;
           ctx.fillRect(left, top + 15 * ratio, Math.max(right - left, 1), 8 * ratio);
@@ -404,7 +410,10 @@ const when = (seconds) => moment(new Date(seconds * 1000).toISOString());
 
 /** @type {uPlot.Axis.DynamicValues} */
 function plain(_plot, splits, _axis, _space, step) {
-  const places = Math.min(Math.max(0, -Math.floor(Math.log10(step))), 9);
+  let places = 0;
+  while (places < 9 && Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) > 1e-6) {
+    places += 1;
+  }
   return splits.map((split) => number(split, places));
 }
 

@@ -207,8 +207,6 @@ export const de = {
   topics: "Topics",
   topics_none: "Noch ist keine Nachricht eingetroffen.",
   topic: "Topic",
-  messages: "Nachrichten",
-  readings: "Messungen",
 
   about_text: "Sagt Bescheid, wenn ein Sensor tut, was er sonst nicht tut.",
   python: "Python",

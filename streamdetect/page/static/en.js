@@ -75,7 +75,7 @@ export const en = {
   score_of_views: "Score of each view",
   chart_score: "The highest score of all views over time; 1 is the limit",
   chart_views: "The score of each view over time; red is above its limit",
-  incident: "incident",
+  incident: "Incident",
   no_series: "No reading of this time is kept.",
   gone_before: "Readings before {time} are no longer kept.",
   show_all_features: "Show all {n} features",
@@ -208,8 +208,6 @@ export const en = {
   topics: "Topics",
   topics_none: "No message has come in yet.",
   topic: "Topic",
-  messages: "Messages",
-  readings: "Readings",
 
   about_text: "Tells when a sensor does what it usually does not.",
   python: "Python",

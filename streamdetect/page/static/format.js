@@ -45,6 +45,18 @@ export function score(value) {
 }
 
 /**
+ * A number of which four digits are enough.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function brief(value) {
+  return typeof value === "number"
+    ? new Intl.NumberFormat(language, { maximumSignificantDigits: 4 }).format(value).replace("-", MINUS)
+    : "–";
+}
+
+/**
  * The band, in the digits that tell its edges apart.
  *
  * @param {{lower?: number | null, upper?: number | null, expected?: number | null, value?: unknown}} feature

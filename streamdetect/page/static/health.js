@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { duration, exact, moment, number, size } from "./format.js";
-import { dot, facts, section } from "./parts.js";
+import { dot, facts, present, section, sensorAddress } from "./parts.js";
 import { t } from "./strings.js";
 
 const PAUSE = 2_000; // ms
@@ -99,15 +99,7 @@ function parts({
     section(
       t("topics"),
       topics?.length
-        ? table(
-            [t("topic"), t("messages"), t("readings"), t("last")],
-            topics.map((/** @type {any} */ one) => [
-              one.topic,
-              numeric(one.messages),
-              numeric(one.readings),
-              stamp(one.last),
-            ]),
-          )
+        ? table([t("topic"), t("detector"), t("sensor")], topics.map(heard), "words")
         : h("p", { class: "dim" }, t("topics_none")),
     ),
     sinks?.length &&
@@ -128,11 +120,27 @@ function connected(connection) {
 }
 
 /**
+ * A topic, and what is made of it.
+ *
+ * @param {any} topic
+ */
+function heard({ topic, sensors = [], problem }) {
+  const detectors = [...new Set(sensors.map((/** @type {any} */ one) => one.detector))].join(", ");
+  const known = sensors.filter((/** @type {any} */ one) => one.sensor !== null);
+  const links = known.map((/** @type {any} */ one) => h("a", { href: sensorAddress(one) }, one.sensor));
+  return [
+    h("code", {}, topic),
+    detectors || "–",
+    problem ? h("span", { class: "wrong" }, problem) : links.length ? links : "–",
+  ];
+}
+
+/**
  * One reason for which messages were rejected, with a sample.
  *
  * @param {any} rejection
  */
-function refused({ reason, count, last, topic, payload, path }) {
+function refused({ detector, reason, count, last, topic, payload, path, detail }) {
   return h(
     "li",
     {},
@@ -144,6 +152,8 @@ function refused({ reason, count, last, topic, payload, path }) {
     ),
     facts(
       present([
+        [t("why"), detail && h("span", { lang: "en" }, detail)],
+        [t("detector"), detector],
         [t("topic"), topic && h("code", {}, topic)],
         [t("path_missing"), path && h("code", {}, path)],
         [t("sample"), payload && h("pre", { tabindex: "0", "aria-label": t("sample") }, payload)],
@@ -153,15 +163,16 @@ function refused({ reason, count, last, topic, payload, path }) {
 }
 
 /**
- * A table whose first column is a name and whose others are numbers.
+ * A table whose first column is a name and whose others are numbers, or words.
  *
  * @param {string[]} head
- * @param {import("./dom.js").Child[][]} rows
+ * @param {(import("./dom.js").Child | import("./dom.js").Child[])[][]} rows
+ * @param {"" | "words"} [kind]
  */
-export function table(head, rows) {
+function table(head, rows, kind = "") {
   return h(
     "table",
-    { class: "plain cards" },
+    { class: `plain cards ${kind}` },
     h(
       "thead",
       {},
@@ -194,11 +205,3 @@ const numeric = (value, places = 0) => (typeof value === "number" ? number(value
 
 /** @param {string | null} time */
 const stamp = (time) => (time ? h("time", { datetime: time, title: exact(time) }, moment(time)) : "–");
-
-/**
- * Those pairs that have a value.
- *
- * @param {[string, any][]} pairs
- */
-export const present = (pairs) =>
-  pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");

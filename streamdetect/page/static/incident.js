@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 import { band, between, decimals, duration, exact, moment, number } from "./format.js";
 import { incidentTable } from "./incidents.js";
 import { dot, facts, scoreBar, section, sensorAddress, sensorText } from "./parts.js";
+import { seconds, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
@@ -20,7 +21,7 @@ const FEW = 4; // features that are drawn
  * @param {import("./main.js").Page} page
  */
 export async function show(page) {
-  const id = page.path[1] ?? "";
+  const id = page.query.get("id") ?? "";
   const place = h("div");
   page.main.append(place);
   const path = `incidents/${encodeURIComponent(id)}`;
@@ -94,23 +95,23 @@ async function parts(page, incident) {
  * @param {Incident} incident
  */
 async function charts(page, { detector, sensor, started, ended, newest, feature }) {
-  const begin = Date.parse(started) / 1000;
-  const end = Date.parse(ended ?? newest) / 1000;
+  const begin = seconds(started);
+  const end = seconds(ended ?? newest);
   const around = Math.max(AROUND, (end - begin) * SHARE);
   const span = /** @type {[number, number]} */ ([begin - around, ended ? end + around : end + around / 4]);
-  const [from, to] = span.map((seconds) => new Date(seconds * 1000).toISOString());
-  /** @type {import("./types.js").Series} */
-  const series = await page.ask(() => get("series", { detector, sensor, from, to, points: POINTS }));
+  const [from, to] = span.map((at) => new Date(at * 1000).toISOString());
+  const kept = await page.ask(() => get("series", { detector, sensor, from, to, points: POINTS }));
+  const series = withGaps(kept);
   const place = h("section", { class: "card charts" }, h("h2", { class: "unseen" }, t("range")));
   if (!series.times.length) {
     place.append(h("p", { class: "dim" }, t("no_series")));
     return place;
   }
-  const times = series.times.map((at) => Date.parse(at) / 1000);
+  const times = series.times.map(seconds);
   const frame = {
     times,
     span,
-    step: series.step,
+    step: usualStep(kept),
     shades: [{ from: begin, to: ended ? end : Number.POSITIVE_INFINITY }],
   };
   const worstFirst = [...series.features].sort(

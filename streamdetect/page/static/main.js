@@ -8,7 +8,7 @@ import { language, languages, t } from "./strings.js";
 /**
  * @typedef {object} Page
  * @property {HTMLElement} main where its content goes
- * @property {string[]} path levels of its address
+ * @property {URLSearchParams} query of its address
  * @property {<Answer>(question: () => Promise<Answer>) => Promise<Answer>} ask again and again until there is an answer
  * @property {(query: Record<string, string>, told: (event: any) => void) => void} live hear of what happens
  * @property {(title: string) => void} title of the window
@@ -27,17 +27,19 @@ const live = h("span", { class: "live", role: "status" });
 const main = h("main", { id: "main", tabindex: "-1" });
 
 const base = new URL(document.baseURI).pathname;
-const path = location.pathname.slice(base.length).split("/").map(decodeURIComponent);
+const place = location.pathname.slice(base.length);
 
-/** The module of a page, by the first levels of its address. */
+/** The module of the page that is asked for. */
 async function chosen() {
-  switch (path[0]) {
+  switch (place) {
     case "":
       return import("./sensors.js");
-    case "sensors":
+    case "sensor":
       return import("./sensor.js");
     case "incidents":
-      return path[1] ? import("./incident.js") : import("./incidents.js");
+      return import("./incidents.js");
+    case "incident":
+      return import("./incident.js");
     case "health":
       return import("./health.js");
     case "about":
@@ -50,7 +52,7 @@ async function chosen() {
 /** @type {Page} */
 const page = {
   main,
-  path,
+  query: new URLSearchParams(location.search),
   async ask(question) {
     for (;;) {
       try {
@@ -88,7 +90,7 @@ function tell(text) {
 
 function links() {
   return Object.entries(PAGES).map(([name, address]) => {
-    const here = path[0] === address || (name === "sensors" && path[0] === "sensors");
+    const here = place === address || (address ? `${place}s` === address : place === "sensor");
     return h(
       "a",
       { href: address || "./", "aria-current": here && "page" },

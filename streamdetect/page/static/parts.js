@@ -93,11 +93,10 @@ export class Pager {
 export const dot = (state) => h("span", { class: `dot ${state}`, "aria-hidden": "true" });
 
 /** @param {{detector: string, sensor: string}} sensor */
-export const sensorAddress = ({ detector, sensor }) =>
-  `sensors/${encodeURIComponent(detector)}/${encodeURIComponent(sensor)}`;
+export const sensorAddress = ({ detector, sensor }) => `sensor?${new URLSearchParams({ detector, sensor })}`;
 
 /** @param {{id: string}} incident */
-export const incidentAddress = ({ id }) => `incidents/${encodeURIComponent(id)}`;
+export const incidentAddress = ({ id }) => `incident?${new URLSearchParams({ id })}`;
 
 /**
  * A sensor's id, which may break at each of its levels.
@@ -144,3 +143,11 @@ export const facts = (pairs) =>
  */
 export const section = (title, ...children) =>
   h("section", { class: "card" }, h("h2", {}, title), ...children);
+
+/**
+ * Those pairs that have a value.
+ *
+ * @param {[string, any][]} pairs
+ */
+export const present = (pairs) =>
+  pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");

@@ -4,10 +4,11 @@ import { answerable, muting, sensitivity, verdict } from "./answers.js";
 import { get } from "./api.js";
 import { FeatureChart, ScoreChart, StripChart } from "./chart.js";
 import { h, setText } from "./dom.js";
-import { band, decimals, exact, moment, number } from "./format.js";
+import { band, brief, decimals, exact, moment, number } from "./format.js";
 import { incidentTable } from "./incidents.js";
-import { Address, dot, facts, scoreBar, section, sensorText } from "./parts.js";
+import { Address, dot, facts, present, scoreBar, section, sensorText } from "./parts.js";
 import { toGo } from "./sensors.js";
+import { seconds as unix, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").OneSensor} OneSensor */
@@ -28,8 +29,7 @@ const SERIES_PAUSE = 15_000;
  * @param {import("./main.js").Page} page
  */
 export async function show(page) {
-  const [, detector = "", ...sensor] = page.path;
-  const query = { detector, sensor: sensor.join("/") };
+  const query = { detector: page.query.get("detector") ?? "", sensor: page.query.get("sensor") ?? "" };
   page.title(query.sensor);
   const view = new SensorPage(page, query);
   await view.refresh();
@@ -44,6 +44,7 @@ class SensorPage {
   #series = null;
   /** @type {string | null} */
   #newest = null;
+  #step = 0;
   #refreshed = 0;
   #drawn = 0;
   #asked = 0;
@@ -150,7 +151,8 @@ class SensorPage {
     if (asked !== this.#asked) {
       return;
     }
-    this.#series = series;
+    this.#series = withGaps(series);
+    this.#step = usualStep(series);
     this.#draw();
     const known = series.times.length > 0;
     this.gone.hidden = known && !series.gone_before;
@@ -214,7 +216,7 @@ class SensorPage {
 
   /** From and to, Unix seconds: back from the newest reading, whose time need not be ours. */
   #span() {
-    const to = this.#newest ? Date.parse(this.#newest) / 1000 : Date.now() / 1000;
+    const to = this.#newest ? unix(this.#newest) : Date.now() / 1000;
     return /** @type {[number, number]} */ ([to - Number(this.address.get("range")), to]);
   }
 
@@ -223,12 +225,12 @@ class SensorPage {
     if (!series) {
       return;
     }
-    const times = series.times.map((at) => Date.parse(at) / 1000);
+    const times = series.times.map(unix);
     const shades = series.incidents.map(({ started, ended }) => ({
-      from: Date.parse(started) / 1000,
-      to: ended ? Date.parse(ended) / 1000 : Number.POSITIVE_INFINITY,
+      from: unix(started),
+      to: ended ? unix(ended) : Number.POSITIVE_INFINITY,
     }));
-    const frame = { times, shades, span: this.#span(), step: series.step };
+    const frame = { times, shades, span: this.#span(), step: this.#step };
     const shown = this.#all ? series.features : series.features.slice(0, FEW);
     this.more.hidden = shown.length === series.features.length;
     setText(this.more, t("show_all_features", { n: series.features.length }));
@@ -362,11 +364,7 @@ class SensorPage {
         : h("p", { class: "dim" }, t("told_nothing")),
     );
     this.settings.replaceChildren(
-      facts(
-        Object.entries(settings)
-          .filter(([, value]) => value !== null)
-          .map(([name, value]) => [named("set", name), written(value)]),
-      ),
+      facts(present(Object.entries(settings).map(([name, value]) => [named("set", name), written(value)]))),
     );
   }
 }
@@ -397,11 +395,11 @@ function written(value) {
   if (typeof value === "object" && value) {
     const { name, low, high, ...rest } = /** @type {Record<string, any>} */ (value);
     if ("low" in value || "high" in value) {
-      return low === null && high === null ? "" : `${name} ${number(low, 1)} … ${number(high, 1)}`;
+      return low === null && high === null ? "" : `${name} ${brief(low)} … ${brief(high)}`;
     }
     return Object.entries({ ...(name === undefined ? {} : { name }), ...rest })
       .map(([key, one]) => `${key}: ${written(one)}`)
       .join(", ");
   }
-  return typeof value === "number" ? number(value, Math.min(decimals({ value }) + 1, 4)) : String(value);
+  return typeof value === "number" ? brief(value) : String(value ?? "");
 }

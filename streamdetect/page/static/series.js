@@ -1,0 +1,65 @@
+// What the daemon kept of a sensor's past, made ready for charts.
+
+/** @typedef {import("./types.js").Series} Series */
+
+const APART = 3; // usual steps without a reading: the line breaks there
+
+/** @param {string} time */
+export const seconds = (time) => Date.parse(time) / 1000;
+
+/**
+ * The usual time between two points: what a chart's strips are made of.
+ *
+ * @param {Series} series
+ * @returns {number} seconds
+ */
+export function usualStep({ times, step }) {
+  const steps = times.slice(1).map((time, place) => seconds(time) - seconds(times[place] ?? time));
+  const middle = steps.sort((one, other) => one - other)[Math.floor(steps.length / 2)];
+  return Math.max(middle ?? step, step);
+}
+
+/**
+ * The same with an empty point wherever readings are missing, so that no line leads over a silence.
+ *
+ * @param {Series} series
+ * @returns {Series}
+ */
+export function withGaps(series) {
+  const most = APART * usualStep(series);
+  /** @type {number[]} */
+  const after = []; // places that a silence follows
+  series.times.forEach((time, place) => {
+    const next = series.times[place + 1];
+    if (next !== undefined && seconds(next) - seconds(time) > most) {
+      after.push(place);
+    }
+  });
+  const line = (/** @type {(number | null)[]} */ values) => inserted(values, after, () => null);
+  return {
+    ...series,
+    times: inserted(series.times, after, (time) =>
+      new Date((seconds(time) + series.step) * 1000).toISOString(),
+    ),
+    features: series.features.map((feature) => ({
+      ...feature,
+      mean: line(feature.mean),
+      min: line(feature.min),
+      max: line(feature.max),
+      expected: line(feature.expected),
+      lower: line(feature.lower),
+      upper: line(feature.upper),
+    })),
+    scores: Object.fromEntries(Object.entries(series.scores).map(([name, values]) => [name, line(values)])),
+  };
+}
+
+/**
+ * @template Value
+ * @param {Value[]} values
+ * @param {number[]} after places
+ * @param {(value: Value) => Value} make what comes there
+ */
+function inserted(values, after, make) {
+  return values.flatMap((value, place) => (after.includes(place) ? [value, make(value)] : [value]));
+}

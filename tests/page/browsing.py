@@ -1,0 +1,119 @@
+"""What tests do with a browser: open, click, read, take a picture, listen to complaints."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.remote.webelement import WebElement
+
+PATIENCE = 20  # s
+HIGHEST = 6000  # px of a picture
+
+
+class Browsing:
+    """A browser at the pages of one daemon."""
+
+    def __init__(self, driver: Chrome, url: str, pictures: Path) -> None:
+        self.driver, self.url, self._pictures = driver, url, pictures
+        self._complaints: list[str] = []
+        self._strangers: list[str] = []
+
+    def reset(self) -> None:
+        """Forget what was chosen, who was logged in and what was complained of."""
+        self.driver.get(f"{self.url}static/icon.svg")
+        self.driver.delete_all_cookies()
+        self.driver.execute_script("localStorage.clear()")
+        self.look(1440)
+        self.complaints()
+        self.strangers()
+
+    def look(self, width: int, theme: str = "light") -> None:
+        """Take a screen of this width, in a system of this theme."""
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}  # noqa: PLR2004
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        features = [{"name": "prefers-color-scheme", "value": theme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def open(self, address: str = "", shown: str = "main h1") -> None:
+        """Open a page, and wait until it shows something."""
+        self.driver.get(self.url + address)
+        self.see(shown)
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Every element like this."""
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def see(self, selector: str, text: str = "") -> WebElement:
+        """Wait for an element that is shown and has this text."""
+        return self.wait(
+            lambda: next((one for one in self.all(selector) if one.is_displayed() and text in one.text), None),
+            f"{selector} with {text!r}",
+        )
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Wait for what must happen."""
+
+        def told(_: Any) -> Any:
+            return condition()
+
+        return WebDriverWait(self.driver, PATIENCE, 0.05).until(told, f"never seen: {what}")
+
+    def click(self, selector: str, text: str = "") -> None:
+        """Click on what has this text."""
+        self.see(selector, text).click()
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of all elements like this, at one moment."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
+        return list(self.driver.execute_script(script, selector))
+
+    def overflow(self) -> list[str]:
+        """What is wider than the screen; what scrolls by itself may be."""
+        return list(self.driver.execute_script(_OVERFLOW))
+
+    def picture(self, name: str) -> Path:
+        """Keep a picture of the whole page."""
+        width, height = self.driver.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, HIGHEST), "scale": 1}
+        options = {"captureBeyondViewport": True, "clip": clip}
+        path = self._pictures / f"{name}.png"
+        path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]))
+        return path
+
+    def complaints(self) -> list[str]:
+        """What the console said since the last call."""
+        said = [entry["message"] for entry in self.driver.get_log("browser")]
+        self._listen()
+        return said
+
+    def strangers(self) -> list[str]:
+        """What was asked for elsewhere since the last call."""
+        self._listen()
+        found, self._strangers = self._strangers, []
+        return found
+
+    def _listen(self) -> None:
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                asked = message["params"]["request"]["url"]
+                if not asked.startswith((self.url, "data:", "about:")):
+                    self._strangers.append(asked)
+
+
+_OVERFLOW = """
+return [...document.querySelectorAll("body *")]
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .filter((one) => one.checkVisibility() && !one.closest("pre, .picture, .unseen, thead, .skip"))
+  .map((one) => one.outerHTML.slice(0, 120));
+"""

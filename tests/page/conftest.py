@@ -1,0 +1,57 @@
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+import house as made_up
+from browsing import Browsing
+
+os.environ["TZ"] = "UTC"  # what a browser shows as the time of day
+time.tzset()
+
+
+@pytest.fixture(scope="module")
+def pictures(request, tmp_path_factory):
+    """The folder that pictures of the pages go to."""
+    chosen = request.config.getoption("--pictures")
+    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A house whose last hours are judged: two incidents open, two over, a sensor silent, one warming up."""
+    if shutil.which("mosquitto") is None:
+        pytest.skip("mosquitto is not installed")
+    with made_up.House(tmp_path_factory.mktemp("house")) as house:
+        house.end = time.time() // 60 * 60 - 60
+        house.publish(made_up.life(house.end))
+        house.publish(made_up.BAD)
+        house.judged("kitchen/freezer", house.end)
+        yield house
+
+
+@pytest.fixture(scope="module")
+def browsing(house, pictures):
+    """One browser for all tests."""
+    try:
+        driver = made_up.browser()
+    except LookupError as error:
+        pytest.skip(str(error))
+    with driver:
+        yield Browsing(driver, house.url, pictures)
+
+
+@pytest.fixture
+def page(browsing):
+    """The browser at a desk, in English, by day, nobody logged in; no complaint is left when a test ends."""
+    browsing.reset()
+    yield browsing
+    assert browsing.complaints() == []
+    assert browsing.strangers() == []

@@ -1,0 +1,228 @@
+"""The pages in a real Chromium, before a real daemon that gets its readings from a real broker."""
+
+import json
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from house import SCRIPT
+from selenium.webdriver.common.keys import Keys
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+FREEZER = "sensor?detector=house&sensor=kitchen%2Ffreezer&range=21600"
+
+
+@pytest.fixture
+def incident(house):
+    (found,) = house.ask("incidents?q=freezer")["incidents"]
+    return found
+
+
+def logged_in(page, house):
+    page.click(".tools button", "Log in")
+    page.see("dialog input[name=token]").send_keys(house.token, Keys.ENTER)
+    page.see(".tools button", "Log out")
+
+
+@pytest.fixture
+def addresses(incident):
+    """Each page, and what is seen when it is complete."""
+    return {
+        "sensors": ("", "tbody tr.anomalous"),
+        "sensor": (FREEZER, ".picture canvas"),
+        "incidents": ("incidents", "tbody tr.critical"),
+        "groups": ("incidents?groups=1", ".group tbody tr"),
+        "incident": (f"incident?id={incident['id']}", ".picture canvas"),
+        "health": ("health", ".rejected li"),
+        "about": ("about", "details"),
+    }
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_fits(page, addresses, theme, width):
+    page.look(width, theme)
+    for name, (address, shown) in addresses.items():
+        page.open(address, shown)
+        page.picture(f"{name}-{width}-{theme}")
+        assert page.overflow() == [], name
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_every_page_can_be_used_by_everybody(page, addresses, theme, width):
+    if not AXE.exists():
+        pytest.skip("no axe-core: npm ci --prefix tests/page")
+    page.look(width, theme)
+    for name, (address, shown) in addresses.items():
+        page.open(address, shown)
+        page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text()})
+        found = page.driver.execute_async_script("axe.run().then(arguments[0])")
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == [], name
+
+
+def test_what_matters_is_on_top(page):
+    page.open("", "tbody tr")
+    states = [text.split("Muted")[0] for text in page.texts("td.state")]
+    assert states[:4] == ["Anomalous", "Anomalous", "Silent", "Warming up1 h 10 min to go"]
+    assert set(states[4:]) == {"Normal"}
+    freezer = page.see("tr.anomalous", "kitchen/freezer")
+    for text in ("°C", "usually", "trend"):
+        assert text in freezer.text
+
+
+def test_sensors_are_searched_filtered_and_sorted(page):
+    page.open("", "tbody tr")
+    page.see("input[type=search]").send_keys("FRID")
+    page.wait(lambda: page.texts("th.name a") == ["kitchen/fridge"], "only the fridge")
+    page.see("input[type=search]").send_keys(Keys.CONTROL, "a", Keys.DELETE)
+    page.click(".chip", "Silent")
+    page.wait(lambda: page.texts("th.name a") == ["cellar/pump"], "only the silent one")
+    assert "state=silent" in page.driver.current_url
+    page.click(".chip", "All")
+    page.click("#detector option", "rooms")
+    page.wait(lambda: len(page.texts("th.name a")) == 4, "only the rooms")
+    page.click("thead th.name button")
+    names = ["bath/humidity", "bath/temperature", "study/humidity", "study/temperature"]
+    page.wait(lambda: page.texts("th.name a") == names, "by name")
+    page.click("thead th.name button")
+    page.wait(lambda: page.texts("th.name a") == names[::-1], "the other way round")
+    assert page.see("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    page.driver.refresh()
+    page.wait(lambda: page.texts("th.name a") == names[::-1], "the same at the same address")
+
+
+def test_a_sensor_shows_its_band_and_views(page):
+    page.open(FREEZER, ".picture canvas")
+    assert "usually" in page.see(".readout").text
+    assert {"level", "trend"} <= set(page.texts(".views th[scope=row]"))
+    page.click(".chip", "1 h")
+    page.wait(lambda: page.see(".chip[aria-pressed=true]").text == "1 h", "another range")
+    assert "range=3600" in page.driver.current_url
+
+
+def test_a_reading_is_drawn_when_it_comes(page, house):
+    page.open("sensor?detector=house&sensor=kitchen%2Ffridge", ".picture canvas")
+    page.see(".live", "Live")
+    house.publish([("house/kitchen/fridge", {"value": 7.25, "time": house.end + 30})])
+    page.wait(lambda: "7.25" in page.see(".readout").text or "7.3" in page.see(".readout").text, "the reading")
+
+
+def test_an_alarm_is_muted_and_answered(page, house, incident):
+    page.open(FREEZER, ".actions button")
+    page.click(".actions button", "Mute")
+    page.see("dialog input[name=token]").send_keys("guessed", Keys.ENTER)
+    page.see("dialog .wrong", "That is not it.")
+    assert all("401" in said for said in page.complaints())  # a browser notes every refusal
+    page.see("dialog input[name=token]").send_keys(Keys.CONTROL, "a", Keys.DELETE, house.token, Keys.ENTER)
+    page.see(".toast", "kitchen/freezer is muted.")
+    page.see(".actions", "Muted until")
+    page.picture("muted")
+    page.click(".actions button", "Unmute")
+    page.see(".actions button", "Mute")
+    sensitivity = page.see(".actions input")
+    sensitivity.send_keys(Keys.CONTROL, "a", Keys.DELETE, "2")
+    page.click(".actions button", "Set")
+    page.see(".toast", "is now 2.0")
+    page.see(".told", "sensitivity")
+    page.open(f"incident?id={incident['id']}", ".actions button")
+    page.click(".actions button", "Right")
+    page.see("button[aria-pressed=true]", "Right")
+    assert house.ask(f"incidents/{incident['id']}")["label"] == "true"
+    page.open("incidents", "tbody tr")
+    page.click("select option", "Right")
+    page.wait(lambda: len(page.texts("tbody tr")) == 1, "the one that was answered")
+    page.click(".tools button", "Log out")
+    page.see(".tools button", "Log in")
+
+
+def test_incidents_are_filtered_and_grouped(page):
+    page.open("incidents", "tbody tr")
+    everything = len(page.texts("tbody tr"))
+    page.click(".chip", "Past")
+    page.wait(lambda: 0 < len(page.texts("tbody tr")) < everything, "fewer")
+    assert all("back to normal" in text for text in page.texts("th.name a[lang]"))
+    page.click(".chip", "All")
+    page.see("input[type=search]").send_keys("freezer")
+    page.wait(lambda: len(page.texts("tbody tr")) == 1, "the freezer's")
+    page.see("input[type=search]").send_keys(Keys.CONTROL, "a", Keys.DELETE)
+    page.click(".chip", "Together")
+    page.see(".group")
+    page.click("th.name a", "kitchen/freezer")
+    page.see("h1", "kitchen/freezer")
+    assert {"opened", "updated"} <= set(page.texts(".course b"))
+
+
+def test_rejected_messages_are_shown_with_a_sample(page):
+    page.open("health", ".rejected li")
+    assert SCRIPT in page.texts("pre")
+    assert "value" in page.texts(".rejected code")
+
+
+def test_what_a_sensor_sends_stays_text(page, addresses):
+    hostile = quote(f"hall/{quote(SCRIPT)}")
+    for address, shown in [*addresses.values(), (f"sensor?detector=house&sensor={hostile}", ".picture canvas")]:
+        page.open(address, shown)
+        assert page.driver.title != "hit"
+        assert page.all("main img") == []
+
+
+def test_the_page_is_used_by_keyboard(page):
+    page.open("", "tbody tr")
+    body = page.all("body")[0]
+    body.send_keys(Keys.TAB)
+    first = page.driver.switch_to.active_element
+    assert first.text == "Skip to the content"
+    first.send_keys(Keys.ENTER)
+    assert page.driver.switch_to.active_element.tag_name == "main"
+    page.driver.switch_to.active_element.send_keys(Keys.TAB)
+    assert "chip" in page.driver.switch_to.active_element.get_attribute("class")
+    page.see("th.name button").send_keys(Keys.ENTER)
+    page.see("th.name[aria-sort=ascending]")
+    link = page.see("th.name a", "kitchen/freezer")
+    page.driver.execute_script("arguments[0].focus()", link)
+    page.driver.execute_script("document.dispatchEvent(new Event('x'))")
+    time.sleep(2.5)  # rows were brought up to date since
+    assert page.driver.switch_to.active_element.text == "kitchen/freezer"
+
+
+def test_languages_and_colours_are_chosen(page):
+    page.open("", "tbody tr")
+    page.click(".tools option", "Deutsch")
+    page.see("h1", "Sensoren")
+    assert page.all("html")[0].get_attribute("lang") == "de"
+    page.picture("sensors-german")
+    page.click(".tools option", "Dunkel")
+    ground = page.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(16, 20, 24)"
+    page.open("health")
+    page.see("h1", "Zustand")
+    assert page.driver.execute_script("return getComputedStyle(document.body).backgroundColor") == ground
+
+
+def test_a_page_is_printed(page):
+    page.open(FREEZER, ".picture canvas")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    page.picture("print")
+    assert not page.see("body").find_element("css selector", ".tools").is_displayed()
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_policy_allows_nothing_else(page, house):
+    page.open("", "tbody tr")
+    refused = page.driver.execute_script(
+        "const script = document.createElement('script'); script.textContent = 'window.hit = 1';"
+        "document.body.append(script); return window.hit"
+    )
+    assert refused is None
+    assert all("Content Security Policy" in said for said in page.complaints())
+    assert json.dumps(house.ask("session")).count("/up/stream") == 1
+
+
+def test_a_daemon_that_is_gone_is_said(page, house):
+    page.open("", "tbody tr")
+    page.see(".live", "Live")
+    house.stop()
+    page.see(".live", "Reconnecting")
+    page.see(".notice", "does not answer")
+    page.complaints()
