@@ -6,7 +6,9 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Browsing:
 
     def look(self, width: int, theme: str = "light") -> None:
         """Take a screen of this width, in a system of this theme."""
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}  # noqa: PLR2004
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         features = [{"name": "prefers-color-scheme", "value": theme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -56,7 +58,9 @@ class Browsing:
     def see(self, selector: str, text: str = "") -> WebElement:
         """Wait for an element that is shown and has this text."""
         return self.wait(
-            lambda: next((one for one in self.all(selector) if one.is_displayed() and text in one.text), None),
+            lambda: next(
+                (one for one in self.all(selector) if one.is_displayed() and text in one.text), None
+            ),
             f"{selector} with {text!r}",
         )
 
@@ -66,11 +70,18 @@ class Browsing:
         def told(_: Any) -> Any:
             return condition()
 
-        return WebDriverWait(self.driver, PATIENCE, 0.05).until(told, f"never seen: {what}")
+        renewed = [StaleElementReferenceException]  # the page put another in its place
+        return WebDriverWait(self.driver, PATIENCE, 0.05, renewed).until(told, f"never seen: {what}")
 
     def click(self, selector: str, text: str = "") -> None:
         """Click on what has this text."""
-        self.see(selector, text).click()
+        self.wait(lambda: self.see(selector, text).click() or True, f"a click on {selector}")
+
+    def type(self, selector: str, *keys: str) -> None:
+        """Put this into a field, in place of what is there."""
+        field = self.see(selector)
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
+        field.send_keys(*keys)
 
     def texts(self, selector: str) -> list[str]:
         """The texts of all elements like this, at one moment."""
@@ -83,11 +94,15 @@ class Browsing:
 
     def picture(self, name: str) -> Path:
         """Keep a picture of the whole page."""
-        width, height = self.driver.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
+        width, height = self.driver.execute_script(
+            "return [innerWidth, document.documentElement.scrollHeight]"
+        )
         clip = {"x": 0, "y": 0, "width": width, "height": min(height, HIGHEST), "scale": 1}
         options = {"captureBeyondViewport": True, "clip": clip}
         path = self._pictures / f"{name}.png"
-        path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]))
+        path.write_bytes(
+            base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"])
+        )
         return path
 
     def complaints(self) -> list[str]:

@@ -1,3 +1,5 @@
+"""A house, its daemon and a browser, shared by all tests of the page."""
+
 import os
 import shutil
 import sys
@@ -6,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parent))
 
 import house as made_up
 from browsing import Browsing

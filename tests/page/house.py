@@ -103,7 +103,9 @@ class House:
         settings = MqttConfig(host=self.broker.host, port=self.broker.port, client_id="house-plant")
         with Publisher(settings, 1, PATIENCE) as publisher:
             for topic, payload in readings:
-                publisher.publish(topic, payload if isinstance(payload, bytes) else json.dumps(payload).encode())
+                publisher.publish(
+                    topic, payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+                )
             publisher.finish()
 
     def judged(self, sensor: str, moment: float, detector: str = "house") -> None:
@@ -130,7 +132,7 @@ class House:
 
 def life(end: float) -> Readings:
     """What the house says until `end` (Unix seconds), a row a minute."""
-    chance = random.Random(5)
+    chance = random.Random(5)  # noqa: S311 - a house, no secret
     places = {
         "kitchen/freezer": (-19.0, 1.0),
         "kitchen/fridge": (5.0, 0.6),
@@ -151,7 +153,11 @@ def life(end: float) -> Readings:
             value += spread * _fault(name, row)
             readings.append((f"house/{name}", {"value": round(value, 3), "time": moment}))
         for room in ("bath", "study"):
-            both = {"t": 21 + math.sin(row / 9) + chance.gauss(0, 0.1), "h": 50 + chance.gauss(0, 1), "time": moment}
+            both = {
+                "t": 21 + math.sin(row / 9) + chance.gauss(0, 0.1),
+                "h": 50 + chance.gauss(0, 1),
+                "time": moment,
+            }
             readings.append((f"rooms/{room}", both))
     return readings
 
@@ -187,8 +193,20 @@ def browser(language: str = "en") -> Chrome:
     options = ChromeOptions()
     options.binary_location = chromium
     for argument in (
-        *("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run", "hide-scrollbars"),
-        *("disable-background-networking", "disable-component-update", "disable-sync", f"accept-lang={language}"),
+        *(
+            "headless=new",
+            "no-sandbox",
+            "disable-gpu",
+            "disable-dev-shm-usage",
+            "no-first-run",
+            "hide-scrollbars",
+        ),
+        *(
+            "disable-background-networking",
+            "disable-component-update",
+            "disable-sync",
+            f"accept-lang={language}",
+        ),
     ):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -2,8 +2,8 @@
 
 import { address, get } from "./api.js";
 import { h } from "./dom.js";
-import { exact, moment, number } from "./format.js";
-import { facts, present, section } from "./parts.js";
+import { exact, moment, number, written } from "./format.js";
+import { facts, present, section, table } from "./parts.js";
 import { t } from "./strings.js";
 
 /**
@@ -30,7 +30,14 @@ export async function show(page) {
       h("p", {}, h("a", { href: address("openapi.json") }, t("api"))),
     ),
     section(t("detectors"), (about.detectors ?? []).map(detector)),
-    section(t("licences"), (about.licences ?? []).map(licence)),
+    section(
+      t("licences"),
+      table(
+        [t("name"), t("version"), t("licence")],
+        (about.licences ?? []).map((/** @type {any} */ one) => [one.name, one.version, one.licence]),
+        "words",
+      ),
+    ),
   );
 }
 
@@ -51,27 +58,10 @@ function detector({ name, sensors, topics, bundle, settings }) {
         [t("time_steps"), bundle?.time_steps],
         [t("features"), bundle?.features?.join(", ")],
         [t("bundle"), bundle && [`${bundle.name ?? ""} `, h("code", {}, bundle.fingerprint)]],
-        ...Object.entries(settings ?? {}).map(setting),
+        ...Object.entries(settings ?? {}).map(
+          /** @returns {[string, string]} */ ([key, value]) => [key.replaceAll("_", " "), written(value)],
+        ),
       ]),
     ),
-  );
-}
-
-/**
- * @param {[string, unknown]} setting
- * @returns {[string, string]}
- */
-function setting([name, value]) {
-  const written = typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "–");
-  return [name.replaceAll("_", " "), written];
-}
-
-/** @param {any} licence */
-function licence({ name, version, licence: kind, text }) {
-  return h(
-    "details",
-    {},
-    h("summary", {}, `${name} ${version ?? ""} – ${kind ?? ""}`),
-    text && h("pre", { tabindex: "0", "aria-label": name }, text),
   );
 }

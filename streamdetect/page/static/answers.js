@@ -54,7 +54,8 @@ function askForLogin() {
     {},
     h("h2", { id: "log-in" }, t("log_in")),
     h("p", {}, t("log_in_why")),
-    ways.includes("token") && field("token"),
+    // A browser wants a name for each password.
+    ways.includes("token") && [h("input", { autocomplete: "username", hidden: true }), field("token")],
     ways.includes("password") && [field("name"), field("password")],
     wrong,
     h(

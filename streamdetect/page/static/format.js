@@ -32,7 +32,8 @@ export function number(value, places = 0) {
   if (typeof value !== "number" || !Number.isFinite(value)) {
     return "–";
   }
-  const shown = { minimumFractionDigits: places, maximumFractionDigits: places };
+  /** @type {Intl.NumberFormatOptions} */
+  const shown = { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "negative" };
   return new Intl.NumberFormat(language, shown).format(value).replace("-", MINUS);
 }
 
@@ -151,4 +152,26 @@ export function size(bytes) {
   }
   const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), 3);
   return `${number(bytes / 1024 ** power, power ? 1 : 0)} ${["B", "KiB", "MiB", "GiB"][power]}`;
+}
+
+/**
+ * A setting, whatever it is made of.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function written(value) {
+  if (Array.isArray(value)) {
+    return value.map(written).filter(Boolean).join(", ");
+  }
+  if (typeof value === "object" && value) {
+    const { name, low, high, ...rest } = /** @type {Record<string, any>} */ (value);
+    if ("low" in value || "high" in value) {
+      return low === null && high === null ? "" : `${name} ${brief(low)} … ${brief(high)}`;
+    }
+    return Object.entries({ ...(name === undefined ? {} : { name }), ...rest })
+      .map(([key, one]) => `${key}: ${written(one)}`)
+      .join(", ");
+  }
+  return typeof value === "number" ? brief(value) : String(value ?? "–");
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { duration, exact, moment, number, size } from "./format.js";
-import { dot, facts, present, section, sensorAddress } from "./parts.js";
+import { dot, facts, present, section, sensorAddress, table } from "./parts.js";
 import { t } from "./strings.js";
 
 const PAUSE = 2_000; // ms
@@ -158,41 +158,6 @@ function refused({ detector, reason, count, last, topic, payload, path, detail }
         [t("path_missing"), path && h("code", {}, path)],
         [t("sample"), payload && h("pre", { tabindex: "0", "aria-label": t("sample") }, payload)],
       ]),
-    ),
-  );
-}
-
-/**
- * A table whose first column is a name and whose others are numbers, or words.
- *
- * @param {string[]} head
- * @param {(import("./dom.js").Child | import("./dom.js").Child[])[][]} rows
- * @param {"" | "words"} [kind]
- */
-function table(head, rows, kind = "") {
-  return h(
-    "table",
-    { class: `plain cards ${kind}` },
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        head.map((name) => h("th", { scope: "col" }, name)),
-      ),
-    ),
-    h(
-      "tbody",
-      {},
-      rows.map(([name, ...cells]) =>
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row", class: "name" }, name),
-          cells.map((cell, place) => h("td", { "data-name": head[place + 1] }, cell)),
-        ),
-      ),
     ),
   );
 }

@@ -4,7 +4,16 @@ import { answerable, verdict } from "./answers.js";
 import { get } from "./api.js";
 import { h, setAttribute } from "./dom.js";
 import { between, duration, exact, moment, number } from "./format.js";
-import { Address, dot, incidentAddress, Pager, scoreBar, sensorAddress, sensorText } from "./parts.js";
+import {
+  Address,
+  dot,
+  incidentAddress,
+  Pager,
+  scoreBar,
+  seldom,
+  sensorAddress,
+  sensorText,
+} from "./parts.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
@@ -22,13 +31,10 @@ export async function show(page) {
   page.title(t("incidents"));
   const list = new List(page);
   await list.refresh();
-  let looked = Date.now();
-  page.live({}, ({ type }) => {
-    if (!document.hidden && (type === "incident" || Date.now() - looked > 5 * PAUSE)) {
-      looked = Date.now();
-      list.refresh();
-    }
-  });
+  page.live(
+    {},
+    seldom(PAUSE, () => list.refresh()),
+  );
   document.addEventListener("answered", () => list.refresh());
   document.addEventListener("session", () => list.refresh());
 }

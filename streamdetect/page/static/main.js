@@ -169,10 +169,10 @@ async function begin() {
     document.dispatchEvent(new Event("theme")),
   );
   addEventListener("unhandledrejection", (event) => failed(event));
-  const module = await chosen();
-  const asked = page.ask(refreshSession).then(() => who.replaceChildren(...account()));
   document.addEventListener("session", () => who.replaceChildren(...account()));
-  await Promise.all([asked, module.show(page)]);
+  const [module] = await Promise.all([chosen(), page.ask(refreshSession)]);
+  who.replaceChildren(...account());
+  await module.show(page);
 }
 
 /**

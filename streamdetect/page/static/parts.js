@@ -48,6 +48,35 @@ export class Address {
   }
 }
 
+/**
+ * Do something soon after it is asked for, but not more often than every so many milliseconds, and only while
+ * somebody can see it.
+ *
+ * @param {number} pause ms
+ * @param {() => void} act
+ * @returns {() => void} asks for it
+ */
+export function seldom(pause, act) {
+  let last = Date.now();
+  let asked = false;
+  const ask = () => {
+    if (asked || document.hidden) {
+      return;
+    }
+    asked = true;
+    setTimeout(
+      () => {
+        asked = false;
+        last = Date.now();
+        act();
+      },
+      Math.max(last + pause - Date.now(), 0),
+    );
+  };
+  document.addEventListener("visibilitychange", ask);
+  return ask;
+}
+
 /** Which part of a long list is shown, and the way to the others. */
 export class Pager {
   #offset = 0;
@@ -151,3 +180,38 @@ export const section = (title, ...children) =>
  */
 export const present = (pairs) =>
   pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");
+
+/**
+ * A table whose first column is a name and whose others are numbers, or words.
+ *
+ * @param {string[]} head
+ * @param {(import("./dom.js").Child | import("./dom.js").Child[])[][]} rows
+ * @param {"" | "words"} [kind]
+ */
+export function table(head, rows, kind = "") {
+  return h(
+    "table",
+    { class: `plain cards ${kind}` },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      rows.map(([name, ...cells]) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row", class: "name" }, name),
+          cells.map((cell, place) => h("td", { "data-name": head[place + 1] }, cell)),
+        ),
+      ),
+    ),
+  );
+}

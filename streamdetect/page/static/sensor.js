@@ -4,9 +4,9 @@ import { answerable, muting, sensitivity, verdict } from "./answers.js";
 import { get } from "./api.js";
 import { FeatureChart, ScoreChart, StripChart } from "./chart.js";
 import { h, setText } from "./dom.js";
-import { band, brief, decimals, exact, moment, number } from "./format.js";
+import { band, decimals, exact, moment, number, written } from "./format.js";
 import { incidentTable } from "./incidents.js";
-import { Address, dot, facts, present, scoreBar, section, sensorText } from "./parts.js";
+import { Address, dot, facts, present, scoreBar, section, seldom, sensorText } from "./parts.js";
 import { toGo } from "./sensors.js";
 import { seconds as unix, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
@@ -45,8 +45,8 @@ class SensorPage {
   /** @type {string | null} */
   #newest = null;
   #step = 0;
-  #refreshed = 0;
-  #drawn = 0;
+  #ask = seldom(PAUSE, () => this.refresh());
+  #askSeries = seldom(SERIES_PAUSE, () => this.redraw());
   #asked = 0;
   #all = false;
   /** @type {Map<string, FeatureChart>} */
@@ -130,7 +130,6 @@ class SensorPage {
 
   /** Ask for what is known of the sensor now. */
   async refresh() {
-    this.#refreshed = Date.now();
     /** @type {OneSensor} */
     const found = await this.page.ask(() => get("sensor", this.query));
     this.#newest = found.time;
@@ -142,7 +141,6 @@ class SensorPage {
   /** Ask for the readings of the chosen time, and draw them. */
   async redraw() {
     const asked = ++this.#asked;
-    this.#drawn = Date.now();
     const [from, to] = this.#span();
     const points = Math.min(Math.max(Math.round(this.features.clientWidth / 1.5), 200), 800);
     const query = { ...this.query, from: time(from), to: time(to), points };
@@ -177,14 +175,11 @@ class SensorPage {
     if (event.type === "reading") {
       this.#append(event);
     }
-    if (document.hidden) {
-      return;
-    }
-    if (event.type === "incident" || Date.now() - this.#drawn >= SERIES_PAUSE) {
+    this.#ask();
+    if (event.type === "incident") {
       this.redraw();
-    }
-    if (Date.now() - this.#refreshed >= PAUSE) {
-      this.refresh();
+    } else {
+      this.#askSeries();
     }
   }
 
@@ -304,9 +299,23 @@ class SensorPage {
         h("time", { datetime: found.time, title: exact(found.time) }, moment(found.time)),
       ),
     );
-    const focused = this.actions.contains(document.activeElement);
-    if (!focused) {
+    this.#showActions(found);
+  }
+
+  /**
+   * The buttons change only with what they are about: somebody may be at them.
+   *
+   * @param {OneSensor} found
+   */
+  #showActions(found) {
+    const about = JSON.stringify([answerable(), found.mute, found.muted_until, found.sensitivity]);
+    if (about !== this.actions.dataset.about) {
+      const focused = this.actions.contains(document.activeElement);
+      this.actions.dataset.about = about;
       this.actions.replaceChildren(...(answerable() ? [...muting(found), sensitivity(found)] : []));
+      if (focused) {
+        this.actions.querySelector("button")?.focus();
+      }
     }
   }
 
@@ -381,25 +390,3 @@ function usual(feature) {
 
 /** @param {number} seconds Unix */
 const time = (seconds) => new Date(seconds * 1000).toISOString();
-
-/**
- * A setting, whatever it is made of.
- *
- * @param {unknown} value
- * @returns {string}
- */
-function written(value) {
-  if (Array.isArray(value)) {
-    return value.map(written).filter(Boolean).join(", ");
-  }
-  if (typeof value === "object" && value) {
-    const { name, low, high, ...rest } = /** @type {Record<string, any>} */ (value);
-    if ("low" in value || "high" in value) {
-      return low === null && high === null ? "" : `${name} ${brief(low)} … ${brief(high)}`;
-    }
-    return Object.entries({ ...(name === undefined ? {} : { name }), ...rest })
-      .map(([key, one]) => `${key}: ${written(one)}`)
-      .join(", ");
-  }
-  return typeof value === "number" ? brief(value) : String(value ?? "");
-}

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { arrange, h, setAttribute, setText } from "./dom.js";
 import { band, decimals, duration, exact, moment, number } from "./format.js";
-import { Address, dot, Pager, scoreBar, sensorAddress, sensorText } from "./parts.js";
+import { Address, dot, Pager, scoreBar, seldom, sensorAddress, sensorText } from "./parts.js";
 import { sparkline } from "./sparkline.js";
 import { named, t } from "./strings.js";
 
@@ -22,14 +22,10 @@ const TYPING = 200; // ms without a further key
 export async function show(page) {
   const list = new List(page);
   await list.refresh();
-  let looked = 0;
-  page.live({}, () => {
-    const now = Date.now();
-    if (now - looked >= PAUSE && !document.hidden) {
-      looked = now;
-      list.refresh();
-    }
-  });
+  page.live(
+    {},
+    seldom(PAUSE, () => list.refresh()),
+  );
 }
 
 class List {
