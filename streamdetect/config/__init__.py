@@ -22,6 +22,7 @@ from streamdetect.config.service import (
 )
 from streamdetect.config.sinks import (
     FileConfig,
+    InhibitConfig,
     MaintenanceConfig,
     NotifyConfig,
     PeriodConfig,
@@ -40,6 +41,7 @@ __all__ = [
     "HistoryConfig",
     "HomeAssistantConfig",
     "IncidentsConfig",
+    "InhibitConfig",
     "JoinConfig",
     "LoggingConfig",
     "MaintenanceConfig",

@@ -26,6 +26,7 @@ from streamdetect.config.service import (
 from streamdetect.config.sinks import (
     OWN_SINKS,
     FileConfig,
+    InhibitConfig,
     MaintenanceConfig,
     NotifyConfig,
     SinkConfig,
@@ -58,6 +59,8 @@ class Config(Section):
     """Commands of people."""
     homeassistant: Annotated[HomeAssistantConfig, BeforeValidator(_enabled)] = HomeAssistantConfig()
     """Sensors as devices of Home Assistant."""
+    inhibit: Annotated[tuple[InhibitConfig, ...], Field(strict=False)] = ()
+    """Whose incidents explain those of others, of which nobody is to be told then."""
     maintenance: Annotated[tuple[MaintenanceConfig, ...], Field(strict=False)] = ()
     """When nobody is to be told about some sensors."""
     metrics: MetricsConfig = MetricsConfig()

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
@@ -40,6 +40,8 @@ _CRON_FIELDS = 5  # the library takes seconds, too
 Severity = Literal["warning", "critical"]
 Edge = Literal["opened", "updated", "closed", "changed", "drifted"]
 Glob = Annotated[str, Field(min_length=1, max_length=256)]
+Who = tuple[str, str, Mapping[str, str]]
+"""A sensor: its detector, its id, its labels."""
 
 
 def _cron(text: str) -> str:
@@ -116,6 +118,44 @@ class MaintenanceConfig(PeriodConfig):
         """Whether it is about this sensor."""
         return any(fnmatchcase(detector, glob) for glob in self.detectors) and any(
             fnmatchcase(sensor, glob) for glob in self.sensors
+        )
+
+
+class SomeSensorsConfig(Section):
+    """Some sensors."""
+
+    detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """Of these detectors; patterns with * and ?."""
+    sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
+    """These sensors."""
+    labels: dict[str, Glob] = Field(default_factory=dict)
+    """With labels like this."""
+
+    def covers(self, detector: str, sensor: str, labels: Mapping[str, str]) -> bool:
+        """Whether a sensor is one of them."""
+        return (
+            any(fnmatchcase(detector, glob) for glob in self.detectors)
+            and any(fnmatchcase(sensor, glob) for glob in self.sensors)
+            and all(fnmatchcase(labels.get(name, ""), glob) for name, glob in self.labels.items())
+        )
+
+
+class InhibitConfig(Section):
+    """While one of the parents has an incident, nobody is told about the children."""
+
+    parents: SomeSensorsConfig
+    """Sensors whose incidents explain those of others: a gateway, a mains supply."""
+    children: SomeSensorsConfig = SomeSensorsConfig()
+    """Sensors that are not told of meanwhile, nor afterwards if they are back to normal by then."""
+    same: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
+    """Labels that both must have, with the same value."""
+
+    def holds(self, parent: Who, child: Who) -> bool:
+        """Whether a parent inhibits a child: detector, sensor and labels of each."""
+        return (
+            self.parents.covers(*parent)
+            and self.children.covers(*child)
+            and all(name in child[2] and parent[2].get(name) == child[2][name] for name in self.same)
         )
 
 

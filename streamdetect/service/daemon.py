@@ -32,6 +32,7 @@ from streamdetect.service.vitals import Vitals
 from streamdetect.service.warmup import WarmupWatch
 from streamdetect.sinks import workers
 from streamdetect.sinks.history import HistorySink
+from streamdetect.sinks.inhibition import Inhibition
 from streamdetect.sinks.mqtt import MqttSink
 from streamdetect.sinks.outbox import Outbox
 from streamdetect.sinks.sink import Worker
@@ -112,7 +113,7 @@ class Daemon:
                 forget=not self._store.durable,
             )
             made = sinks(config, self.edge)
-            self._trail = trail_for(made)
+            self._trail = equip(made, self.lineup)
             self.outbox = Outbox(made, saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
@@ -376,12 +377,12 @@ def sinks(config: Config, edge: MqttEdge) -> list[Sink]:
     return [*made, *workers(config)]
 
 
-def trail_for(sinks: Sequence[Sink]) -> Trail | None:
-    """Let those sinks that show readings find them; None if there is none."""
-    showing = [one for one in sinks if isinstance(one, Worker) and one.shows]
-    if not showing:
-        return None
-    trail = Trail()
-    for one in showing:
-        one.trail = trail
+def equip(sinks: Sequence[Sink], lineup: Lineup) -> Trail | None:
+    """Give sinks what they need to know besides events; returns what has to be shown every batch, if any."""
+    able = [one for one in sinks if isinstance(one, Worker)]
+    rules = lineup.config.inhibit
+    inhibition = Inhibition(rules, lineup.parties()) if rules else None
+    trail = Trail() if any(one.shows for one in able) else None
+    for one in able:
+        one.inhibition, one.trail = inhibition, trail
     return trail

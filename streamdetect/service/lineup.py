@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import compress
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +16,7 @@ from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.assembly import assemble
 from streamdetect.service.handover import hand_over
 from streamdetect.service.pipeline import Pipeline
+from streamdetect.sinks.inhibition import Party
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +40,7 @@ _FIXED = (
     "history",
     "answers",
     "homeassistant",
+    "inhibit",
     "maintenance",
     "metrics",
     "page",
@@ -114,6 +117,15 @@ class Lineup:
     def columns(self) -> dict[str, SensorColumns]:
         """What is known of the sensors, by detector."""
         return {one.name: one.detector.columns() for one in self.pipeline.assemblies}
+
+    def parties(self) -> list[Party]:
+        """Sensors that have an incident."""
+        labels = self.pipeline.labels
+        return [
+            Party(name, sensor, labels[name].get(sensor, {}))
+            for name, columns in self.columns().items()
+            for sensor in compress(columns.ids, columns.incident_open.tolist())
+        ]
 
     def sensitivity(self, detector: str, sensor: str) -> float:
         """What the scores of a known sensor of a detector are multiplied by."""

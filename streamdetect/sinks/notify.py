@@ -18,7 +18,7 @@ from streamdetect.sinks.choosing import ChoosingWorker
 from streamdetect.sinks.sink import Delivery, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from apprise import Apprise, AppriseAttachment
 
@@ -90,7 +90,10 @@ class Notify(ChoosingWorker):
 
     def wants(self, event: Event) -> bool:
         """Whether the configuration chooses it, and nobody has muted it."""
-        return super().wants(event) and not event.facts["data"].get("muted", False)
+        facts = event.facts
+        if self.inhibition:  # sees every event, chosen or not
+            self.inhibition.observe(facts)
+        return super().wants(event) and not facts["data"].get("muted", False)
 
     def deliver(self, event: Event) -> None:
         """Send one event by itself."""
@@ -102,7 +105,10 @@ class Notify(ChoosingWorker):
             at: self._notes.get(at) or Note(at, one.since, one.event.facts) for at, one in given.items()
         }
         now = self._clock()
-        due = self._due(list(notes.values()), now)
+        held = self._held(notes.values())
+        if explained := _begun_and_over(held):
+            return [Delivery(note.number, ok=True) for note in explained], 0.0
+        due = self._due([note for note in notes.values() if note not in held], now)
         if not due:
             return [], _LOOK_AGAIN
         told = notification(self._settings, due)
@@ -162,15 +168,26 @@ class Notify(ChoosingWorker):
         if wanted is not None:
             self._drawn[note.facts["id"]] = picture.draw(wanted)
 
+    def _held(self, notes: Iterable[Note]) -> list[Note]:
+        """Those that another sensor's incident explains."""
+        inhibition = self.inhibition
+        return [note for note in notes if inhibition.by(note.data)] if inhibition else []
+
     def _due(self, notes: Sequence[Note], now: float) -> list[Note]:
         """What may go out now."""
         if len(self._sent) == self._sent.maxlen and _within(self._sent[0], _HOUR, now):
             return []
         gathering = bool(self._sent) and _within(self._sent[-1], self._settings.digest, now)
-        gathering |= _within(min(note.since for note in notes), self._settings.wait, now)
+        gathering |= _within(min((note.since for note in notes), default=now), self._settings.wait, now)
         if gathering or any(period.holds(now) for period in self._settings.quiet_hours):
             return [note for note in notes if note.data["severity"] in self._settings.urgent]
         return list(notes)
+
+
+def _begun_and_over(notes: Sequence[Note]) -> list[Note]:
+    """Those of incidents that began and ended meanwhile."""
+    began, ended = ({note.about for note in notes if note.edge == edge} for edge in ("opened", "closed"))
+    return [note for note in notes if note.about in began & ended]
 
 
 def _within(began: float, seconds: float, now: float) -> bool:

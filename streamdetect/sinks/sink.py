@@ -29,6 +29,7 @@ from streamdetect.logs import Sparingly
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streamdetect.sinks.inhibition import Inhibition
     from streamdetect.sinks.trail import Trail
     from streamdetect.store import Event, Queued
 
@@ -121,6 +122,8 @@ class Worker(Sink):
     shows: bool = False
     """Whether it shows the readings around an incident, which it then finds in `trail`."""
     trail: Trail | None = None
+    inhibition: Inhibition | None = None
+    """What the configuration says of parents and children; it heeds it or not."""
     window: ClassVar[int] = 100  # events that it is given before it has settled the first
 
     def __init__(self, name: str, *, give_up_after: float) -> None:
