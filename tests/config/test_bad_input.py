@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from refused import problems
 
 from streamdetect.config import load, parse
 from streamdetect.errors import ConfigError
-
-
-def problems(text):
-    with pytest.raises(ConfigError) as broken:
-        parse(text)
-    return [str(problem) for problem in broken.value.problems]
 
 
 @pytest.mark.parametrize(

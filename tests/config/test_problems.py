@@ -3,17 +3,12 @@ from __future__ import annotations
 import sys
 
 import pytest
+from refused import problems
 
-from streamdetect.config import Config, MqttConfig, load, parse, validate
+from streamdetect.config import Config, MqttConfig, load, validate
 from streamdetect.errors import ConfigError
 
 PATH_RULE = "must be a path like value, data.temp, readings[0].v or data['odd key']"
-
-
-def problems(text):
-    with pytest.raises(ConfigError) as broken:
-        parse(text)
-    return [str(problem) for problem in broken.value.problems]
 
 
 def test_every_problem_is_told_at_once_with_option_rule_and_value():

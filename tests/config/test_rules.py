@@ -7,23 +7,17 @@ import math
 
 import pytest
 from pydantic import ValidationError
+from refused import problems
 
 from streamdetect.codecs import PayloadSettings, Routing
 from streamdetect.config import Config, IncidentsConfig, PayloadConfig, parse
 from streamdetect.config.detectors import OWN
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.rules import VIEWS, Rule
-from streamdetect.errors import ConfigError
 
 LEVEL_RULE = "must have literals, _, {name}, text with {name} in it or a final # as levels"
 FORMAT_RULE = "must be s, ms, us, ns, rfc3339, auto, or a pattern like %d.%m.%Y %H:%M:%S"
 PATH_RULE = "must be a path like value, data.temp, readings[0].v or data['odd key']"
-
-
-def problems(text):
-    with pytest.raises(ConfigError) as broken:
-        parse(text)
-    return [str(problem) for problem in broken.value.problems]
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from refused import problems
 
 from streamdetect.config import PeriodConfig, parse
-from streamdetect.errors import ConfigError
 
 REFERENCE = Path(__file__).parents[2] / "config.yaml"
 ZONE = "must be a time zone like UTC or Europe/Berlin"
 CRON = "must be five fields of cron: minute, hour, day, month, weekday"
-
-
-def problems(text):
-    with pytest.raises(ConfigError) as broken:
-        parse(text)
-    return [str(problem) for problem in broken.value.problems]
 
 
 @pytest.mark.parametrize("section", ["webhooks", "files", "notify"])

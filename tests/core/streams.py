@@ -2,37 +2,10 @@
 
 import numpy as np
 from hypothesis import strategies as st
+from quick_detector import nothing, settings
 
-from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings
-from streamdetect.core.scaling import Scaling
-
-QUICK = JudgeSettings(history=40, min_count=6, block=7, early=(2, 4), warmup=12, short=5)
-
-
-def nothing(windows):
-    return np.zeros_like(windows)
-
-
-def settings(**changes):
-    base = {
-        "time_steps": 4,
-        "features": 1,
-        "scaling": Scaling("none"),
-        "judging": QUICK,
-        "incidents": IncidentSettings(
-            consecutive=2,
-            close_after=2,
-            cooldown=3,
-            close_ratio=0.9,
-            regime_change_after=25.0,
-            regime_readings=8,
-        ),
-        "max_gap": 30.0,
-    }
-    return DetectorSettings(**(base | changes))
 
 
 def detector(**changes):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from streams import cut, nothing
+from quick_detector import nothing
+from streams import cut
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.drift import BACK, LIMIT, WEEK, Drifted

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from streams import cut, detector, settings
+from quick_detector import settings
+from streams import cut, detector
 
 from streamdetect.core.detector import Detector
 from streamdetect.core.readings import Readings

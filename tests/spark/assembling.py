@@ -1,7 +1,7 @@
 """Assemblies for shards: the core's quick detector, and packs made of a stream in any cut."""
 
 import numpy as np
-from streams import settings
+from quick_detector import settings
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.codecs import codec

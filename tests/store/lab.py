@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
+import quick_detector
 from hypothesis import strategies as st
+from quick_detector import QUICK, nothing
 
 from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
@@ -22,13 +22,11 @@ from streamdetect.store import DetectorState, Event, Eviction, Intake, Queued
 if TYPE_CHECKING:
     from pathlib import Path
 
-JUDGING = JudgeSettings(history=40, min_count=6, block=7, early=(2, 4), warmup=12, short=5)
-
 VARIANTS = {
     "none": {},
     "sensor": {"scaling": Scaling("sensor", history=64)},
     "affine": {"scaling": Scaling("affine", (1.0,), (2.0,)), "stride": 2},
-    "fixed": {"judging": replace(JUDGING, level=0.5)},
+    "fixed": {"judging": replace(QUICK, level=0.5)},
     "rules": {"rules": (Rule(low=(-1.0,), high=(1.0,)), Rule("s1", views=("level",), silent_after=5.0))},
     "short": {"min_steps": 2},
     **{f"two features, {policy}": {"features": 2, "missing": policy} for policy in ("drop", "hold", "mask")},
@@ -47,30 +45,8 @@ def queued(number, padding=0) -> Queued:
     return Queued("mqtt", number, an_event(number, padding), 1e9)
 
 
-def nothing(windows):
-    """A model that rebuilds nothing, so that an error is a known number."""
-    return np.zeros_like(windows)
-
-
 def detector_settings(**changes) -> DetectorSettings:
-    base = {
-        "time_steps": 4,
-        "features": 1,
-        "scaling": Scaling("none"),
-        "judging": JUDGING,
-        "incidents": IncidentSettings(
-            consecutive=2,
-            close_after=2,
-            cooldown=3,
-            close_ratio=0.9,
-            regime_change_after=25.0,
-            regime_readings=8,
-        ),
-        "max_gap": 30.0,
-        "max_sensors": 5,
-        "idle_after": 60.0,
-    }
-    return DetectorSettings(**(base | changes))
+    return quick_detector.settings(**({"max_sensors": 5, "idle_after": 60.0} | changes))
 
 
 class Live:
