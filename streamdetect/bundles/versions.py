@@ -94,11 +94,16 @@ def rollback(link: Path) -> Path:
 
 
 def prune(link: Path, keep: int) -> list[Path]:
-    """Remove versions, but keep the active one and the latest that were active; returns the removed ones."""
+    """Remove versions, but keep the active one and the latest that were active; returns the removed ones.
+
+    Whatever a killed run has left is removed, too: nobody else may make a version meanwhile.
+    """
     kept = set(_until(_noted(link), active(link).name)[-keep:]) | {active(link).name}
     removed = [path for path in versions(link) if path.name not in kept]
     for path in removed:
         shutil.rmtree(path)
+    for path in [*link.parent.glob(f".{link.name}.*"), *_folder(link).glob(".*")]:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return removed
 
 

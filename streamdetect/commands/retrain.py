@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect.bundles import versions
-from streamdetect.bundles.bundle import Bundle
+from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.commands import bundle_options, detector_options, recording_options
 from streamdetect.config import load
 from streamdetect.failpoints import failpoint
 from streamdetect.offline import retraining
 from streamdetect.offline.recordings.normal import normal
 from streamdetect.store.history import HISTORY
-from streamdetect.training.choice import choose
+from streamdetect.training.choice import choose, kept
 from streamdetect.training.fit import train
 
 if TYPE_CHECKING:
@@ -46,9 +46,11 @@ def run(args: Namespace) -> int:
     found = retraining.with_incidents(found, state and state / HISTORY, config.name)
     since = retraining.split(found, args.held_out)
     series = bundle_options.normal_series(normal(retraining.before(found, since)))
-    train(series, choose(series, {}).settings, out, features=old.manifest.features, quiet=args.quiet)
+    given = {} if _is_general(old) else kept(old.manifest)
+    train(series, choose(series, given).settings, out, features=old.manifest.features, quiet=args.quiet)
     failpoint("retrain.trained")
     today, other = (retraining.trial(config, one, found, since) for one in (old, Bundle.load(out)))
+    failpoint("retrain.tried")
     sys.stdout.write(f"today  {versions.active(link).name}: {today}\nother  {out.name}: {other}\n")
     if other.is_better_than(today):
         versions.activate(link, out)
@@ -57,6 +59,11 @@ def run(args: Namespace) -> int:
         sys.stdout.write(f"not better: {versions.active(link).name} stays active\n")
     versions.prune(link, args.keep)
     return 0
+
+
+def _is_general(bundle: Bundle) -> bool:
+    """Whether it is a copy of the bundle that everybody has, whose settings nobody chose for these sensors."""
+    return bundle.manifest.files.onnx == Bundle.load(GENERAL).manifest.files.onnx
 
 
 def _share(text: str) -> float:

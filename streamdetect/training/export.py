@@ -28,6 +28,7 @@ from streamdetect.bundles.runtime import ONNX_BATCH, TENSORFLOW_BATCH, BatchedRu
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import BundleError
+from streamdetect.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,8 +218,10 @@ def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
     Raises:
         BundleError: `out` came to hold something else meanwhile, or cannot be written to.
     """
+    failpoint("bundle.staged")
     (directory / MANIFEST).write_bytes(manifest.to_bytes())
     Bundle.load(directory)
+    failpoint("bundle.checked")
     check_destination(out)
     try:
         directory.chmod(0o755)  # mkdtemp made it private; the daemon runs as another user
