@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units in which devices count Unix time, and how many of each are a second."""
@@ -21,3 +22,15 @@ def rfc3339(time: float, digits: str = "microseconds") -> str:
     """
     moment = _EPOCH + timedelta(seconds=time)
     return moment.isoformat(timespec=digits).replace("+00:00", "Z")
+
+
+def zone(name: str) -> ZoneInfo:
+    """Find a time zone.
+
+    Raises:
+        ValueError: there is none of that name; it says the rule, not the option and the value.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone like Europe/Berlin or UTC") from error

@@ -22,12 +22,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamdetect.codecs.numbers import from_text
 from streamdetect.codecs.paths import brief
 from streamdetect.errors import RejectedPayload
-from streamdetect.times import PER_SECOND
+from streamdetect.times import PER_SECOND, zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,18 +52,6 @@ def check_format(time_format: str) -> None:
         datetime.strptime(datetime(2024, 5, 1, tzinfo=UTC).strftime(time_format), time_format)  # noqa: DTZ007 - only tried
     except (ValueError, re.error) as error:
         raise ValueError("must be a pattern that strptime reads, like %d.%m.%Y %H:%M:%S") from error
-
-
-def zone(name: str) -> tzinfo:
-    """Find a time zone.
-
-    Raises:
-        ValueError: there is none of that name, fit for a configuration error.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("must be a time zone like Europe/Berlin or UTC") from error
 
 
 def time_parser(time_format: str, time_zone: str | None = None) -> Callable[[object], float]:

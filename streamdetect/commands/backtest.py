@@ -12,6 +12,7 @@ import numpy as np
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import detector_options, outputs, recording_options
+from streamdetect.commands.facts import detector_facts
 from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
 from streamdetect.offline import plots, report
@@ -186,10 +187,7 @@ def _report(
     bundle: Bundle,
 ) -> None:
     path: Path = args.report
-    settings = {"detector": _facts(args, config, bundle)} | {
-        name: {key: "none" if value is None else f"{value}" for key, value in section.model_dump().items()}
-        for name, section in (("threshold", config.threshold), ("incidents", config.incidents))
-    }
+    settings = detector_facts(args.data, config, bundle)
     first, *others = (Path(one).name for one in args.data)
     title = f"Backtest of {first}" + (f" and {len(others)} more" if others else "")
     about = _describe(config, bundle)
@@ -201,24 +199,6 @@ def _report(
         raise DataError(f"{error.filename or path}: cannot be written: {error.strerror}") from error
     if not args.json:
         sys.stdout.write(f"\nreport {path}, {size / 1e6:.1f} MB\n")
-
-
-def _facts(args: Namespace, config: DetectorConfig, bundle: Bundle) -> dict[str, str]:
-    manifest = bundle.manifest
-    return {
-        "data": ", ".join(map(str, args.data)),
-        "detector": config.name,
-        "bundle": f"{config.bundle} ({bundle.fingerprint}), made {manifest.created}",
-        "model": f"{manifest.model_name}, windows of {manifest.time_steps} readings of "
-        f"{', '.join(manifest.features)}, scaling {manifest.scaling.kind}",
-        "runtime": config.runtime,
-        "views": ", ".join(config.views),
-        "sensitivity": f"{config.sensitivity:g}",
-        "silent_after": "learnt" if config.silent_after is None else f"{config.silent_after:g}",
-        "stride": f"{config.stride}",
-        "max_gap": "none" if config.max_gap is None else f"{config.max_gap}",
-        "missing": config.missing,
-    }
 
 
 def _describe(config: DetectorConfig, bundle: Bundle) -> str:

@@ -62,7 +62,7 @@ def run(args: Namespace) -> int:
 
 
 def _is_general(bundle: Bundle) -> bool:
-    """Whether it is a copy of the bundle that everybody has, whose settings nobody chose for these sensors."""
+    """Whether it is a copy of the bundle that everybody has: nobody chose its settings for these sensors."""
     return bundle.manifest.files.onnx == Bundle.load(GENERAL).manifest.files.onnx
 
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import detector_options, outputs, recording_options
+from streamdetect.commands.facts import detector_facts
 from streamdetect.commands.progress import progress
 from streamdetect.errors import DataError
-from streamdetect.offline import plots
+from streamdetect.offline import plots, report
 from streamdetect.offline.tuning import STEPS, Tuning, tune
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
 _PER = {"day": 7.0, "week": 1.0, "month": 7 / 30.4, "year": 7 / 365.0}  # how many of them a week has
 
@@ -36,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--held-out", metavar="SHARE", type=_share, default=0.4, help="of the time, the latest [%(default)s]"
     )
     group.add_argument("--plot", metavar="FILE", type=Path, help="the curve as a picture (extra plot)")
+    group.add_argument("--report", metavar="FILE", type=Path, help="a page with the curve (extra plot)")
 
 
 def run(args: Namespace) -> int:
@@ -43,6 +46,9 @@ def run(args: Namespace) -> int:
     if args.plot:
         plots.check_installed()
         outputs.check_file(args.plot)
+    if args.report:
+        report.check_installed()
+        outputs.check_file(args.report)
     config = detector_options.from_arguments(args)
     bundle = Bundle.load(config.bundle)
     whose = f"the bundle {config.bundle}"
@@ -50,20 +56,34 @@ def run(args: Namespace) -> int:
     with progress("tune", len(STEPS)) as draw:
         tuning = tune(config, bundle, found, args.at_most, held_out=args.held_out, progress=draw)
     sys.stdout.write(_curve(tuning))
-    if args.plot:
-        _draw(tuning, args)
+    result = _chosen(tuning, args.at_most)
+    _draw(tuning, args, detector_facts(args.data, config, bundle), result)
     if tuning.chosen is None:
-        sys.stderr.write(f"streamdetect: no sensitivity has at most {args.at_most:g} false alarms a week\n")
+        sys.stderr.write(f"streamdetect: {result}\n")
         return 1
-    sys.stdout.write(_chosen(tuning, args.at_most))
+    sys.stdout.write(f"\n{result}\n\nsensitivity: {tuning.chosen.sensitivity:.3g}\n")
     return 0
 
 
-def _draw(tuning: Tuning, args: Namespace) -> None:
+def _draw(tuning: Tuning, args: Namespace, settings: Mapping[str, Mapping[str, str]], result: str) -> None:
+    """The picture and the page, as far as they are asked for."""
+    chosen = f"sensitivity {tuning.chosen.sensitivity:.3g}: " if tuning.chosen else ""
     try:
-        plots.tuning_curve(tuning, args.at_most, args.plot)
+        if args.plot:
+            plots.tuning_curve(tuning, args.at_most, args.plot)
+        if args.report:
+            title = f"Tuning with {', '.join(Path(one).name for one in args.data)}"
+            about = f"{chosen}{'; '.join(result.splitlines())}."
+            report.write_tuning(
+                args.report,
+                tuning,
+                args.at_most,
+                settings,
+                title=title,
+                result=f"{about[0].upper()}{about[1:]}",
+            )
     except OSError as error:
-        raise DataError(f"{args.plot}: cannot be written: {error.strerror}") from error
+        raise DataError(f"{error.filename or args.plot}: cannot be written: {error.strerror}") from error
 
 
 def _curve(tuning: Tuning) -> str:
@@ -78,17 +98,19 @@ def _curve(tuning: Tuning) -> str:
 
 
 def _chosen(tuning: Tuning, most: float) -> str:
+    """What was chosen, how it does, and what to mind, a line each."""
     chosen = tuning.chosen
-    assert chosen is not None  # noqa: S101 - for the type checker
+    if chosen is None:
+        return f"no sensitivity has at most {most:g} false alarms a week"
     kept = "keeps to" if chosen.held_out.false_per_week <= most else "exceeds"
     rate = chosen.held_out.false_per_week
     result = f"{kept} the limit: {rate:.2f} false alarms a week, at most {most:g}"
-    lines = [f"\nof the held-out {chosen.held_out.weeks:.2g} weeks it {result}"]
+    lines = [f"of the held-out {chosen.held_out.weeks:.2g} weeks it {result}"]
     if not tuning.labelled:
         lines.append("without labels every incident counts as false")
     if chosen.chosen_on.weeks * most < 1:
         lines.append(f"chosen on {chosen.chosen_on.weeks:.2g} weeks: too few to tell so low a rate")
-    return "\n".join(lines) + f"\n\nsensitivity: {chosen.sensitivity:.3g}\n"
+    return "\n".join(lines)
 
 
 def _rate(text: str) -> float:

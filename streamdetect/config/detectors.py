@@ -15,7 +15,7 @@ from streamdetect.codecs.filters import check_filter, check_pattern, overlap
 from streamdetect.codecs.paths import KEY
 from streamdetect.codecs.raw import TYPES, located
 from streamdetect.codecs.series import SeriesSettings
-from streamdetect.codecs.timestamps import check_format, zone
+from streamdetect.codecs.timestamps import check_format
 from streamdetect.config.judging import (
     Factor,
     IncidentsConfig,
@@ -30,6 +30,7 @@ from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
 from streamdetect.core.missing import MissingPolicy
 from streamdetect.core.rules import VIEWS, Rule
+from streamdetect.times import zone
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 

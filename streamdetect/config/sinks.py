@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from streamdetect.config import secrets
 from streamdetect.config.quantities import Duration, Size, Span
 from streamdetect.config.section import Broken, Section
+from streamdetect.times import zone
 
 FIELDS = (
     "message",
@@ -60,10 +60,7 @@ def _cron(text: str) -> str:
 
 
 def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone like UTC or Europe/Berlin") from None
+    zone(text)
     return text
 
 
@@ -100,7 +97,7 @@ class PeriodConfig(Section):
         """Whether these Unix seconds are in it."""
         from cronsim import CronSim  # noqa: PLC0415 - of the extra notify
 
-        moment = datetime.fromtimestamp(now, ZoneInfo(self.timezone))
+        moment = datetime.fromtimestamp(now, zone(self.timezone))
         # Searched backwards from the next second: one that begins now holds.
         began = next(CronSim(self.cron, moment + timedelta(seconds=1), reverse=True), None)
         return began is not None and now - began.timestamp() < self.lasts

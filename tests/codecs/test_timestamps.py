@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.codecs.timestamps import TIME_FORMATS, check_format, time_parser, zone
+from streamdetect.codecs.timestamps import TIME_FORMATS, check_format, time_parser
 from streamdetect.errors import RejectedPayload
+from streamdetect.times import zone
 
 NOON = 1_714_564_800.0  # 2024-05-01T12:00:00Z
 

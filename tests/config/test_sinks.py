@@ -11,7 +11,7 @@ from refused import problems
 from streamdetect.config import PeriodConfig, parse
 
 REFERENCE = Path(__file__).parents[2] / "config.yaml"
-ZONE = "must be a time zone like UTC or Europe/Berlin"
+ZONE = "must be a time zone like Europe/Berlin or UTC"
 CRON = "must be five fields of cron: minute, hour, day, month, weekday"
 
 

@@ -355,7 +355,8 @@ def test_the_hour_that_a_clock_shows_twice(tmp_path, turn):
     path.write_text("\n".join(["time,a", *lines[::turn]]) + "\n")
     (recording,) = read([path], Layout(time_zone="Europe/Berlin"))
     assert recording.times.tolist() == [start + 3300 + 300 * at for at in range(26)]
-    with pytest.raises(DataError, match="Europe/Nowhere"):
+    rule = "^--time-zone: must be a time zone like Europe/Berlin or UTC, got 'Europe/Nowhere'$"
+    with pytest.raises(DataError, match=rule):
         read([path], Layout(time_zone="Europe/Nowhere"))
 
 

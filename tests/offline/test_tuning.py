@@ -9,7 +9,7 @@ from streamdetect.bundles.bundle import Bundle
 from streamdetect.cli import main
 from streamdetect.config import validate
 from streamdetect.errors import DataError
-from streamdetect.offline import plots
+from streamdetect.offline import plots, tuning
 from streamdetect.offline.tuning import Remembered, tune, with_sensitivity
 
 CONFIG = validate({"detectors": [{}]}).detectors[0]
@@ -89,13 +89,20 @@ def test_the_command_prints_what_to_configure_and_draws_the_curve(recordings, tm
     path.write_text("\n".join(["time,sensor,value,bad", *rows]) + "\n")
     layout = [str(path), "--sensor-column", "sensor", "--label-column", "bad"]
     picture = tmp_path / "curve.png"
-    draw = ["--plot", str(picture)] if _installed() else []
+    page = tmp_path / "curve.html"
+    draw = ["--plot", str(picture), "--report", str(page)] if _installed() else []
     assert main(["tune", *layout, "--at-most", "3/day", *draw]) == 0
     printed = capsys.readouterr().out
     assert "<- chosen" in printed
     assert printed.splitlines()[-1].startswith("sensitivity: ")
     assert "of the held-out 0.8 weeks it" in printed
-    assert picture.exists() == bool(draw)
+    assert picture.exists() == page.exists() == bool(draw)
+    if draw:
+        text = page.read_text()
+        assert "Tuning with plant.csv" in text
+        assert f"Sensitivity {printed.split()[-1]}: of the held-out" in text
+        assert text.count('scope="row"') == len(tuning.STEPS)
+        assert '"faults found, held out"' in text
     with pytest.raises(SystemExit):
         main(["tune", *layout, "--at-most", "often"])
 

@@ -15,10 +15,12 @@ from streamdetect.offline.recordings.archives import read_archive
 from streamdetect.offline.recordings.recording import LARGEST_VALUE, Account, Layout, Recording
 from streamdetect.offline.recordings.sources import STANDARD_INPUT, open_source
 from streamdetect.offline.recordings.tables import read_table
+from streamdetect.times import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
     from numpy.typing import NDArray
 
@@ -201,8 +203,15 @@ def _times(
         return _steps(rows, layout)
     found, local = table.times[places], table.local[places]
     if layout.time_zone is not None and local.any():
-        found[local] = times.localise(found[local], times.zone(layout.time_zone))
+        found[local] = times.localise(found[local], _zone(layout.time_zone))
     return found
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return zone(name)
+    except ValueError as error:
+        raise DataError(f"--time-zone: {error}, got {name!r}") from None
 
 
 def _steps(rows: NDArray[np.int64], layout: Layout) -> NDArray[np.float64]:

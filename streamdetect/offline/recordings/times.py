@@ -7,16 +7,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from streamdetect.errors import DataError
 from streamdetect.offline.recordings.cells import BadCell, number
 from streamdetect.times import DAY, PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from zoneinfo import ZoneInfo
 
     from numpy.typing import NDArray
 
@@ -115,18 +114,6 @@ def one_time(cell: str) -> float:
         BadCell: It is not a time.
     """
     return float(parse([cell], guess_format([cell]))[0][0])
-
-
-def zone(name: str) -> ZoneInfo:
-    """Find a time zone.
-
-    Raises:
-        DataError: There is none of this name.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DataError(f"--time-zone: must be a name such as Europe/Berlin, got {name!r}") from None
 
 
 def localise(times: Floats, zone: ZoneInfo) -> Floats:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib import resources
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streamdetect import __version__
 from streamdetect.errors import StreamdetectError
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from streamdetect.offline.backtest.summary import Summary
     from streamdetect.offline.report.series import Chart
     from streamdetect.offline.report.traces import Figure
+
+
+class Page(NamedTuple):
+    """What a page says; tables and sections are HTML, all else is text."""
+
+    title: str
+    about: str  # a sentence
+    tables: str
+    settings: Mapping[str, Mapping[str, str]]  # names and values, by group
+    sections: str
+
 
 _COUNTING = (
     "A known fault is found only by an incident that is open while it lasts; one that opens after its end is "
@@ -78,57 +89,79 @@ def write(
         StreamdetectError: plotly is not installed.
         OSError: It cannot be written.
     """
+    charts = [series(result, metric) for result in results]
+    labelled = any(summary.evaluation is not None for summary in summaries)
+    thinned = any(chart.drawn < chart.readings for chart in charts)
+    parts = [
+        tables.summary(summaries),
+        note(_COUNTING) if labelled else "",
+        tables.incidents(results),
+        tables.faults(results),
+        note(f"A row leads to its place in the chart. {_THINNING if thinned else ''}"),
+    ]
+    sections = [
+        _section(number, result, chart, metric)
+        for number, (result, chart) in enumerate(zip(results, charts, strict=True), 1)
+    ]
+    return write_page(path, Page(title, about, "\n".join(parts), settings, "\n".join(sections)))
+
+
+def write_page(path: Path, page: Page) -> int:
+    """Write a page with all that its charts need, making its folder.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        StreamdetectError: plotly is not installed.
+        OSError: It cannot be written.
+    """
     check_installed()
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an extra, and slow to import
 
-    charts = [series(result, metric) for result in results]
     library, script = get_plotlyjs(), _part("page.js")
-    thinned = any(chart.drawn < chart.readings for chart in charts)
-    labelled = any(summary.evaluation is not None for summary in summaries)
-    page = Template(_part("page.html")).substitute(
+    text = Template(_part("page.html")).substitute(
         policy=_policy(library, script),
         version=escape(__version__),
-        title=escape(title),
+        title=escape(page.title),
         made=f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by streamdetect {escape(__version__)}.",
-        about=escape(about),
+        about=escape(page.about),
         style=_part("page.css"),
-        summary=tables.summary(summaries),
-        counting=_COUNTING if labelled else "",
-        incidents=tables.incidents(results),
-        faults=tables.faults(results),
-        thinning=_THINNING if thinned else "",
-        facts=tables.facts(settings),
-        sensors="\n".join(
-            _section(number, result, chart, metric)
-            for number, (result, chart) in enumerate(zip(results, charts, strict=True), 1)
-        ),
+        tables=page.tables,
+        facts=tables.facts(page.settings),
+        sections=page.sections,
         library=library,
         script=script,
     )
-    content = page.encode()
+    content = text.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return len(content)
 
 
-def _section(number: int, result: SensorResult, chart: Chart, metric: str) -> str:
+def note(text: str) -> str:
+    """A line of explanation."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def _section(number: int, result: SensorResult, drawn: Chart, metric: str) -> str:
     recording = result.recording
     counts = (
         f"{len(recording):,} readings, {int(result.anomalous.sum()):,} anomalous, "
         f"{len(result.incidents):,} incident{'s' * (len(result.incidents) != 1)}"
     )
-    if chart.drawn < chart.readings:
-        counts += f"; {chart.drawn:,} readings are drawn"
+    if drawn.drawn < drawn.readings:
+        counts += f"; {drawn.drawn:,} readings are drawn"
     spread = (
-        _chart(f"spread-{number}", histogram(result, metric), "chart spread") if result.windows.any() else ""
+        chart(f"spread-{number}", histogram(result, metric), "chart spread") if result.windows.any() else ""
     )
     return (
         f'<section id="sensor-{number}">\n<h2>{escape(recording.name)}</h2>\n<p>{counts}.</p>\n'
-        f"{_chart(f'chart-{number}', chart.figure, 'chart')}\n{spread}\n</section>"
+        f"{chart(f'chart-{number}', drawn.figure, 'chart')}\n{spread}\n</section>"
     )
 
 
-def _chart(identity: str, figure: Figure, kind: str) -> str:
+def chart(identity: str, figure: Figure, kind: str) -> str:
     """A chart's place and its data; in a script element, only `<` can end the data."""
     data = json.dumps(figure, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     height = figure["layout"]["height"]

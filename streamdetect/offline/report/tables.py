@@ -39,15 +39,15 @@ class _Event(NamedTuple):
 
 def summary(summaries: Sequence[Summary]) -> str:
     """A row a sensor that leads to its chart, and one for all."""
-    table = columns(with_total(summaries))
+    shown = columns(with_total(summaries))
     rows = []
-    for place, cells in enumerate(zip(*table.values(), strict=True), 1):
+    for place, cells in enumerate(zip(*shown.values(), strict=True), 1):
         name = escape(cells[0])
         total = place > len(summaries)
         first = name if total else f'<a href="#sensor-{place}">{name}</a>'
         attribute = ' class="total"' if total else ""
-        rows.append(f'<tr{attribute}><th scope="row">{first}</th>{_cells(cells[1:], list(table)[1:])}</tr>')
-    return _table("Sensors", list(table), rows)
+        rows.append(f'<tr{attribute}><th scope="row">{first}</th>{cells_of(cells[1:], list(shown)[1:])}</tr>')
+    return table("Sensors", list(shown), rows)
 
 
 def incidents(results: Sequence[SensorResult]) -> str:
@@ -59,7 +59,7 @@ def incidents(results: Sequence[SensorResult]) -> str:
         for chart, result in enumerate(results, 1)
         for event in _incidents_of(result, chart, labelled=labelled)
     ]
-    return _table("Incidents", head, rows)
+    return table("Incidents", head, rows)
 
 
 def faults(results: Sequence[SensorResult]) -> str:
@@ -72,7 +72,7 @@ def faults(results: Sequence[SensorResult]) -> str:
             rows.append(
                 _event_row(_Event(f"fault-{chart}-{number}", chart, start, end, cells), result, _FAULT_HEAD)
             )
-    return _table("Known faults", _FAULT_HEAD, rows) if rows else ""
+    return table("Known faults", _FAULT_HEAD, rows) if rows else ""
 
 
 def _fate(fate: Fate) -> list[str]:
@@ -118,17 +118,18 @@ def _event_row(event: _Event, result: SensorResult, head: Sequence[str]) -> str:
     clock = Clock(times)
     start, end = axis_time(clock, np.array([event.start - around, event.end + around])).tolist()
     place = f'id="{event.id}" data-chart="chart-{event.chart}" data-from="{start!r}" data-to="{end!r}"'
-    return f'<tr {place}><th scope="row">{name}</th>{_cells(event.cells, head[1:])}</tr>'
+    return f'<tr {place}><th scope="row">{name}</th>{cells_of(event.cells, head[1:])}</tr>'
 
 
-def _cells(cells: Iterable[str], head: Iterable[str]) -> str:
+def cells_of(cells: Iterable[str], head: Iterable[str]) -> str:
     """Cells with the names of their columns, which a narrow screen shows beside them."""
     return "".join(
         f'<td data-name="{escape(name)}">{escape(cell)}</td>' for cell, name in zip(cells, head, strict=True)
     )
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
+def table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
+    """A table of rows that are HTML; the caption and the head are text."""
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "\n".join(rows) or f'<tr><td colspan="{len(head)}">none</td></tr>'
     return (
