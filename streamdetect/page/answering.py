@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 class Json(Response):
-    """What orjson writes; a number that is not finite is null."""
+    """What orjson writes, or what it has written already."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON holds
         """Write it."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return content if isinstance(content, bytes) else written_out(content)
+
+
+def written_out(content: Any) -> bytes:  # noqa: ANN401 - likewise
+    """Write JSON; a number that is not finite is null."""
+    return orjson.dumps(content)
 
 
 class ProblemError(HTTPException):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from streamdetect import __version__
 from streamdetect.page import asking, incidents
-from streamdetect.page.answering import Json, ProblemError
+from streamdetect.page.answering import Json, ProblemError, written_out
 from streamdetect.page.guard import Visitor
 from streamdetect.page.openapi import document
 from streamdetect.page.series import past
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamdetect.page.health import Health
     from streamdetect.page.incidents import Incidents
     from streamdetect.page.recorder import Recorder
-    from streamdetect.page.sensors import SensorList
+    from streamdetect.page.sensors import Query, SensorList
     from streamdetect.page.sources import Facts, Sources
     from streamdetect.page.stream import Stream
     from streamdetect.page.writing import Writing
@@ -70,19 +70,21 @@ class Api:
 
     def sensors(self, request: Request) -> Response:
         """One page of sensors."""
-        listing = self._sensors.page(asking.query_of(request.query_params))
+        query = asking.query_of(request.query_params)
+        body = self._sensors.shared(str(request.query_params), lambda: written_out(self._listed(query)))
+        return Json(body)
+
+    def _listed(self, query: Query) -> Facts:
+        listing = self._sensors.page(query)
         known = self._incidents.known([one["incident"] for one in listing.sensors if one["incident"]])
         for one in listing.sensors:
             one["message"] = known[one["incident"]].message if one["incident"] in known else None
-        detectors = [one.name for one in self._sources.detectors()]
-        return Json(
-            {
-                "total": listing.total,
-                "counts": listing.counts,
-                "detectors": detectors,
-                "sensors": listing.sensors,
-            }
-        )
+        return {
+            "total": listing.total,
+            "counts": listing.counts,
+            "detectors": [one.name for one in self._sources.detectors()],
+            "sensors": listing.sensors,
+        }
 
     def sensor(self, request: Request) -> Response:
         """One sensor, with its views, settings, and what people have said of it."""

@@ -106,8 +106,16 @@ class Incidents:
 
     @property
     def _source(self) -> Path | History | None:
-        """What to ask; None before the first incident has made the database."""
-        return self._kept or (self._path if self._path and self._path.exists() else None)
+        """What to ask; None before the first incident has made the database, or while it does."""
+        return self._kept or (self._path if self._path and _size(self._path) else None)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def told(incident: Incident) -> Facts:

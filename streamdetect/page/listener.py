@@ -48,12 +48,8 @@ class Listener:
         self._open: set[socket.socket] = set()
         self._room = asyncio.Event()
         self._socket = _listening(host, port)
-
-    @property
-    def address(self) -> tuple[str, int]:
+        self.address: tuple[str, int] = self._socket.getsockname()[:2]
         """Where it listens."""
-        host, port = self._socket.getsockname()[:2]
-        return str(host), int(port)
 
     async def run(self) -> None:
         """Accept connections; ends with its task."""

@@ -26,6 +26,7 @@ STATES = ("anomalous", "silent", "warming_up", "normal")
 SORTS = ("state", "name", "score", "time")
 LEAST_AGE = 0.25  # s that a list is good for at least
 SHARE = 0.1  # of the time that goes into making lists, however many ask for them
+_MOST_SHARED = 50  # answers
 _NAME_BYTES = 64  # by which names are sorted: what a list takes is bounded
 
 
@@ -74,8 +75,21 @@ class SensorList:
         self._sources, self._clock = sources, clock
         self._table: _Table | None = None
         self._good_until = -np.inf
+        self._shared: dict[str, bytes] = {}  # answers made of this table
         self._ids: list[str] = []
         self._ranks = np.empty(0, dtype=np.intp)  # of those
+
+    def shared(self, asked: str, make: Callable[[], bytes]) -> bytes:
+        """Give an answer that all share who ask the same of the same table.
+
+        Fifty browsers that show the first page cost as much as one.
+        """
+        self._current()
+        if asked not in self._shared:
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.clear()
+            self._shared[asked] = make()
+        return self._shared[asked]
 
     def page(self, query: Query) -> Listing:
         """List what the query asks for."""
@@ -164,6 +178,7 @@ class SensorList:
         began = self._clock()
         if self._table is None or began >= self._good_until:
             self._table = self._made()
+            self._shared.clear()
             now = self._clock()
             self._good_until = now + max(LEAST_AGE, (now - began) / SHARE)
         return self._table

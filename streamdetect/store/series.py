@@ -160,12 +160,12 @@ class SeriesStore:
             " (SELECT id FROM series WHERE (detector, sensor, features) = (?, ?, ?))"
         )
         key = (detector, sensor, _written(features))
+        whole = [step for step in STEPS if step not in self.gone()] or STEPS[-1:]
         with self._lock, self._told():
-            for step in reversed(STEPS):
-                for chunk in self._present(step, 0, _LAST):
-                    ((found,),) = self._connection.execute(query, (step, chunk, *key)).fetchall()
-                    if found is not None:
-                        return float(found)
+            for chunk in self._present(whole[0], 0, _LAST):
+                ((found,),) = self._connection.execute(query, (whole[0], chunk, *key)).fetchall()
+                if found is not None:
+                    return float(found)
         return None
 
     def gone(self) -> dict[int, float]:
