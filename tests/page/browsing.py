@@ -92,12 +92,12 @@ class Browsing:
         """What is wider than the screen; what scrolls by itself may be."""
         return list(self.driver.execute_script(_OVERFLOW))
 
-    def picture(self, name: str) -> Path:
-        """Keep a picture of the whole page."""
+    def picture(self, name: str, highest: int = HIGHEST) -> Path:
+        """Keep a picture of the whole page, or of so many pixels from its top."""
         width, height = self.driver.execute_script(
             "return [innerWidth, document.documentElement.scrollHeight]"
         )
-        clip = {"x": 0, "y": 0, "width": width, "height": min(height, HIGHEST), "scale": 1}
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, highest), "scale": 1}
         options = {"captureBeyondViewport": True, "clip": clip}
         path = self._pictures / f"{name}.png"
         path.write_bytes(

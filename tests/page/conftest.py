@@ -36,6 +36,7 @@ def house(tmp_path_factory):
         house.publish(made_up.life(house.end))
         house.publish(made_up.BAD)
         house.judged("kitchen/freezer", house.end)
+        house.kept("kitchen/freezer", house.end)
         yield house
 
 

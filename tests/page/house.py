@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 import real_broker
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -98,10 +99,14 @@ class House:
         with urllib.request.urlopen(f"{self.url}api/v1/{path}", timeout=PATIENCE) as answer:
             return json.load(answer)
 
+    def publisher(self) -> Publisher:
+        """A connection that publishes."""
+        settings = MqttConfig(host=self.broker.host, port=self.broker.port, client_id="house-plant")
+        return Publisher(settings, 1, PATIENCE)
+
     def publish(self, readings: Iterable[tuple[str, Any]]) -> None:
         """Publish, and wait until the broker has taken it."""
-        settings = MqttConfig(host=self.broker.host, port=self.broker.port, client_id="house-plant")
-        with Publisher(settings, 1, PATIENCE) as publisher:
+        with self.publisher() as publisher:
             for topic, payload in readings:
                 publisher.publish(
                     topic, payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -110,13 +115,19 @@ class House:
 
     def judged(self, sensor: str, moment: float, detector: str = "house") -> None:
         """Wait until this sensor's reading of this time is judged."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+        stamp = _stamp(moment)
 
         def seen() -> bool:
-            found = self.ask(f"sensors?limit=500&detector={detector}")["sensors"]
-            return any(one["sensor"] == sensor and (one["time"] or "") >= stamp for one in found)
+            query = urlencode({"detector": detector, "q": sensor, "limit": 500})
+            found = self.ask(f"sensors?{query}")["sensors"]
+            return any(one["sensor"] == sensor and (one["time"] or "")[:19] >= stamp[:19] for one in found)
 
         self._wait(seen)
+
+    def kept(self, sensor: str, moment: float, detector: str = "house") -> None:
+        """Wait until this sensor's reading of this time is among those that are kept."""
+        query = urlencode({"detector": detector, "sensor": sensor, "to": _stamp(moment + MINUTE)})
+        self._wait(lambda: self.ask(f"series?{query}")["times"][-1:] >= [_stamp(moment - MINUTE * 10)])
 
     def _wait(self, condition: Any) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -128,6 +139,10 @@ class House:
                 pass
             time.sleep(0.05)
         raise TimeoutError((self.folder / "daemon.log").read_text()[-2000:])
+
+
+def _stamp(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def life(end: float) -> Readings:

@@ -107,7 +107,7 @@ class Chart {
       {
         width: this.picture.clientWidth || 300,
         height: this.height,
-        padding: [own.top ?? 10, 12, 0, 0],
+        padding: [own.top ?? 10, 18, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: "time" }, y: false, points: own.points ?? {}, drag: { x: true, y: false } },
         scales: { x: { time: true, range: () => this.frame.span }, ...own.scales },
@@ -237,7 +237,7 @@ export class FeatureChart extends Chart {
     return [
       `${time}  `,
       h("b", {}, number(mean, decimals(facts)) + unit),
-      usual === "–" ? "" : `  ${t("usually").toLocaleLowerCase(language)} ${usual}${unit}`,
+      usual === "–" ? "" : `  ${t("usually").toLocaleLowerCase(language)} ${usual}`,
     ];
   }
 }

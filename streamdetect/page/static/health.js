@@ -85,7 +85,8 @@ function parts({
               t("kept"),
               history && t("kept_of", { used: size(history.bytes), budget: size(history.budget_bytes) }),
             ],
-            [t("kept_since"), history?.oldest && moment(history.oldest)],
+            [t("kept_since"), oldest(history)],
+            [t("problem"), history?.problem],
           ]),
         ),
       ),
@@ -111,6 +112,19 @@ function parts({
         ),
       ),
   ].filter((part) => part instanceof Node);
+}
+
+/**
+ * When the oldest reading was that is kept.
+ *
+ * @param {any} history
+ */
+function oldest(history) {
+  const [first] = (history?.steps ?? [])
+    .map((/** @type {any} */ step) => step.oldest)
+    .filter(Boolean)
+    .sort();
+  return first && moment(first);
 }
 
 /** @param {any} connection */

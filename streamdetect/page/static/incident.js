@@ -31,6 +31,7 @@ export async function show(page) {
     page.title(incident.message);
     place.replaceChildren(...(await parts(page, incident)));
   };
+  await page.session;
   await refresh();
   page.live({}, ({ type, incident }) => {
     if (type === "incident" && incident?.id === id) {

@@ -29,6 +29,7 @@ const LABELS = /** @type {const} */ (["", "none", "true", "false"]);
  */
 export async function show(page) {
   page.title(t("incidents"));
+  await page.session;
   const list = new List(page);
   await list.refresh();
   page.live(

@@ -9,6 +9,7 @@ import { language, languages, t } from "./strings.js";
  * @typedef {object} Page
  * @property {HTMLElement} main where its content goes
  * @property {URLSearchParams} query of its address
+ * @property {Promise<unknown>} session there once it is known who is here
  * @property {<Answer>(question: () => Promise<Answer>) => Promise<Answer>} ask again and again until there is an answer
  * @property {(query: Record<string, string>, told: (event: any) => void) => void} live hear of what happens
  * @property {(title: string) => void} title of the window
@@ -53,6 +54,7 @@ async function chosen() {
 const page = {
   main,
   query: new URLSearchParams(location.search),
+  session: Promise.resolve(),
   async ask(question) {
     for (;;) {
       try {
@@ -170,9 +172,10 @@ async function begin() {
   );
   addEventListener("unhandledrejection", (event) => failed(event));
   document.addEventListener("session", () => who.replaceChildren(...account()));
-  const [module] = await Promise.all([chosen(), page.ask(refreshSession)]);
-  who.replaceChildren(...account());
-  await module.show(page);
+  page.session = page.ask(refreshSession);
+  page.session.then(() => who.replaceChildren(...account()));
+  const module = await chosen();
+  await Promise.all([page.session, module.show(page)]);
 }
 
 /**

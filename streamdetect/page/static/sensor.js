@@ -8,7 +8,7 @@ import { band, decimals, exact, moment, number, written } from "./format.js";
 import { incidentTable } from "./incidents.js";
 import { Address, dot, facts, present, scoreBar, section, seldom, sensorText } from "./parts.js";
 import { toGo } from "./sensors.js";
-import { seconds as unix, usualStep, withGaps } from "./series.js";
+import { APART, seconds as unix, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").OneSensor} OneSensor */
@@ -31,6 +31,7 @@ const SERIES_PAUSE = 15_000;
 export async function show(page) {
   const query = { detector: page.query.get("detector") ?? "", sensor: page.query.get("sensor") ?? "" };
   page.title(query.sensor);
+  await page.session;
   const view = new SensorPage(page, query);
   await view.refresh();
   await view.redraw();
@@ -47,6 +48,7 @@ class SensorPage {
   #step = 0;
   #ask = seldom(PAUSE, () => this.refresh());
   #askSeries = seldom(SERIES_PAUSE, () => this.redraw());
+  #askBehind = seldom(PAUSE, () => this.redraw());
   #asked = 0;
   #all = false;
   /** @type {Map<string, FeatureChart>} */
@@ -183,11 +185,20 @@ class SensorPage {
     }
   }
 
-  /** @param {import("./types.js").Reading} reading */
+  /**
+   * Draw a reading that has just come, unless others before it are still to be asked for.
+   *
+   * @param {import("./types.js").Reading} reading
+   */
   #append(reading) {
     const series = this.#series;
     const last = series?.times.at(-1);
-    if (!series || (last && Date.parse(last) >= Date.parse(reading.time))) {
+    const after = last ? unix(reading.time) - unix(last) : 0;
+    if (!series || (last && after <= 0)) {
+      return;
+    }
+    if (after > APART * this.#step) {
+      this.#askBehind();
       return;
     }
     this.#newest = reading.time;

@@ -2,7 +2,8 @@
 
 /** @typedef {import("./types.js").Series} Series */
 
-const APART = 3; // usual steps without a reading: the line breaks there
+/** Usual steps without a reading: the line breaks there. */
+export const APART = 3;
 
 /** @param {string} time */
 export const seconds = (time) => Date.parse(time) / 1000;
