@@ -147,6 +147,7 @@ class Detector:
             thresholds=ruling.thresholds,
             scores=ruling.score,
             views=ruling.view,
+            view_scores=ruling.views,
             expected=ruling.expected,
             lower=ruling.lower,
             upper=ruling.upper,

@@ -94,6 +94,7 @@ class Ruling(NamedTuple):
 
     score: Floats  # the largest of all views; NaN = none can tell yet
     view: NDArray[np.int64]  # whose it is
+    views: Floats  # (…, W) of each view
     means: Floats  # of the reconstruction error; NaN = not known yet
     sigmas: Floats
     thresholds: Floats
@@ -245,7 +246,8 @@ class Judge(Columns):
 
     def _blank(self, shape: tuple[int, ...]) -> Ruling:
         wide = (*shape, self.features)
-        shapes = (shape, shape, shape, shape, shape, wide, wide, wide)
+        views = (*shape, len(VIEWS))
+        shapes = (shape, shape, views, shape, shape, shape, wide, wide, wide)
         made = [np.full(of, np.nan) for of in shapes]
         return Ruling._make(made)._replace(view=np.zeros(shape, dtype=np.int64))
 
@@ -321,7 +323,7 @@ class Judge(Columns):
         stepped = self.incidents.step(scored, lambda: self._patience(rows))
         self._learn(stretch, scored, stepped, looked)
         self.silence.learn(stretch, waits.pauses, stepped.counts, limit)
-        ruling = self._ruling(stretch, score, which, looked.known, expected)
+        ruling = self._ruling(stretch, score, which, views, looked.known, expected)
         self._keep_last(stretch, stepped.counts, ruling, views)
         self._end_blocks(stretch, stepped)
         return ruling, stepped.counts, stepped.edges
@@ -443,13 +445,19 @@ class Judge(Columns):
         self.rhythm.learn(rows, (stretch.values - mean) / sigma, counts)
 
     def _ruling(
-        self, stretch: Stretch, score: Floats, view: NDArray[np.int64], known: Known, expected: Floats
+        self,
+        stretch: Stretch,
+        score: Floats,
+        view: NDArray[np.int64],
+        views: Floats,
+        known: Known,
+        expected: Floats,
     ) -> Ruling:
         size = stretch.times.shape[1]
         limits = self._error_limits(known)
         band = (part[:, None] for part in (expected, *self._band(stretch.rows, known, expected)))
         still = (part if size == 1 else part.repeat(size, axis=1) for part in (*limits, *band))
-        return Ruling(score, view, *still)
+        return Ruling(score, view, views, *still)
 
     def _error_limits(self, known: Known) -> tuple[Floats, Floats, Floats]:
         """Mean, deviation and threshold (U, 1) of reconstruction errors, which are judged by their logarithm.

@@ -66,6 +66,7 @@ class Verdicts:
     thresholds: Floats  # (A,)
     scores: Floats  # (A,) the largest of all views; > 1 is anomalous
     views: NDArray[np.int64]  # (A,) whose it is, a place in VIEWS
+    view_scores: Floats  # (A, W) of each view
     expected: Floats  # (A, F) of the value
     lower: Floats  # (A, F) where its score is 1
     upper: Floats  # (A, F)

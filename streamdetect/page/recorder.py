@@ -128,10 +128,7 @@ class Recorder:
         if not fitting:
             return
         sensors = [sensor for its in fitting for sensor in its.sensors]
-        columns = _columns(fitting)
-        columns[:, fields(len(features)) :] = np.fmax(
-            columns[:, fields(len(features)) :], _newest_scores(one, sensors)
-        )
+        columns = np.concatenate([_columns_of(its) for its in fitting])
         times = np.concatenate([its.times for its in fitting])
         for step in STEPS:
             self.store.record(one.name, features, step, points(sensors, times, columns, step))
@@ -197,31 +194,14 @@ def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray
     return data
 
 
-def _columns(verdicts: Sequence[Verdicts]) -> NDArray[np.float32]:
-    """Each reading as a point of its own, (N, 1 + 6 F + W)."""
-    return np.concatenate([_columns_of(its) for its in verdicts])
-
-
 def _columns_of(its: Verdicts) -> NDArray[np.float32]:
+    """Each reading as a point of its own, (N, 1 + 6 F + W)."""
     count, features = its.values.shape
-    data = np.full((count, fields(features) + len(VIEWS)), np.nan, dtype=np.float32)
+    data = np.empty((count, fields(features) + len(VIEWS)), dtype=np.float32)
     data[:, 0] = 1
     for place in range(features):
         values = its.values[:, place]
         band = its.expected[:, place], its.lower[:, place], its.upper[:, place]
         data[:, fields(place) : fields(place + 1)] = np.stack([values, values, values, *band], axis=1)
-    # Of the view that has the largest score; those of the others are looked at when they are written.
-    data[np.arange(count), fields(features) + its.views] = its.scores
+    data[:, fields(features) :] = its.view_scores
     return data
-
-
-def _newest_scores(one: Shown, sensors: Sequence[str]) -> NDArray[np.float32]:
-    """The scores of all views (N, W) as they are now, at the last reading of each sensor; else NaN."""
-    scores = np.full((len(sensors), len(VIEWS)), np.nan, dtype=np.float32)
-    last = {sensor: at for at, sensor in enumerate(sensors)}
-    names = [sensor for sensor in last if sensor in one.detector.sensors]
-    try:
-        scores[[last[sensor] for sensor in names]] = one.detector.columns(names).views
-    except KeyError:  # one was forgotten just now
-        return scores
-    return scores

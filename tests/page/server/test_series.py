@@ -165,29 +165,21 @@ def test_no_more_points_are_told_than_asked_for(seconds):
 
 
 class Shown:
-    """A detector whose sensors are all gone by the time they are looked at."""
+    """A detector, as far as the recorder looks at it."""
 
     name, features = "d", ("v",)
-
-    class detector:  # noqa: N801 - stands for one
-        sensors = frozenset()
-
-        @staticmethod
-        def columns(_):
-            raise KeyError
 
 
 def verdicts(count, features=1) -> Verdicts:
     """As far as the recorder looks at them."""
-    one, wide = np.zeros(count), np.ones((count, features))
+    wide = np.ones((count, features))
     others = dict.fromkeys(field.name for field in dataclasses.fields(Verdicts))
     known = {
         "index": np.arange(count),
         "sensors": ["a"] * count,
         "times": START + np.arange(float(count)),
         "values": wide,
-        "scores": one + 0.5,
-        "views": np.ones(count, dtype=np.int64),
+        "view_scores": np.arange(float(count))[:, None] - np.arange(len(VIEWS)) * 2,
         "expected": wide,
         "lower": wide,
         "upper": wide,
@@ -212,12 +204,12 @@ def test_the_main_loop_hands_over_and_does_no_more(monkeypatch):
     one.close()
 
 
-def test_scores_are_those_of_the_view_that_was_the_loudest():
+def test_a_point_has_the_largest_score_of_each_view():
     one = recorder()
     one.take([("d", verdicts(10)), ("gone", verdicts(10)), ("d", verdicts(5, features=2))])
     one._guarded()
     _, data = one.store.read("d", "a", ["v"], 10, START, START)
-    assert data[0, fields(1) :].tolist()[:2] == [pytest.approx(float("nan"), nan_ok=True), 0.5]
+    assert data[0, fields(1) :].tolist() == [9 - 2 * at for at in range(len(VIEWS))]
     one.close()
 
 
