@@ -110,7 +110,7 @@ def test_an_alarm_is_muted_and_answered(page, house, incident):
     assert all("401" in said for said in complaints), complaints  # a browser notes every refusal
     page.type("dialog input[name=token]", house.token, Keys.ENTER)
     page.see(".toast", "kitchen/freezer is muted.")
-    page.see(".actions", "Muted until")
+    page.see("p.state", "Muted until")
     page.picture("muted")
     page.click(".actions button", "Unmute")
     page.see(".actions button", "Mute")

@@ -4,14 +4,21 @@
 
   // The buttons by name: among plotly's own is one that uploads the chart.
   const buttons = [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
-  const options = { responsive: true, displaylogo: false, modeBarButtons: buttons, plotlyServerURL: "" };
+  const displayModeBar = matchMedia("(min-width: 40rem)").matches; // on a phone it would lie over the legend
+  const options = { responsive: true, displaylogo: false, displayModeBar, modeBarButtons: buttons, plotlyServerURL: "" };
 
   // Charts take the page's colours, by day and by night.
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  function resolved(name) {
+    const probe = document.body.appendChild(document.createElement("span"));
+    probe.style.color = `var(${name})`;
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  }
   function colours(layout) {
-    const style = getComputedStyle(document.documentElement);
-    const [text, line, page] = ["--text", "--line", "--page"].map((name) => style.getPropertyValue(name).trim());
-    const changed = { "font.color": text, paper_bgcolor: page, "hoverlabel.bgcolor": page };
+    const [text, line, card] = ["--text", "--line", "--card"].map(resolved);
+    const changed = { "font.color": text, paper_bgcolor: card, "hoverlabel.bgcolor": card };
     for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
       changed[`${name}.gridcolor`] = line;
     }

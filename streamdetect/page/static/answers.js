@@ -2,7 +2,7 @@
 
 import { ApiError, logIn, logOut, send, who } from "./api.js";
 import { h, setText } from "./dom.js";
-import { moment, number } from "./format.js";
+import { number } from "./format.js";
 import { t } from "./strings.js";
 
 const SPANS = /** @type {const} */ ([
@@ -134,16 +134,13 @@ export const answerable = () => Boolean(who()?.may_write || who()?.ways?.length)
 /**
  * Mute a sensor for a while, or take that back.
  *
- * @param {Pick<import("./types.js").Sensor, "sensor" | "muted" | "muted_until" | "mute">} sensor
+ * @param {Pick<import("./types.js").Sensor, "sensor" | "muted" | "mute">} sensor
  * @returns {HTMLElement[]}
  */
-export function muting({ sensor, muted, muted_until: until, mute: glob }) {
+export function muting({ sensor, muted, mute: glob }) {
   if (muted) {
     const back = () => answer("unmute", { glob }, t("done_unmute", { sensor }));
-    return [
-      h("span", {}, until ? t("muted_until", { time: moment(until) }) : t("muted")),
-      ...(glob === null ? [] : [h("button", { type: "button", onclick: back }, t("unmute"))]),
-    ];
+    return glob === null ? [] : [h("button", { type: "button", onclick: back }, t("unmute"))];
   }
   const select = h(
     "select",

@@ -2,7 +2,7 @@
 
 import { answerable, muting, verdict } from "./answers.js";
 import { get } from "./api.js";
-import { FeatureChart, StripChart } from "./chart.js";
+import { FeatureChart, StripChart } from "./charts.js";
 import { h } from "./dom.js";
 import { band, between, decimals, duration, exact, moment, number } from "./format.js";
 import { incidentTable } from "./incidents.js";
@@ -71,7 +71,7 @@ async function parts(page, incident) {
         { class: "actions" },
         answerable() && [
           ...verdict(incident),
-          ...muting({ sensor: incident.sensor, muted: false, muted_until: null, mute: null }),
+          ...muting({ sensor: incident.sensor, muted: false, mute: null }),
         ],
       ),
     ),

@@ -2,7 +2,7 @@
 
 import { answerable, muting, sensitivity, verdict } from "./answers.js";
 import { get } from "./api.js";
-import { FeatureChart, ScoreChart, StripChart } from "./chart.js";
+import { FeatureChart, ScoreChart, StripChart } from "./charts.js";
 import { h, setText } from "./dom.js";
 import { band, decimals, exact, moment, number, written } from "./format.js";
 import { incidentTable } from "./incidents.js";
@@ -36,8 +36,9 @@ export async function show(page) {
   await view.refresh();
   await view.redraw();
   page.live(query, (event) => view.told(event));
-  document.addEventListener("answered", () => view.refresh());
-  document.addEventListener("session", () => view.refresh());
+  for (const changed of ["answered", "session"]) {
+    document.addEventListener(changed, () => Promise.all([view.refresh(), view.redraw()]));
+  }
 }
 
 class SensorPage {
@@ -165,7 +166,9 @@ class SensorPage {
           : t("no_series"),
     );
     const incidents = [...series.incidents].sort((one, other) => (one.started < other.started ? 1 : -1));
-    this.incidents.replaceChildren(incidentTable(incidents, { sensor: false, buttons: verdict }));
+    this.incidents.replaceChildren(
+      incidentTable(incidents, { sensor: false, buttons: answerable() ? verdict : null }),
+    );
   }
 
   /**
