@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from argparse import BooleanOptionalAction
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamdetect.bundles.architecture import ACTIVATIONS, Architecture
+from streamdetect.bundles.bundle import Bundle
 from streamdetect.commands import bundle_options, recording_options
 from streamdetect.commands.bundle_options import DEFAULT, setting
+from streamdetect.errors import BundleError
 from streamdetect.training.architectures import RECIPES
-from streamdetect.training.choice import choose
+from streamdetect.training.choice import begun, choose
 from streamdetect.training.fit import train
 from streamdetect.training.settings import LOSSES, TrainingSettings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from streamdetect.training.fit import TrainingReport
@@ -38,6 +40,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         action=BooleanOptionalAction,
         default=True,
         help="choose the options marked [chosen] from the recording",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what Ctrl-C left at --out, on the same data",
     )
     model = parser.add_argument_group("model")
     model.add_argument("--architecture", choices=RECIPES, help="[chosen: dense, or conv for long windows]")
@@ -71,8 +78,10 @@ def run(args: Namespace) -> int:
     prefix = bundle_options.pictures(args)
     found = recording_options.normal_from_arguments(args)
     series = bundle_options.normal_series(found)
-    settings = _settings(args, series)
-    report = train(series, settings, args.out, features=bundle_options.features_of(found), quiet=args.quiet)
+    resumed = Bundle.load(args.out) if args.resume else None
+    settings = _settings(args, series, resumed)
+    features = bundle_options.features_of(found)
+    report = train(series, settings, args.out, features=features, resumed=resumed, quiet=args.quiet)
     drawn = [_draw_loss(report, prefix), *bundle_options.draw(report, found, prefix)]
     sys.stdout.write(bundle_options.summary(report, _training(report, settings), drawn))
     if report.interrupted:
@@ -80,20 +89,42 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _settings(args: Namespace, series: Sequence[Series]) -> TrainingSettings:
-    """What is given, and the rest chosen, or as it is by default."""
+def _settings(args: Namespace, series: Sequence[Series], resumed: Bundle | None) -> TrainingSettings:
+    """What is given, and the rest chosen, or as it is by default, or as it was begun with.
+
+    Raises:
+        BundleError: nothing is left to do of what was begun.
+    """
     names = {field.name for field in fields(TrainingSettings)} - {"architecture", "shuffle"}
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     given["shuffle"] = not args.no_shuffle
     shape = {name: value for name in SHAPE if (value := getattr(args, name)) is not None}
     if args.architecture or shape:
         given["architecture"] = Architecture(args.architecture or DEFAULT.architecture.name, **shape)
+    if resumed:
+        return _going_on(resumed, given)
     if not args.auto:
         return TrainingSettings(**given)
     choice = choose(series, given)
     if not args.quiet:
         sys.stderr.writelines(f"chosen     {line}\n" for line in choice.lines())
     return choice.settings
+
+
+def _going_on(resumed: Bundle, given: Mapping[str, Any]) -> TrainingSettings:
+    """The settings that were begun with; only the epochs may be others."""
+    was = begun(resumed)
+    differ = [name for name, value in given.items() if name != "epochs" and value != was.get(name, value)]
+    if differ:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in differ)
+        raise BundleError(f"{resumed.path}: must go on as it was begun, got another {names}")
+    settings = TrainingSettings(**was | {"epochs": given.get("epochs", was["epochs"])})
+    done = resumed.manifest.training.epochs_run if resumed.manifest.training else 0
+    if done >= settings.epochs:
+        raise BundleError(
+            f"{resumed.path}: must have epochs left, got {done} of {settings.epochs} done; --epochs adds some"
+        )
+    return settings
 
 
 def _draw_loss(report: TrainingReport, prefix: Path) -> Path:
@@ -106,9 +137,10 @@ def _draw_loss(report: TrainingReport, prefix: Path) -> Path:
 
 def _training(report: TrainingReport, settings: TrainingSettings) -> list[str]:
     loss, held_out = report.history["loss"], report.history.get("val_loss")
-    series = len(report.bundle.manifest.trained_on)
-    epochs = f"{len(loss)} of {settings.epochs} epochs in {report.seconds:.0f} s"
-    epochs += ", stopped by Ctrl-C: the best of them is kept" if report.interrupted else ""
+    manifest = report.bundle.manifest
+    series, run = len(manifest.trained_on), manifest.training.epochs_run if manifest.training else len(loss)
+    epochs = f"{run} of {settings.epochs} epochs in {report.seconds:.0f} s"
+    epochs += ", stopped by Ctrl-C: the best of them is kept, --resume goes on" if report.interrupted else ""
     return [
         f"training   {report.windows:,} windows of {series} series, {epochs}",
         f"loss       {loss[-1]:.4g}" + (f", held out {held_out[-1]:.4g}" if held_out else ""),

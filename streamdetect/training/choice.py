@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamdetect.bundles.architecture import Architecture
+from streamdetect.errors import BundleError
 from streamdetect.training.rhythm import rhythm_of
 from streamdetect.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from streamdetect.bundles.bundle import Bundle
     from streamdetect.bundles.manifest import Manifest
     from streamdetect.training.rhythm import Rhythm
     from streamdetect.training.series import Series
@@ -135,6 +137,22 @@ def kept(manifest: Manifest) -> dict[str, Any]:
         "patience": record.patience,
         "seed": record.seed,
         "max_gap": inf if record.max_gap is None else record.max_gap,
+    }
+
+
+def begun(bundle: Bundle) -> dict[str, Any]:
+    """Settings, by name, with which a training that was stopped goes on.
+
+    Raises:
+        BundleError: there is nothing to go on with.
+    """
+    record = bundle.manifest.training
+    if record is None:
+        raise BundleError(f"{bundle.path}: must be a bundle that train made, to go on with")
+    return kept(bundle.manifest) | {
+        "stride": record.stride,
+        "batch_size": record.batch_size,
+        "epochs": record.epochs,
     }
 
 

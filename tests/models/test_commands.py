@@ -38,6 +38,22 @@ def test_train_on_the_error_of_the_last_step(normal, tmp_path, capsys):
     assert np.isfinite(bundle.manifest.training_error.mean)
 
 
+def test_train_goes_on_with_what_was_begun(normal, tmp_path, capsys):
+    out = tmp_path / "bundle"
+    command = ["train", str(normal), "-o", str(out), "--quiet"]
+    model = ("--architecture", "dense", "--units", "16,6", "--time-steps", "12", "--epochs", "2")
+    assert main([*command, *model]) == 0
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 1
+    assert "must have epochs left, got 2 of 2 done; --epochs adds some" in capsys.readouterr().err
+    assert main([*command, "--resume", "--epochs", "3", "--time-steps", "13"]) == 1
+    assert "must go on as it was begun, got another --time-steps" in capsys.readouterr().err
+    assert main([*command, "--resume", "--epochs", "3"]) == 0
+    assert "3 of 3 epochs" in capsys.readouterr().out
+    manifest = Bundle.load(out).manifest
+    assert (manifest.time_steps, manifest.architecture.units) == (12, (16, 6))
+
+
 def test_bundle_makes_a_bundle_that_every_command_takes(normal, tmp_path, capsys):
     out, model = tmp_path / "bundle", tmp_path / "mine.keras"
     layers = ("--architecture", "dense", "--units", "16,6", "--time-steps", "12", "--epochs", "1", "--quiet")

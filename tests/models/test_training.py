@@ -140,6 +140,26 @@ class TestTrain:
         assert stopped.history == whole.history
         assert np.array_equal(stopped.errors, whole.errors)
 
+    def test_what_ctrl_c_left_goes_on_and_gets_no_worse(self, sine, tmp_path, monkeypatch):
+        settings = dataclasses.replace(QUICK, epochs=8, learning_rate=0.01)
+        with monkeypatch.context() as patched:
+            patched.setattr(fit, "training_progress", stopping_in_epoch(4))
+            left = train([sine], settings, tmp_path / "b")
+        assert left.bundle.manifest.training.epochs_run == 3
+        with pytest.raises(DataError, match=r"must be those that .* was trained on \(sine\)"):
+            train([Series("other", sine.values)], settings, tmp_path / "b", resumed=left.bundle)
+        whole = train([sine], settings, tmp_path / "b", resumed=left.bundle)
+        assert whole.bundle.manifest.training.epochs_run == 8
+        assert len(whole.history["loss"]) == 5
+        assert whole.history["loss"][0] < left.history["loss"][0] / 2
+        assert whole.explained.variance >= left.explained.variance
+
+    def test_a_model_that_gets_no_better_stays_as_it_was(self, sine, tmp_path):
+        first = train([sine], dataclasses.replace(QUICK, epochs=6), tmp_path / "b")
+        worse = dataclasses.replace(QUICK, epochs=8, learning_rate=10.0)
+        again = train([sine], worse, tmp_path / "b", resumed=first.bundle)
+        assert np.array_equal(again.errors, first.errors)
+
     def test_ctrl_c_before_anything_is_learnt_writes_nothing(self, sine, tmp_path, monkeypatch):
         monkeypatch.setattr(fit, "training_progress", stopping_in_epoch(1))
         with pytest.raises(KeyboardInterrupt):
