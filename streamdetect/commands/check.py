@@ -14,6 +14,7 @@ from streamdetect.monitoring.access import access
 from streamdetect.offline.discovery.explaining import Explanation, notes
 from streamdetect.offline.discovery.hearing import hear
 from streamdetect.service.assembly import assemble
+from streamdetect.service.page import check_installed
 from streamdetect.sinks import workers
 
 if TYPE_CHECKING:
@@ -95,5 +96,6 @@ def _read_secrets(config: Config) -> None:
     if config.metrics.enabled:
         access(config.metrics)
     if config.page.enabled:
+        check_installed()
         access(config.page, "page")
     workers(config)

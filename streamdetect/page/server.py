@@ -173,7 +173,8 @@ class Page:
 
     def _happening(self, facts: Facts) -> Facts:
         data, edge = facts["data"], facts["type"].rpartition(".")[2]
-        known = incidents.of_event(facts) if "started" in data else None
+        is_one = {"incident", "started", "ended"} <= data.keys()  # neither an answer nor a model's drift
+        known = incidents.of_event(facts) if is_one else None
         return {"type": "incident", "edge": edge, "incident": known}
 
     def _tick(self) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from streamdetect.errors import StreamdetectError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from streamdetect.service.vitals import Vitals
     from streamdetect.sinks.outbox import Outbox
 
+_NEEDED = ("starlette", "uvicorn", "youplot")
 _INSTALL = "pip install 'streamdetect[page]'"
 
 
@@ -31,10 +33,9 @@ def make_page(
     """
     if not lineup.config.page.enabled:
         return None
-    try:
-        from streamdetect.page.server import Page  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise StreamdetectError(f"page: needs {error.name}, which is not installed: {_INSTALL}") from error
+    check_installed()
+    from streamdetect.page.server import Page  # noqa: PLC0415 - an extra
+
     return Page(
         Sources(
             config=lambda: lineup.config,
@@ -49,6 +50,17 @@ def make_page(
             ask=answers.ask,
         )
     )
+
+
+def check_installed() -> None:
+    """See that all is there that the page needs.
+
+    Raises:
+        StreamdetectError: something is not; says what to install.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise StreamdetectError(f"page: needs {', '.join(missing)}, not installed: {_INSTALL}")
 
 
 def _refused(lineup: Lineup) -> list[Refused]:

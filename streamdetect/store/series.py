@@ -49,6 +49,10 @@ CREATE TABLE point (
     step INTEGER NOT NULL, chunk INTEGER NOT NULL, series INTEGER NOT NULL, slot INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY (step, chunk, series, slot)
 ) WITHOUT ROWID;
+-- How many points a chunk has.
+CREATE TABLE chunk (
+    step INTEGER NOT NULL, chunk INTEGER NOT NULL, points INTEGER NOT NULL, PRIMARY KEY (step, chunk)
+) WITHOUT ROWID;
 -- Until when, in Unix seconds, points of a step were deleted.
 CREATE TABLE gone (step INTEGER PRIMARY KEY, until REAL NOT NULL);
 """
@@ -86,7 +90,7 @@ class SeriesStore:
         self._ids: dict[tuple[str, str, str], int] = {}
         self._chunks: Counter[tuple[int, int]] = Counter()  # points by step and chunk
         with self._told():
-            counted = self._connection.execute("SELECT step, chunk, count(*) FROM point GROUP BY step, chunk")
+            counted = self._connection.execute("SELECT step, chunk, points FROM chunk")
             self._chunks.update({(step, chunk): count for step, chunk, count in counted})
             ((self._page,),) = self._connection.execute("PRAGMA page_size").fetchall()
 
@@ -106,6 +110,10 @@ class SeriesStore:
             self._connection.executemany(
                 "REPLACE INTO point VALUES (?, ?, ?, ?, ?)",
                 ((*key, row.tobytes()) for key, row in zip(keys, data, strict=True)),
+            )
+            self._connection.executemany(
+                "REPLACE INTO chunk VALUES (?, ?, ?)",
+                [(step, chunk, self._chunks[step, chunk]) for chunk in np.unique(chunks).tolist()],
             )
 
     def prune(self) -> bool:
@@ -261,8 +269,11 @@ class SeriesStore:
             "INSERT INTO gone VALUES (?, ?) ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
             (step, until),
         )
-        if self._chunks[step, chunk] > 0:
+        left = self._chunks[step, chunk]
+        if left > 0:
+            self._connection.execute("REPLACE INTO chunk VALUES (?, ?, ?)", (step, chunk, left))
             return
+        self._connection.execute("DELETE FROM chunk WHERE (step, chunk) = (?, ?)", (step, chunk))
         del self._chunks[step, chunk]
         if step == STEPS[-1]:
             self._forget_names()

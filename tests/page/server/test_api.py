@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from streamdetect.core.rules import VIEWS
 from streamdetect.page.openapi import SCHEMAS, document
 from streamdetect.page.stream import MOST_CLIENTS
+from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
 
 
 def fits(answer, schema: str):
@@ -225,6 +226,26 @@ def test_what_happens_is_told_as_it_happens(one, until):
     assert told["reading"]["sensor"] == "sensors/b"
     connection.close()
     until(lambda: not one.daemon.page._stream._clients, "the client is gone")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (DRIFTED, {"detector": "hall", "sensor": "a", "started": "2026-01-01T00:00:00Z", "ratio": 2.0}),
+        (ANSWERED, {"do": "true", "by": "", "request": "", "error": "", "incident": "0" * 32}),
+    ],
+)
+def test_what_is_no_incident_is_told_without_one(one, until, kind, data):
+    connection = one.connection()
+    connection.request("GET", "/api/v1/events")
+    stream = connection.getresponse()
+    one.daemon.page.tell([cloud_event("id", "/x", kind, "a", 0.0, data)])
+    line = until(
+        lambda: next((line for line in iter(stream.readline, b"") if b"incident" in line), b""), "an event"
+    )
+    told = {"type": "incident", "edge": kind.rpartition(".")[2], "incident": None}
+    assert json.loads(line.removeprefix(b"data: ")) == told
+    connection.close()
 
 
 def test_clients_that_are_told_have_a_bound(one, until):

@@ -430,8 +430,8 @@ def test_the_port_of_metrics_and_health_answers_whatever_hangs_here(one):
 
 
 def test_without_the_extra_the_page_names_what_is_missing(running, monkeypatch):
-    monkeypatch.setitem(sys.modules, "streamdetect.page.server", None)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    wanted = r"page: needs .*, which is not installed: pip install 'streamdetect\[page\]'"
+    monkeypatch.setitem(sys.modules, "youplot", None)
+    wanted = r"page: needs uvicorn, youplot, not installed: pip install 'streamdetect\[page\]'"
     with pytest.raises(StreamdetectError, match=wanted), running():
         pass
