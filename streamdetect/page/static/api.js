@@ -96,8 +96,10 @@ export function listen(query, tell) {
     tell.state(false);
     asking ??= setInterval(() => tell.message({ type: "tick" }), POLL);
   };
+  /** @type {EventSource} */
+  let source;
   const open = () => {
-    const source = new EventSource(address("events", query));
+    source = new EventSource(address("events", query));
     source.onopen = () => {
       clearInterval(asking);
       asking = undefined;
@@ -111,8 +113,9 @@ export function listen(query, tell) {
         setTimeout(open, AGAIN); // too many clients, or the daemon is not there: a browser does not try again
       }
     };
-    addEventListener("pagehide", () => source.close());
   };
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && open()); // somebody went back to this page
   open();
 }
 

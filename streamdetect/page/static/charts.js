@@ -199,7 +199,8 @@ export class StripChart extends Chart {
             true,
           );
           ctx.fillStyle = value > 1 ? bad : calm;
-          ctx.globalAlpha = value > 1 ? Math.min(0.65 + 0.1 * Math.log2(value), 1) : 0.08 + 0.4 * value;
+          ctx.globalAlpha =
+            value > 1 ? Math.min(0.65 + 0.1 * Math.log2(value), 1) : 0.08 + 0.4 * Math.max(value, 0);
           ctx.fillRect(left, top + 15 * ratio, Math.max(right - left, 1), 8 * ratio);
         }
       });

@@ -142,7 +142,7 @@ export const sensorText = ({ sensor }) =>
  */
 export function scoreBar(value) {
   const filled = h("span");
-  filled.style.width = `${Math.min((value ?? 0) / 2, 1) * 100}%`;
+  filled.style.width = `${Math.min(Math.max((value ?? 0) / 2, 0), 1) * 100}%`;
   const over = value !== null && value > 1 ? " over" : "";
   return h(
     "span",

@@ -47,6 +47,9 @@ class SensorPage {
   /** @type {string | null} */
   #newest = null;
   #step = 0;
+  /** @type {import("./types.js").Reading | null} */
+  #latest = null;
+  #coming = 0;
   #ask = seldom(PAUSE, () => this.refresh());
   #askSeries = seldom(SERIES_PAUSE, () => this.redraw());
   #askBehind = seldom(PAUSE, () => this.redraw());
@@ -177,7 +180,7 @@ class SensorPage {
    * @param {any} event
    */
   told(event) {
-    if (event.type === "reading") {
+    if (event.type === "reading" && !document.hidden) {
       this.#append(event);
     }
     this.#ask();
@@ -219,8 +222,15 @@ class SensorPage {
     for (const [name, line] of Object.entries(series.scores)) {
       line.push(reading.scores[name] ?? null);
     }
+    this.#latest = reading;
+    this.#coming ||= requestAnimationFrame(() => this.#drawLatest());
+  }
+
+  /** However many readings have come since the screen was drawn. */
+  #drawLatest() {
+    this.#coming = 0;
     this.#draw();
-    this.#showValues(reading.features);
+    this.#showValues(this.#latest?.features ?? []);
   }
 
   /** From and to, Unix seconds: back from the newest reading, whose time need not be ours. */
