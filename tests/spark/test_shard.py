@@ -118,7 +118,8 @@ def test_work_counts_what_was_done_and_what_is_known():
     times = 1e9 + np.array([0.0, 1.0, 1.0, 0.5])
     result = one.process([pack(0, [0, 3], Readings(["a"] * 4, times, np.zeros((4, 1))))])
     work = one.work(result)["default"]
-    assert work.readings.tolist() == [2, 1, 1, 0, 0]
+    assert work.readings.tolist()[:3] == [2, 1, 1]
+    assert work.readings.sum() == 4
     assert (work.sensors, work.sensors_warming_up, work.incidents_open, work.windows) == (1, 1, 0, 0)
 
 

@@ -1,0 +1,198 @@
+"""A standalone cluster of two workers, the driver, NATS and Mosquitto in front of it: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyspark
+from nats_server import NatsServer
+from real_broker import Mosquitto, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOME = Path(pyspark.__file__).parent
+ROOT = Path(__file__).parents[3]
+PATIENCE = 900.0  # s; a start of Spark takes 10 on an idle machine and 90 on one that eight others use
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "PYSPARK_PYTHON": sys.executable,
+    "SPARK_HOME": str(HOME),
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "OMP_NUM_THREADS": "1",
+}
+BRIDGE = """connection nats
+address 127.0.0.1:{port}
+bridge_protocol_version mqttv311
+cleansession false
+notifications false
+try_private false
+topic sensors/# out 1"""
+MQTT = """mqtt {{ listen: "127.0.0.1:{port}" }}
+mappings {{ "sensors.*.data": "sd.{{{{partition({partitions},1)}}}}.sensors.{{{{wildcard(1)}}}}.data" }}"""
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    """Wait for something, with patience."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: not in {PATIENCE:g} s")
+        time.sleep(0.2)
+
+
+class Site:
+    """Broker, log and cluster in a folder; closes all of them."""
+
+    def __init__(self, folder: Path, partitions: int) -> None:
+        self.folder, self.partitions = folder, partitions
+        self._processes: list[subprocess.Popen[bytes]] = []
+        mqtt = free_port()
+        for name in ("nats", "mosquitto"):
+            (folder / name).mkdir(parents=True)
+        self.nats = NatsServer(folder / "nats", [MQTT.format(port=mqtt, partitions=partitions)])
+        self.nats.add_streams(partitions)
+        bridge = BRIDGE.format(port=mqtt).splitlines()
+        self.mosquitto = Mosquitto(folder / "mosquitto", ("persistence true", "max_inflight_messages 0"), ())
+        config = folder / "mosquitto" / "mosquitto.conf"
+        config.write_text("\n".join([config.read_text(), *bridge, ""]))
+        self.mosquitto.start()
+        self.master = f"spark://127.0.0.1:{free_port()}"
+        self._spark(
+            "master", "master.Master", "--host", "127.0.0.1", "--port", self.master.rpartition(":")[2]
+        )
+        self.workers = [
+            self._spark(f"worker{at}", "worker.Worker", self.master, "-c", "1", "-m", "1g") for at in range(2)
+        ]
+        self.heard = Heard(self.mosquitto.port)
+
+    def _spark(self, name: str, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
+        where = self.folder / name
+        where.mkdir()
+        own = ("-d", str(where)) if name.startswith("worker") else ()
+        command = [
+            HOME / "bin/spark-class",
+            f"org.apache.spark.deploy.{kind}",
+            "--webui-port",
+            str(free_port()),
+        ]
+        with (where / "log").open("ab") as log:
+            process = subprocess.Popen([*command, *own, *arguments], stdout=log, stderr=log, env=ENVIRONMENT)
+        self._processes.append(process)
+        return process
+
+    def executors(self) -> list[int]:
+        """Process ids of the executors, by worker."""
+        return [pid for worker in self.workers for pid in children(worker.pid)]
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        self.heard.close()
+        for process in reversed(self._processes):
+            for pid in [*children(process.pid), process.pid]:
+                end(pid)
+            process.wait(30)
+        self.mosquitto.stop()
+        self.nats.stop()
+
+
+class Driver:
+    """`streamdetect spark run` and its JVM."""
+
+    def __init__(self, site: Site, config: Path, checkpoint: Path, *options: str) -> None:
+        self._site, self._config, self._checkpoint, self._options = site, config, checkpoint, options
+        self._process: subprocess.Popen[bytes] | None = None
+        self._times = 0
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        self._times += 1
+        command = [
+            *(sys.executable, "-m", "streamdetect", "spark", "run", "-c", str(self._config)),
+            *("--master", self._site.master, "--conf", "spark.ui.enabled=false"),
+            *("--conf", "spark.executor.memory=512m", "--conf", "spark.executor.cores=1", *self._options),
+        ]
+        with (self._site.folder / f"driver{self._times}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True
+            )
+
+    def kill(self) -> None:
+        """SIGKILL to the driver and to its JVM, as a power cut would."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(120)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def reached(self) -> tuple[int, int]:
+        """The last micro-batch that is done, -1 before the first, and the messages up to its end."""
+        done = [int(path.name) for path in (self._checkpoint / "commits").glob("[0-9]*")]
+        if not done:
+            return -1, 0
+        *_, offsets = (self._checkpoint / "offsets" / str(max(done))).read_text().splitlines()
+        its = json.loads(offsets)
+        return max(done), sum(end - 1 for name, end in its.items() if name != "horizon")
+
+    def finish(self, messages: int) -> None:
+        """Wait until so many messages of the log are in, and a micro-batch after that is done."""
+
+        def done() -> bool:
+            if not self.running:
+                raise RuntimeError("the driver has ended: see its log")
+            return self.reached()[1] >= messages
+
+        until(done, f"{messages} messages are in")
+
+
+class Heard:
+    """Every event that comes out, by an ordinary subscriber."""
+
+    def __init__(self, port: int) -> None:
+        command = ["mosquitto_sub", "-p", str(port), "-t", "streamdetect/events/#", "-q", "1", "-i", "heard"]
+        self._process = subprocess.Popen([*command, "-c", "-F", "%p"], stdout=subprocess.PIPE)
+        self.payloads: list[bytes] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        self.payloads.extend(line.rstrip(b"\n") for line in self._process.stdout)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has started."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    return [int(line) for line in found.split()]
+
+
+def end(pid: int) -> None:
+    """Kill a process, and those that it has started."""
+    for child in children(pid):
+        end(child)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
