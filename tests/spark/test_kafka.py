@@ -1,0 +1,55 @@
+"""Kafka as the log, over the brokers that librdkafka brings along for tests."""
+
+import pytest
+from assembling import of_topics
+from confluent_kafka import Producer
+
+from streamdetect.errors import StreamdetectError
+from streamdetect.spark.opening import open_log
+from streamdetect.spark.source import Planner
+
+
+@pytest.fixture(scope="module")
+def brokers():
+    """A producer with brokers of its own, and their address."""
+    producer = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1})
+    known = producer.list_topics("readings", timeout=10)
+    (broker,) = known.brokers.values()
+    return producer, f"{broker.host}:{broker.port}"
+
+
+@pytest.fixture(scope="module")
+def settings(brokers):
+    producer, address = brokers
+    for at in range(200):
+        payload = b'{"time": %d, "value": %d}' % (1_700_000_000 + at, at)
+        producer.produce("readings", payload, f"sensors/s{at % 3}", partition=at % 2)
+    producer.flush(10)
+    return of_topics(log="kafka", servers=[address], streams=["readings"], max_messages=60).spark
+
+
+def test_what_is_read_is_what_was_produced(settings):
+    log = open_log(settings)
+    assert [(one.first, one.end) for one in log.bounds()[:2]] == [(0, 100), (0, 100)]
+    entries = [entry for stretch in log.read(1, 10, 60) for entry in stretch]
+    assert [entry.offset for entry in entries] == list(range(10, 60))
+    assert entries[0].topic == "sensors/s0"
+    assert entries[0].payload == b'{"time": 1700000021, "value": 21}'
+    assert next(log.read(1, 10, 60))[0] == entries[0]
+
+
+def test_a_plan_is_bounded_and_knows_how_far_all_are_read(settings):
+    log, planner = open_log(settings), Planner(settings)
+    plan = planner.next(planner.first())
+    assert (plan["0"], plan["1"]) == (60, 60)
+    assert plan["horizon"] == int(min(log.times([(0, 59), (1, 59)])) * 1e6)
+    last = planner.next(plan)
+    assert (last["0"], last["1"]) == (100, 100)
+    assert planner.next(last) == last
+
+
+def test_brokers_that_do_not_answer_are_an_error(monkeypatch):
+    monkeypatch.setattr("streamdetect.spark.kafka._PATIENCE", 0.5)
+    settings = of_topics(log="kafka", servers=["127.0.0.1:1"], streams=["readings"]).spark
+    with pytest.raises(StreamdetectError, match="Kafka"):
+        open_log(settings).bounds()
