@@ -13,8 +13,9 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor
 from streamdetect.config import parse
 from streamdetect.failpoints import failpoint
 from streamdetect.service.assembly import assemble
+from streamdetect.spark.keeping import Kept
 from streamdetect.spark.packs import Pack
-from streamdetect.spark.shard import Place, Shard
+from streamdetect.spark.shard import Place, Result, Shard, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from streamdetect.config import Config
     from streamdetect.service.assembly import Assembly
-    from streamdetect.spark.shard import Result
 
 STATE = "shard"
 STATE_SCHEMA = "sealed binary"
@@ -47,7 +47,7 @@ class ShardProcessor(StatefulProcessor):
         """Open the state; called once a task."""
         self._handle = handle
         self._state = handle.getValueState(STATE, STATE_SCHEMA)
-        self._config, self._assemblies = _assembled(self._text)
+        self._config, self._assemblies, self._kept = _assembled(self._text)
 
     def handleInputRows(self, key: Any, rows: Iterator[Row], timerValues: TimerValues) -> Iterator[Row]:  # noqa: ANN401, ARG002, N802, N803 - Spark's names, here and below
         """Take in the packs of a shard."""
@@ -84,20 +84,25 @@ class ShardProcessor(StatefulProcessor):
         saved = self._state.get()
         if saved is None:
             return Shard(self._place(number), self._assemblies, self._config)
-        return Shard.from_bytes(bytes(saved[0]), self._place(number), self._assemblies, self._config)
+        sealed = bytes(saved[0])
+        kept = self._kept.take(number, sealed)
+        return kept or Shard.from_bytes(sealed, self._place(number), self._assemblies, self._config)
 
     def _keep(self, shard: Shard, result: Result, counts: Sequence[Any]) -> Row:
         """Write the shard back; the row says what came of it."""
-        self._state.update((shard.to_bytes(),))
+        sealed = shard.to_bytes()
+        self._state.update((sealed,))
         self._set_timer(shard)
         events = [*shard.began.events, *result.events]
         for name, work in shard.began.work.items():
-            result.work[name].transitions += work.transitions
+            result.work.setdefault(name, Work()).transitions += work.transitions
         said = {
             "events": [(one.id, one.detector, one.sensor, one.payload.decode()) for one in events],
             "work": shard.work(result),
             "counts": counts,
         }
+        shard.began = Result()  # said
+        self._kept.put(sealed, shard)
         return Row(shard=shard.place.number, result=orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def _set_timer(self, shard: Shard) -> None:
@@ -109,7 +114,7 @@ class ShardProcessor(StatefulProcessor):
 
 
 @lru_cache(maxsize=2)
-def _assembled(text: str) -> tuple[Config, Sequence[Assembly]]:
-    """The detectors of a configuration with their models, once for each process."""
+def _assembled(text: str) -> tuple[Config, Sequence[Assembly], Kept]:
+    """The detectors of a configuration with their models, and shards that go on, once for each process."""
     config = parse(text)
-    return config, assemble(config)
+    return config, assemble(config), Kept()

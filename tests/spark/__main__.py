@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ def main() -> int:
     Returns:
         0 if all did, else 1.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then, too
     folder = Path(tempfile.mkdtemp(prefix="spark-"))
     scenario = Scenario(folder)
     held = failed = 0
