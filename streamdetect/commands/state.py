@@ -29,7 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True)
         one.add_argument("--spark", action="store_true", help="of the checkpoint of Spark [of the daemon]")
         one.add_argument("file", metavar="STATE", type=Path)
-        add_spark_arguments(one)
+        if name == "export":
+            add_spark_arguments(one)
 
 
 def run(args: Namespace) -> int:
@@ -43,7 +44,7 @@ def run(args: Namespace) -> int:
         return 0
     states = moving.from_bytes(args.file.read_bytes(), str(args.file))
     if args.spark:
-        _to_spark(args, config, states)
+        seeding.plant(str(config.spark.checkpoint), moving.divided(states, config.spark.shards))
     else:
         moving.to_daemon(_directory(config), states)
     for state in states:
@@ -61,13 +62,5 @@ def _from_spark(args: Namespace, config: Config) -> list[DetectorState]:
     spark = job.session(args.master, dict(args.conf))
     try:
         return moving.joined(seeding.harvest(spark, str(config.spark.checkpoint)))
-    finally:
-        spark.stop()
-
-
-def _to_spark(args: Namespace, config: Config, states: list[DetectorState]) -> None:
-    spark = job.session(args.master, dict(args.conf))
-    try:
-        seeding.plant(spark, str(config.spark.checkpoint), moving.divided(states, config.spark.shards))
     finally:
         spark.stop()

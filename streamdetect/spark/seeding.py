@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+from pyarrow import fs, parquet
+
 from streamdetect.errors import StateError
-from streamdetect.spark.job import SEED, SEED_SCHEMA
+from streamdetect.spark.job import SEED
 from streamdetect.spark.processing import STATE
 
 if TYPE_CHECKING:
@@ -13,29 +17,36 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-_AT_ONCE = 64  # shards that are on their way to Spark
+_SCHEMA = pa.schema([("shard", pa.int32()), ("sealed", pa.binary())])  # job.SEED_SCHEMA
 
 
-def plant(spark: SparkSession, checkpoint: str, shards: Iterable[tuple[int, bytes]]) -> int:
-    """Write the states that a new checkpoint begins with.
+def plant(checkpoint: str, shards: Iterable[tuple[int, bytes]]) -> int:
+    """Write the states that a new checkpoint begins with; Spark itself is not started for it.
+
+    Args:
+        checkpoint: a path, or a URL that pyarrow knows (s3a:// is its s3://).
+        shards: each with its state; one at a time is in memory.
 
     Returns:
         How many shards there were.
+
+    Raises:
+        StateError: the checkpoint has begun, or has a beginning already.
     """
-    count, part = 0, list[tuple[int, bytes]]()
-    for one in shards:
-        part.append(one)
-        count += 1
-        if len(part) == _AT_ONCE:
-            _write(spark, checkpoint, part)
-            part = []
-    _write(spark, checkpoint, part)
+    where = (
+        checkpoint.replace("s3a://", "s3://", 1) if "://" in checkpoint else str(Path(checkpoint).resolve())
+    )
+    files, path = fs.FileSystem.from_uri(where)
+    for taken in (path, path + SEED):
+        if files.get_file_info(taken).type != fs.FileType.NotFound:
+            raise StateError(f"{taken}: must not be there yet: a state is where a checkpoint begins")
+    files.create_dir(path + SEED)
+    count = 0
+    with parquet.ParquetWriter(f"{path}{SEED}/states.parquet", _SCHEMA, filesystem=files) as writer:
+        for number, sealed in shards:
+            writer.write_batch(pa.RecordBatch.from_arrays([[number], [sealed]], schema=_SCHEMA))
+            count += 1
     return count
-
-
-def _write(spark: SparkSession, checkpoint: str, part: list[tuple[int, bytes]]) -> None:
-    rows = [(shard, bytearray(sealed)) for shard, sealed in part]
-    spark.createDataFrame(rows, SEED_SCHEMA).write.mode("append").parquet(checkpoint + SEED)
 
 
 def harvest(spark: SparkSession, checkpoint: str) -> Iterator[tuple[int, bytes]]:

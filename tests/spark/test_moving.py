@@ -5,11 +5,13 @@ import pytest
 from assembling import CONFIG, assembly, pack, packs_of, shard
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from streams import cut, rows_of, streams
 
+from streamdetect.cli import main
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
-from streamdetect.spark import moving
+from streamdetect.spark import moving, seeding
 from streamdetect.spark.sealing import unseal
 from streamdetect.spark.shard import KIND, Place, Shard
 from streamdetect.store import DetectorState
@@ -96,3 +98,31 @@ def test_what_is_no_state_is_refused_by_name(tmp_path):
         moving.from_daemon(tmp_path / "empty")
     with pytest.raises(StateError, match=r"a\.state: kind: must be SDSTATE, got SDSHARD"):
         moving.from_bytes(shard().to_bytes(), "a.state")
+
+
+def test_a_checkpoint_begins_with_the_shards_of_a_state(tmp_path):
+    detector = assembly().detector
+    detector.process(cut_of(12))
+    parts = list(moving.divided([state_of(detector)], 64))
+    assert seeding.plant(str(tmp_path / "checkpoint"), parts) == 3
+    read = parquet.read_table(tmp_path / "checkpoint-seed").to_pylist()
+    assert [(row["shard"], row["sealed"]) for row in read] == parts
+    with pytest.raises(StateError, match="checkpoint-seed: must not be there yet"):
+        seeding.plant(str(tmp_path / "checkpoint"), parts)
+    (tmp_path / "begun").mkdir()
+    with pytest.raises(StateError, match="begun: must not be there yet"):
+        seeding.plant(str(tmp_path / "begun"), parts)
+
+
+def test_the_command_carries_a_state_from_a_daemon_to_spark(tmp_path, capsys):
+    detector = assembly().detector
+    detector.process(cut_of(12))
+    moving.to_daemon(tmp_path / "state", [state_of(detector)])
+    config, file = tmp_path / "config.yaml", str(tmp_path / "all.state")
+    config.write_text(
+        f"state: {{directory: {tmp_path}/state}}\nspark: {{checkpoint: {tmp_path}/checkpoint, shards: 4}}\n"
+    )
+    assert main(["state", "export", "-c", str(config), file]) == 0
+    assert main(["state", "import", "--spark", "-c", str(config), file]) == 0
+    assert capsys.readouterr().out == "default: 3 sensors\n" * 2
+    assert parquet.read_table(tmp_path / "checkpoint-seed").num_rows in {1, 2, 3}

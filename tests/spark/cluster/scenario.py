@@ -101,7 +101,7 @@ class Scenario:
         moving.to_daemon(self._folder / "state", [state])
         file = str(self._folder / "carried.state")
         self._run("state", "export", "-c", str(self._file), file)
-        self._run("state", "import", "--spark", "-c", str(self._file), "--master", "local[1]", file)
+        self._run("state", "import", "--spark", "-c", str(self._file), file)
         self._publishing.publish(0.4)  # what the daemon had is in the log as well
         self._driver.start()
         self._finish()
