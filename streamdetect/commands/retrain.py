@@ -16,11 +16,13 @@ from streamdetect.failpoints import failpoint
 from streamdetect.offline import retraining
 from streamdetect.offline.recordings.normal import normal
 from streamdetect.store.history import HISTORY
+from streamdetect.times import rfc3339
 from streamdetect.training.choice import choose, kept
 from streamdetect.training.fit import train
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,8 +59,17 @@ def run(args: Namespace) -> int:
         sys.stdout.write(f"active now: {out.name}; SIGHUP has the daemon take it on\n")
     else:
         sys.stdout.write(f"not better: {versions.active(link).name} stays active\n")
+        sys.stdout.writelines(_lost(today.lost(other)))
     versions.prune(link, args.keep)
     return 0
+
+
+def _lost(faults: Sequence[tuple[str, float]]) -> Iterator[str]:
+    """The known faults that the other model does not find, a line each, and what to do if they were none."""
+    for sensor, start in faults:
+        yield f"not found by the other: {sensor} at {rfc3339(start, 'seconds')}\n"
+    if faults:
+        yield "an incident that was nothing holds it up no more: streamdetect answer false INCIDENT\n"
 
 
 def _is_general(bundle: Bundle) -> bool:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from streamdetect.bundles.bundle import Bundle
     from streamdetect.config import DetectorConfig
     from streamdetect.offline.recordings import Recording
+    from streamdetect.store.history import Incident
 
+NORMAL_NOW = ("regime_change", "accepted")
+"""Reasons for which an incident ended that say that it goes on, and is no fault."""
 _MORE = 0.005  # of the variance; less is chance
 
 
@@ -37,6 +40,8 @@ class Trial(NamedTuple):
     """Incidents in the held-out part that tell of no fault."""
     explained: float
     """Share of the variance of the held-out windows that it rebuilds."""
+    where: frozenset[tuple[str, float]] = frozenset()
+    """Sensor and start, in Unix seconds, of the faults that it finds."""
 
     def is_better_than(self, other: Trial) -> bool:
         """Whether it finds no less, has no more false alarms, and is better in one of three things."""
@@ -44,6 +49,10 @@ class Trial(NamedTuple):
             return False
         gains = self.found > other.found, self.false < other.false, self.explained > other.explained + _MORE
         return any(gains)
+
+    def lost(self, other: Trial) -> list[tuple[str, float]]:
+        """Sensor and start of the faults that it finds and the other does not, the earliest first."""
+        return sorted(self.where - other.where, key=lambda one: one[1])
 
     def __str__(self) -> str:
         return (
@@ -53,7 +62,11 @@ class Trial(NamedTuple):
 
 
 def with_incidents(recordings: Sequence[Recording], history: Path | None, detector: str) -> list[Recording]:
-    """Label what incidents say of these sensors, but for those that somebody called false.
+    """Label what incidents say of these sensors.
+
+    Left out are those that somebody called false, and, unless somebody called them true, those that ended
+    because what went on is normal now: a model that drifted makes such incidents, and the next one is to
+    learn from them.
 
     Args:
         recordings: By the ids of the daemon's sensors.
@@ -62,10 +75,17 @@ def with_incidents(recordings: Sequence[Recording], history: Path | None, detect
     """
     known: dict[str, list[Range]] = {}
     for one in read_history(history, since=-inf) if history and history.exists() else ():
-        if one.detector == detector and one.label != "false":
+        if one.detector == detector and _is_fault(one):
             end = inf if one.ended is None else one.ended
             known.setdefault(one.sensor, []).append(Range(one.started, end, by_row=False))
     return [_labelled(one, known.get(one.name, [])) for one in recordings]
+
+
+def _is_fault(incident: Incident) -> bool:
+    """Whether what went on was a fault, as far as anybody has said."""
+    if incident.label:
+        return incident.label == "true"
+    return incident.reason not in NORMAL_NOW
 
 
 def _labelled(recording: Recording, ranges: Sequence[Range]) -> Recording:
@@ -108,7 +128,13 @@ def trial(config: DetectorConfig, bundle: Bundle, recordings: Sequence[Recording
         for result, one in zip(results, met, strict=True)
         for at in one.false
     )
-    return Trial(sum(fate.found for fate in fates), len(fates), false, _explained(bundle, recordings, since))
+    where = frozenset(
+        (result.recording.name, fate.fault.start)
+        for result, one in zip(results, met, strict=True)
+        for fate in one.fates
+        if fate.found
+    )
+    return Trial(len(where), len(fates), false, _explained(bundle, recordings, since), where)
 
 
 def _explained(bundle: Bundle, recordings: Sequence[Recording], since: float) -> float:

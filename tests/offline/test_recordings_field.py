@@ -59,6 +59,36 @@ READ = {
         ("Accel",),
         ["anomaly (0 and 1, known anomalies? --label-column anomaly)", "changepoint (0 and 1"],
     ),
+    "labels of -1 and 1": (
+        table("time,value,outlier", stamp, wave, lambda at: -1 if at == 9 else 1),
+        {},
+        ("value",),
+        ["outlier (a few numbers, kinds of anomalies? --columns takes outlier)"],
+    ),
+    "an alarm that never was": (
+        table("time,value,alarm", stamp, wave, lambda _: 0),
+        {},
+        ("value",),
+        ["alarm (0 and 1, known anomalies? --label-column alarm)"],
+    ),
+    "a meter's counter": (
+        table("time,total,power", stamp, lambda at: 20 + at / 2, wave, rows=120),
+        {},
+        ("total", "power"),
+        ["total only ever rises, like a counter"],
+    ),
+    "a gap of years": (
+        table("time,value", lambda at: stamp(at) if at < 20 else f"2036{stamp(at)[4:]}", wave),
+        {},
+        ("value",),
+        ["a gap of "],
+    ),
+    "times with a zone and without": (
+        table("time,value", lambda at: stamp(at) if at < 20 else stamp(at).removesuffix("Z"), wave),
+        {},
+        ("value",),
+        ["20 rows name a time zone and 20 do not"],
+    ),
     "an id and a part of the time": (
         table("id,timestamp,temperature,hour", lambda _: 7, stamp, wave, lambda at: at // 60),
         {},

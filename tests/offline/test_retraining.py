@@ -33,12 +33,15 @@ def test_better_is_worse_in_nothing(other, better):
 
 
 def test_incidents_are_left_out_but_for_false_ones_and_others(make_recording, monkeypatch, tmp_path):
-    def incident(sensor, start, end, label="", detector="plant"):
-        return Incident("i", detector, sensor, start, end, 0.0, "warning", "", "", label, {})
+    def incident(sensor, start, end, label="", detector="plant", reason="recovered"):
+        return Incident("i", detector, sensor, start, end, 0.0, "warning", "", reason, label, {})
 
     known = [
         incident("pump", 10, 12),
         incident("pump", 20, 22, "false"),
+        incident("pump", 24, 25, reason="regime_change"),  # it is normal now
+        incident("pump", 26, 27, reason="accepted"),
+        incident("pump", 28, 28, "true", reason="regime_change"),
         incident("pump", 30, None, "true"),
         incident("pump", 0, 5, detector="other"),
         incident("fan", 0, 99),
@@ -50,7 +53,7 @@ def test_incidents_are_left_out_but_for_false_ones_and_others(make_recording, mo
     labels = np.arange(33) == 15
     recording = make_recording(np.arange(33.0), times=np.arange(33.0), labels=labels)
     (found,) = with_incidents([recording], path, "plant")
-    assert found.labels.nonzero()[0].tolist() == [10, 11, 12, 15, 30, 31, 32]
+    assert found.labels.nonzero()[0].tolist() == [10, 11, 12, 15, 28, 30, 31, 32]
     (alone,) = with_incidents([recording], None, "plant")
     assert alone.labels.tolist() == labels.tolist()
 
@@ -84,6 +87,8 @@ def test_a_trial_counts_faults_everywhere_and_false_alarms_in_the_held_out_part(
     assert not first.all()
     found = tried(labelled, 3000)
     assert (found.found, found.faults) == (1, 1)
+    assert found.lost(found._replace(where=frozenset())) == [("pump", times[1500])]
+    assert found.lost(found) == []
     assert found.false >= 1
     assert tried(labelled, 3900).false < found.false
     assert 0.3 < found.explained < 1

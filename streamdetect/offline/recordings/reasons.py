@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LABELS = frozenset(
     """anomaly is_anomaly anomalies anomalous changepoint label labels outlier is_outlier target class fault
-    attack ground_truth""".split()  # noqa: SIM905 - a list of 14 literals says no more
+    attack ground_truth alarm alert failure""".split()  # noqa: SIM905 - a list of 17 literals says no more
 )
 _COUNTERS = frozenset(("", *"id index idx row nr no no. # number seq entry_id record level_0".split()))  # noqa: SIM905
 _TIME_PARTS = frozenset(
@@ -30,6 +30,7 @@ SENSORS = frozenset(
 )
 ROW_NUMBERS = "numbers the rows"
 _COUNTING = 20  # rows that have to count up by 1 before a column of any name is taken for row numbers
+_MOST_KINDS = 5  # numbers in a column that is called what labels are
 _MOST_TEXT = 0.1  # share of cells that may be text in a column of numbers
 
 
@@ -55,6 +56,11 @@ class Column(NamedTuple):
         """Whether these are Unix times that never go back."""
         return all(map(times.looks_like_time, self.cells)) and bool((np.diff(self.values) >= 0).all())
 
+    @property
+    def is_grouping(self) -> bool:
+        """Whether there are so few numbers that they stand for kinds."""
+        return len(set(self.values.tolist())) <= _MOST_KINDS
+
     def counts(self, least: int) -> bool:
         """Whether the numbers go up by 1 from row to row, for this many rows."""
         return len(self.values) >= least and bool((np.diff(self.values) == 1).all())
@@ -62,6 +68,9 @@ class Column(NamedTuple):
 
 _RULES: dict[str, Callable[[Column], bool]] = {
     "0 and 1, known anomalies? --label-column {name}": lambda it: it.name in _LABELS and it.is_binary,
+    "a few numbers, kinds of anomalies? --columns takes {name}": lambda it: (
+        it.name in _LABELS and it.is_grouping
+    ),
     ROW_NUMBERS: lambda it: it.counts(2 if is_counter(it.name) else _COUNTING),
     "an id": lambda it: is_counter(it.name) or (it.timed and it.name in SENSORS),
     "part of the time": lambda it: it.timed and it.name in _TIME_PARTS,

@@ -19,6 +19,7 @@ from streamdetect.offline.recordings.binary import read_arrow, read_workbook
 from streamdetect.offline.recordings.columns import Choice, Chooser, joined
 from streamdetect.offline.recordings.recording import Account
 from streamdetect.offline.recordings.sources import decoded
+from streamdetect.times import DAY, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +48,8 @@ _SENTINELS = (
     65535.0,
     99999.0,
 )
+_LONG_GAP, _MANY_STEPS = 30 * DAY, 1000  # a gap that is said is longer than both, in s and in usual steps
+_COUNTING = 100  # steps that have to go up before a column is taken for a counter's
 _CHUNK = 65_536  # rows held as text at a time: tens of MB at most
 
 
@@ -254,7 +257,7 @@ def _account(path: Path, sheet: Sheet, choice: Choice, parts: Sequence[_Part]) -
     account = Account(
         str(path), sheet.kind, _time(choice, sheet.layout, parts), choice.features, choice.left_out
     )
-    return replace(account, notes=(*sheet.notes, *_notes(choice, parts)))
+    return replace(account, notes=(*sheet.notes, *_of_times(parts), *_notes(choice, parts)))
 
 
 def _time(choice: Choice, layout: Layout, parts: Sequence[_Part]) -> str:
@@ -264,6 +267,28 @@ def _time(choice: Choice, layout: Layout, parts: Sequence[_Part]) -> str:
     local = any(part.local is not None and part.local.any() for part in parts)
     zone = f"; no zone, taken as {layout.time_zone or 'UTC'}" if local else ""
     return f"time {name} ({times.describe_format(choice.time_format)}{zone})"
+
+
+def _of_times(parts: Sequence[_Part]) -> Iterator[str]:
+    """What is odd about the times."""
+    local = [part.local for part in parts if part.local is not None]
+    unnamed, count = sum(int(one.sum()) for one in local), sum(map(len, local))
+    if 0 < unnamed < count:
+        yield f"{count - unnamed:,} rows name a time zone and {unnamed:,} do not"
+    moments = [part.times for part in parts if part.times is not None]
+    if not moments:
+        return
+    ordered = np.unique(np.concatenate(moments))
+    steps = np.diff(ordered)
+    if len(steps) and (gap := float(steps.max())) > max(_LONG_GAP, _MANY_STEPS * float(np.median(steps))):
+        start, end = (rfc3339(float(ordered[steps.argmax() + at]), "seconds") for at in (0, 1))
+        yield f"a gap of {gap / DAY:,.0f} days, from {start} to {end}"
+
+
+def _is_counter(column: NDArray[np.float64]) -> bool:
+    """Whether it goes up all the way, as what a meter counts does."""
+    steps = np.diff(column[np.isfinite(column)])
+    return len(steps) >= _COUNTING and bool((steps >= 0).all()) and float(np.mean(steps > 0)) > 1 / 2
 
 
 def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
@@ -280,6 +305,8 @@ def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
             f"{name} is {number:g} in {count:,} rows, far from the rest: --na={number:g} if it means no value"
             for number, count in _sentinels(column)
         )
+        if not choice.sensor and _is_counter(column):
+            yield f"{name} only ever rises, like a counter: how fast it does is what can be learnt"
     for name, *found in zip(choice.features, *(part.odd for part in parts), strict=True):
         odd = [one for one in found if one]
         if odd:
