@@ -12,7 +12,6 @@ from .drift import ErrorDrift
 from .faults import CHECKS
 from .incidents import Incidents, Scored
 from .moments import Moments
-from .rhythm import Rhythm
 from .rules import VIEWS
 from .smoothing import Smoother
 from .views import Lesson, Stretch
@@ -20,6 +19,7 @@ from .views.baselines import Baselines, Traits
 from .views.bounds import FixedThreshold, Limits, Rate
 from .views.profile import Profile, SlowProfile, slot_of
 from .views.range import Range
+from .views.rhythm import Rhythm
 from .views.signals import LEAST_ERROR, Level, Reconstruction, Trend
 from .views.silence import Silence
 from .views.stuck import Stuck
@@ -165,7 +165,8 @@ class Judge(Columns):
             for signal, end, width in zip(self.signals, ends, widths, strict=True)
         }
         self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
-        self.rhythm = Rhythm(features)
+        self.rhythm = Rhythm(features, self.baselines, self._places["level"], self.silence)
+        self.views += (self.rhythm,)
         self.incidents = Incidents(incidents, features, VIEWS)
         self.drift = ErrorDrift()
 
@@ -440,9 +441,6 @@ class Judge(Columns):
         for part in (*self.signals, *self.views):
             part.learn(stretch, lesson)
         self.recent.keep(rows, stretch.recent, counts)
-        level = self._places["level"]
-        mean, sigma = looked.known.mean[:, None, level], looked.known.sigma[:, None, level]
-        self.rhythm.learn(rows, (stretch.values - mean) / sigma, counts)
 
     def _ruling(
         self,
@@ -538,7 +536,6 @@ class Judge(Columns):
         for part in (*self.signals, *self.views):
             part.refresh(rows, full)
         self.silence.refresh(rows)
-        self.rhythm.refresh(rows)
 
     def _watch_drift(self, rows: Rows, times: Floats) -> None:
         """Hold the errors of blocks that end at these times (U,) against those of the sensors' first week."""

@@ -69,6 +69,35 @@ class Past:
             self.mean, self.sigma = self.centre, max(math.sqrt(self.m2 / self.count), 1e-12)
 
 
+class Cycles:
+    """How many readings from one upward crossing of the mean to the next, and whether it is overdue."""
+
+    def __init__(self):
+        self.low, self.since, self.gaps, self.late, self.lates, self.limit = False, None, [], 0, 0, math.inf
+
+    def score(self, z):
+        self.since = None if self.since is None else self.since + 1
+        if z > 0.5 and self.low:
+            if self.since is not None:
+                self._end()
+            self.since = 0
+        self.low = z < -0.5 or (self.low and not z > 0.5)
+        return max(self.since or 0, self.late) / self.limit if self.limit < math.inf else NAN
+
+    def _end(self):
+        if self.since <= self.limit:
+            self.gaps, self.late, self.lates = [*self.gaps, self.since][-8:], 0, 0
+            return
+        self.late, self.lates = self.since, self.lates + 1
+        if self.lates == 8:
+            self.gaps, self.lates = [], 0
+
+    def refresh(self, usual):
+        even = len(self.gaps) == 8 and max(self.gaps) <= 1.3 * min(self.gaps)
+        timed = even and max(self.gaps) >= 40 and max(self.gaps) * usual < 43_200
+        self.limit = 1.2 * max(self.gaps) if timed else math.inf
+
+
 def larger(one, other):
     if math.isnan(other):
         return one
@@ -104,6 +133,7 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
     dawn, day_low, day_high, lows, highs = NAN, math.inf, -math.inf, [], []
     below = above = 0.0
     run, longest, new_longest, stuck_limit = 0, 0.0, 0.0, 20.0
+    cycles = Cycles()
     usual, pauses, tens_wanted, excess_wanted = NAN, [], 9, incidents.excess
     excess, calm, is_open, age, began = 0.0, 0, False, 0, NAN
     warm_from, warm_count = NAN, 0
@@ -175,6 +205,9 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
         usual_value = expected + past["profile"].mean
         if not counts(rule, value, past["level"].mean if math.isnan(usual_value) else usual_value):
             scores = [min(score, 0.0) for score in scores]
+        slow = cycles.score((value - past["level"].mean) / past["level"].sigma)
+        if not warming and not math.isnan(slow):
+            scores.append(slow)
         run = run + 1 if at and value == values[at - 1] else 0
         if warming:
             new_longest = max(new_longest, run)
@@ -242,6 +275,7 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
                 else usual + 0.2 * (sum(pauses) / len(pauses) - usual)
             )
             pauses = []
+            cycles.refresh(usual)
             tens_wanted = min(max(math.ceil(5400 / (10 * usual)), 4), 9)
             excess_wanted = incidents.excess * min(max(60 / usual, 0.3), 1.0)
             longest, new_longest = max(longest, new_longest), 0.0

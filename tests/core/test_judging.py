@@ -39,7 +39,7 @@ def sensor(kind, seed, readings=7200, step=60.0):
         "noise": rng.normal(20, 1, len(times)),
         "daily": 20 + 3 * daily + rng.normal(0, 0.3, len(times)),
         "walk": 20 + 0.05 * np.cumsum(rng.normal(size=len(times))),
-        "cycle": 5 * np.abs(np.arange(len(times)) % 40 - 20) / 20 + rng.normal(0, 0.1, len(times)),
+        "cycle": 5 * np.abs(np.arange(len(times)) % 50 - 25) / 25 + rng.normal(0, 0.1, len(times)),
     }[kind]
     at = (rng.uniform(0.75, 0.95, 4) * len(times)).astype(int)
     values[at[0]] += 30

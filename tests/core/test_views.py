@@ -97,6 +97,31 @@ def test_one_spike_is_told_with_its_own_value():
     assert 19 < opened.lower[0] < opened.upper[0] < 22.5
 
 
+def turns(*lengths):
+    """One turn after another, each so many readings."""
+    return np.concatenate([np.sin(2 * np.pi * np.arange(length) / length) for length in lengths])
+
+
+def test_a_machine_that_turns_more_slowly_is_told_until_it_is_back():
+    values = turns(*[200] * 20, *[280] * 3, *[200] * 6)
+    opened, *_, closed = feed(detector(views=("rhythm",)), values, step=20)
+    assert (opened.kind, closed.kind, closed.reason) == ("opened", "closed", "recovered")
+    assert 4000 + 240 <= (opened.time - START) / 20 <= 4000 + 300
+    assert 4000 + 3 * 280 + 200 <= (closed.time - START) / 20 <= 4000 + 3 * 280 + 600
+
+
+def test_turns_that_are_slower_from_now_on_are_normal_after_eight():
+    values = turns(*[200] * 20, *[280] * 30)
+    found = feed(detector(views=("rhythm",)), values, step=20)
+    assert [edge.kind for edge in found if edge.kind != "updated"] == ["opened", "closed"]
+
+
+@pytest.mark.parametrize("lengths", [[200, 250, 320], [12]], ids=["uneven", "too short to be timed"])
+def test_only_even_cycles_of_many_readings_can_be_late(lengths):
+    values = turns(*lengths * (6000 // sum(lengths)), 600)
+    assert feed(detector(views=("rhythm",)), values, step=20) == []
+
+
 def test_heating_is_normal_in_the_morning_and_not_at_three():
     minute = np.arange(12 * DAY) % DAY
     values = 19 + 2.0 * ((minute >= 360) & (minute < 480)) + np.random.default_rng(5).normal(0, 0.1, 12 * DAY)

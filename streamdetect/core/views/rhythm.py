@@ -1,0 +1,179 @@
+"""A sensor's own rhythm: how many readings one of its cycles takes, if it has any, and whether it is late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from .base import View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..columns import Rows
+    from ..moments import Floats
+    from .base import Lesson, Stretch
+    from .baselines import Baselines
+    from .silence import Silence
+
+HYSTERESIS = 0.5
+"""Standard deviations from the mean that a cycle has to reach on either side."""
+GAPS, LEAST_GAPS = 8, 4
+NEVER = -(2**40)
+REGULAR = 1.5
+"""The second largest gap over the second smallest, up to which it is a rhythm."""
+EVEN = 1.3
+"""The largest gap over the smallest, up to which a cycle can be overdue."""
+OVERDUE = 1.2
+"""Times the largest gap: too long. At 1.15 a house has false alarms, at 1.3 most slow machines are missed."""
+LEAST_PERIOD = 40
+"""Readings. A crossing is known to a reading or two; of a shorter cycle that is too much of the fifth that it
+may be late by: on servers it gives .7 false alarms a day."""
+DAILY = 43_200.0
+"""Seconds from which a cycle is the day's: a weekend is not overdue."""
+
+
+class Crossings(NamedTuple):
+    """Where values rise through their mean, (U, L, F)."""
+
+    here: NDArray[np.bool_]
+    low: NDArray[np.bool_]  # below the mean since the last time, after each reading
+    gaps: NDArray[np.int64]  # readings since the crossing before; far below 0 at the first; only where one is
+    last: NDArray[np.int64]  # place of the last crossing; -1 = before the stretch
+
+
+class Rhythm(View):
+    """The readings from one upward crossing of a value's mean to the next, and whether they are too many.
+
+    Of several features the most regular one counts. A cycle that took too long is not learnt, unless as many
+    in a row as are remembered did: then that is how it is.
+    """
+
+    name = "rhythm"
+
+    period: Floats  # (S,) readings, in force; NaN = no rhythm
+    limit: Floats  # (S, F) readings that a cycle may take, in force; infinite = not known
+    low: NDArray[np.bool_]  # (S, F) below the mean since the last crossing
+    since: NDArray[np.int64]  # (S, F) readings since the last crossing; far below 0 before the first
+    gaps: NDArray[np.float32]  # (S, F, GAPS) a ring; NaN = none yet
+    crossings: NDArray[np.int64]  # (S, F)
+    late: NDArray[np.int64]  # (S, F) readings of the last cycle if it took too long, or 0
+    lates: NDArray[np.int8]  # (S, F) cycles in a row that did
+
+    def __init__(self, features: int, baselines: Baselines, level: slice, silence: Silence) -> None:
+        super().__init__()
+        self._others = (baselines, silence)  # other branches of the columns, not of these
+        self._level = level
+        self._found: Crossings  # of the stretch that `scores` has looked at
+        self.column("period", np.float64, np.nan)
+        self.column("limit", np.float64, np.inf, (features,))
+        self.column("low", np.bool_, shape=(features,))
+        self.column("since", np.int64, NEVER, (features,))
+        self.column("gaps", np.float32, np.nan, (features, GAPS))
+        for name in ("crossings", "late"):
+            self.column(name, np.int64, shape=(features,))
+        self.column("lates", np.int8, shape=(features,))
+
+    def scores(self, stretch: Stretch) -> Floats:
+        """See View; feature by feature."""
+        rows = stretch.rows
+        self._found = found = self._crossings(stretch)
+        limit = self.limit.take(rows, axis=0)[:, None]
+        known = np.isfinite(limit)
+        if not np.count_nonzero(known):
+            return np.full(stretch.values.shape, np.nan)
+        places = np.arange(stretch.values.shape[1])[:, None]
+        before = found.last < 0
+        since = np.where(before, self.since[rows][:, None] + places + 1, places - found.last)
+        ended = np.take_along_axis(found.gaps, np.maximum(found.last, 0), axis=1)
+        held = np.where(before, self.late[rows][:, None], np.where(ended > limit, ended, 0))
+        score = np.maximum(np.maximum(since, held) / limit, 0.0)
+        return np.where(known & ~stretch.warming[:, :, None], score, np.nan)
+
+    def learn(self, stretch: Stretch, lesson: Lesson) -> None:
+        """See View; also of what is anomalous, for a cycle goes on."""
+        rows, counts, found = stretch.rows, lesson.counts, self._found
+        crossed = found.here & stretch.within(counts)[:, :, None]
+        for place in np.flatnonzero(crossed.any(axis=(0, 2))).tolist():
+            line, feature = np.nonzero(crossed[:, place])
+            self._cross(rows[line], feature, found.gaps[line, place, feature])
+        last, since = stretch.at_end(found.last, counts), self.since.take(rows, axis=0) + counts[:, None]
+        self.since[rows] = np.where(last < 0, since, (counts - 1)[:, None] - last)
+        self.low[rows] = stretch.at_end(found.low, counts)
+
+    def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:  # noqa: ARG002 - at early ends, too
+        """See View."""
+        gaps = np.sort(self.gaps[rows], axis=2)  # NaN last
+        held = np.minimum(self.crossings[rows], GAPS)
+        least, most = _at(gaps, np.ones_like(held)), _at(gaps, held - 2)
+        spread = np.where(held >= LEAST_GAPS, most / least, np.inf)
+        middle = (_at(gaps, (held - 1) // 2) + _at(gaps, held // 2)) / 2.0
+        best = spread.argmin(axis=1)
+        lines = np.arange(len(rows))
+        regular = spread[lines, best] <= REGULAR
+        self.period[rows] = np.where(regular, middle[lines, best], np.nan)
+        self._limit(rows, gaps[:, :, 0].astype(np.float64), gaps[:, :, -1].astype(np.float64))
+
+    def restart(self, rows: Rows) -> None:
+        """See View: how long a cycle takes is a matter of the sensor, not of its regime."""
+
+    def _limit(self, rows: Rows, least: Floats, most: Floats) -> None:
+        """Of the feature whose gaps (U, F) are the most even, NaN where there are too few."""
+        _, silence = self._others
+        spread = np.nan_to_num(most / least, nan=np.inf)
+        best = spread.argmin(axis=1)
+        lines = np.arange(len(rows))
+        longest = most[lines, best]
+        even = (spread[lines, best] <= EVEN) & (longest >= LEAST_PERIOD)
+        even &= longest * silence.usual[rows] < DAILY
+        self.limit[rows] = np.inf
+        self.limit[rows[even], best[even]] = OVERDUE * longest[even]
+
+    def _crossings(self, stretch: Stretch) -> Crossings:
+        """Those of a stretch."""
+        baselines, _ = self._others
+        rows, values = stretch.rows, stretch.values
+        mean, sigma = (
+            part.take(rows, axis=0)[:, None, self._level] for part in (baselines.mean, baselines.sigma)
+        )
+        z = (values - mean) / sigma
+        below, above = z < -HYSTERESIS, z > HYSTERESIS
+        was_low, since = self.low.take(rows, axis=0)[:, None], self.since.take(rows, axis=0)[:, None] + 1
+        if z.shape[1] == 1:  # the usual case live
+            here = above & was_low
+            return Crossings(here, below | was_low & ~above, since, np.where(here, 0, -1))
+        places = np.arange(z.shape[1])[:, None]
+        came = np.maximum.accumulate(np.where(below | above, places, -1), axis=1)
+        low = np.where(came < 0, was_low, np.take_along_axis(below, np.maximum(came, 0), axis=1))
+        here = above & np.concatenate([was_low, low[:, :-1]], axis=1)
+        last = np.maximum.accumulate(np.where(here, places, -1), axis=1)
+        before = np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
+        return Crossings(here, low, np.where(before < 0, since + places, places - before), last)
+
+    def _cross(self, rows: Rows, features: Rows, gaps: Rows) -> None:
+        """One upward crossing of each of these features, so many readings after the one before."""
+        known = gaps > 0
+        rows, features, gaps = rows[known], features[known], gaps[known]
+        late = gaps > self.limit[rows, features]
+        self.late[rows, features] = np.where(late, gaps, 0)
+        self.lates[rows, features] = np.where(late, self.lates[rows, features] + 1, 0)
+        self._remember(rows[~late], features[~late], gaps[~late])
+        over = self.lates[rows, features] >= GAPS
+        self._forget(rows[over], features[over])
+
+    def _remember(self, rows: Rows, features: Rows, gaps: Rows) -> None:
+        turn = self.crossings[rows, features]
+        self.gaps[rows, features, turn % GAPS] = gaps
+        self.crossings[rows, features] = turn + 1
+
+    def _forget(self, rows: Rows, features: Rows) -> None:
+        """Learn anew: this is how long cycles take now. The limit stands still up to the end of the block."""
+        self.gaps[rows, features] = np.nan
+        self.crossings[rows, features] = self.lates[rows, features] = 0
+
+
+def _at(ordered: NDArray[np.float32], places: Rows) -> Floats:
+    """The number at a place of each line (U, F, GAPS); NaN where the place is before the first."""
+    taken = np.take_along_axis(ordered, np.maximum(places, 0)[:, :, None], axis=2)[:, :, 0]
+    return np.where(places >= 0, taken.astype(np.float64), np.nan)
