@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HISTORY = "history.db"
 VERSION = 1
 _APPLICATION = 0x53444849  # "SDHI"
+_CACHE = 512  # KiB of the daemon; SQLite's own 2 MB made it grow for hours
 _WAIT = 5.0  # s for a reader, or for the daemon
 
 _SCHEMA = f"""
@@ -336,6 +337,7 @@ def _open(path: Path) -> sqlite3.Connection:
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             _verify(connection)
+            connection.execute(f"PRAGMA cache_size = -{_CACHE}")
         except BaseException:
             connection.close()
             raise

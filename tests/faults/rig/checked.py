@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -12,6 +13,9 @@ from rig.daemon import OURS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_WAIT = 10  # times the processor time that a command may take: others may be at work here, too
 
 
 class Checked(NamedTuple):
@@ -24,18 +28,19 @@ class Checked(NamedTuple):
 
 
 def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
-    """Run a command, and kill it if it takes too long."""
+    """Run a command; kill it after `within` seconds of processor time, or ten times as long."""
     said = folder / "said"
     with said.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamdetect", *arguments], stdout=file, stderr=file, cwd=folder, env=OURS
         )
+    resource.prlimit(process.pid, resource.RLIMIT_CPU, (int(within), int(within)))
     began = time.monotonic()
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
-        if time.monotonic() - began > within:
+        if time.monotonic() - began > _WAIT * within:
             process.kill()
             _, status, usage = os.wait4(process.pid, 0)
             break

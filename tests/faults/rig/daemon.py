@@ -25,6 +25,7 @@ OURS = os.environ | {"PYTHONPATH": str(Path(streamdetect.__file__).parents[1])}
 """The environment in which a process runs the same streamdetect as the oracle, whatever is installed."""
 
 _TIMEOUT = 5.0  # s for an answer over HTTP
+_START = 300.0  # s; where others are at work, imports alone take a minute
 _LOG_LINES = 15  # of a log that goes into an error
 
 
@@ -75,7 +76,7 @@ class Daemon:
                 cwd=self._config.parent,
             )
         if ready:
-            until(lambda: self.ready or self.code is not None, "ready")
+            until(lambda: self.ready or self.code is not None, "ready", _START)
             if self.code is not None:
                 raise NeverHappenedError(f"the daemon ended with {self.code}:\n{self.tail}")
 
