@@ -14,7 +14,7 @@ from streamdetect.logs import printable
 from streamdetect.offline.discovery.hearing import hear
 from streamdetect.offline.discovery.proposals import proposals
 from streamdetect.offline.discovery.topics import Topics
-from streamdetect.offline.discovery.writing import configuration, settled
+from streamdetect.offline.discovery.writing import configuration, left_alone, settled
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -60,6 +60,7 @@ def run(args: Namespace) -> int:
     out(f"{_heard(topics)}\n")
     asks = not args.yes and sys.stdin.isatty()
     chosen = [one for one in found if _shown(one, asks=asks)]
+    out("".join(f"\nnot taken: {line}" for line in left_alone(found, topics)) + "\n")
     if chosen and (
         not asks or _asked(f"write {args.output}{' over what is there' if args.output.exists() else ''}?")
     ):

@@ -61,6 +61,14 @@ HOUSES = {
         for cpu in ("cpu0", "cpu1")
     ],
 }
+HOUSES["sundry"] = lambda n: [
+    ("solar/inverter 1/ac", {"P": 400 + n % 7, "state": "run", "ts": utc()}),
+    ("wx/outdoor", f"{n % 7},5 °C"),
+    ("meters/gas", {"readings": [{"id": "g1", "m3": 1000 + n}, {"id": "g2", "m3": 2000 + n}]}),
+    ("rooms/all", [{"name": "attic", "t": 20 + n % 3}, {"name": "cellar", "t": 12 + n % 2}]),
+    ("knx/light/kitchen", "ON"),
+    ("buffer/acc", {"t": [time.time(), time.time() + 1], "x": [1.5, n]}),
+]
 HOUSES["mixed"] = lambda n: [
     *(
         message
@@ -84,6 +92,7 @@ READINGS = {
 READINGS["mixed"] = {"plant/north/line 1/press", "plant/north/line 2/press", "meter/1/w", "lp/a"}.union(
     *READINGS.values()
 )
+READINGS["sundry"] = {"solar/inverter 1/ac", "wx/outdoor", "meters/gas", "rooms/all"}
 
 
 @pytest.fixture
@@ -144,6 +153,14 @@ def test_batteries_switches_and_set_points_are_left_out_with_a_word(house, tmp_p
     assert "left out: battery, battery" in text
     assert "left out: state, switch" in text
     assert "energy: counter" in text
+
+
+def test_what_no_detector_takes_is_said_with_an_example(house, tmp_path):
+    broker, path = house("sundry"), tmp_path / "config.yaml"
+    done = run("init", f"127.0.0.1:{broker.port}", "--yes", "--for", "3s", "-o", path)
+    assert "not taken: knx/light/kitchen, like 'ON'" in done.stdout
+    assert "# Not taken: buffer/acc, like '{" in path.read_text()
+    assert "{topic}/{id}.{field}" in path.read_text()
 
 
 def test_a_house_without_readings_and_a_broker_that_is_not_there_are_told(mosquitto, tmp_path):

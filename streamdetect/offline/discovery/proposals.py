@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streamdetect.offline.discovery.topics import Heard, Topics
 
 _NEAR: Final = 3_600.0  # s that a device's clock may be away from ours
+_IDS: Final = ("id", "name", "sensor", "device", "channel", "address", "mac", "serial")
 
 
 @dataclass
@@ -135,7 +136,17 @@ def _shape(name: str, what: Any) -> tuple[str, ...]:  # noqa: ANN401 - a documen
         return ("batch",)
     if isinstance(what, list) and what and isinstance(what[0], dict) and {"n", "bn"} & set(what[0]):
         return ("senml",)
-    return ()
+    if isinstance(what, dict):
+        walked = (("each", str(key), names) for key, inner in what.items() if (names := _names(inner)))
+        return next(walked, ())
+    return ("each", "$", names) if (names := _names(what)) else ()
+
+
+def _names(entries: Any) -> str:  # noqa: ANN401 - a part of a document
+    """Give the key under which each entry of a list says which sensor it is; empty if there is none."""
+    if not isinstance(entries, list) or not entries or not all(isinstance(one, dict) for one in entries):
+        return ""
+    return next((key for key in _IDS if all(isinstance(one.get(key), str | int) for one in entries)), "")
 
 
 def _group(
@@ -145,30 +156,52 @@ def _group(
     title = "-".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part)[:40] for part in (first or "root", *shape[:1]))
     payload: dict[str, Any] = {} if name == "json" else {"format": name}
     detector: dict[str, Any] = {"name": title, "topics": [_filter(topics, depth)], "payload": payload}
-    proposal = Proposal(f"{name}, {len(topics)} topics", detector, [heard for heard, _ in members])
+    words = {"quantity": "numbers with units"}.get(name, name)
+    about = f"{words}, {len(topics)} topic{'s' if len(topics) > 1 else ''}"
+    proposal = Proposal(about, detector, [heard for heard, _ in members])
     documents = [what for _, its in members for what in its]
     if name == "number":
         payload |= {"format": "number"}
         proposal.fields = {"$": Field("$", documents)}
         return proposal
+    if name == "quantity":
+        return _quantity(proposal, documents)
     if name == "influx":
         return _lines(proposal, documents, shape)
     if shape == ("senml",):
         payload |= {"format": "senml"}
         return proposal
-    each = {"batch": "metrics"}.get(shape[0], "") if shape else ""
+    each, key = _walk(shape)
     for what in documents:
         _note(proposal, _entries(what, each))
     if shape[:1] == ("telegraf",) or each:
-        tags = sorted({path for path in proposal.fields if path.startswith("tags.")})
-        detector["sensor"] = "/".join(f"{{{path}}}" for path in tags) + ("/" if tags else "") + "{field}"
-        proposal.fields = {path: one for path, one in proposal.fields.items() if not path.startswith("tags.")}
+        named = [path for path in sorted(proposal.fields) if path.startswith("tags.") or path == key]
+        detector["sensor"] = "/".join([*(["{topic}"] if key else []), *(f"{{{path}}}" for path in named)])
+        detector["sensor"] += ("." if key else "/" if named else "") + "{field}"
+        proposal.fields = {path: one for path, one in proposal.fields.items() if path not in named}
     if each:
         payload["each"] = each
     payload |= {"values": {}, "fields": "per_sensor"}
     if not _fill_in(proposal):
         return None
     return _timed(proposal, members, each)
+
+
+def _walk(shape: tuple[str, ...]) -> tuple[str, str]:
+    """Give where the entries of documents of this shape are, and the key that names each."""
+    if shape[:1] == ("each",):
+        return shape[1], shape[2]
+    return ("metrics", "") if shape == ("batch",) else ("", "")
+
+
+def _quantity(proposal: Proposal, texts: list[str]) -> Proposal | None:
+    """Propose numbers as people write them, with a unit or a decimal comma."""
+    comma = any("," in text for text in texts)
+    proposal.detector["payload"] = {"format": "number", "units": "any"}
+    if comma:
+        proposal.detector["payload"]["decimal_comma"] = True
+    proposal.fields = {"$": Field("$", [re.sub(r"[^\d.+-]", "", text.replace(",", ".")) for text in texts])}
+    return proposal if proposal.taken() else None
 
 
 def _lines(proposal: Proposal, documents: list[Any], tags: tuple[str, ...]) -> Proposal | None:
@@ -218,6 +251,12 @@ def _filter(topics: list[str], depth: int) -> str:
     if "+" not in same and depth > 1:
         same[-1] = "+"  # one topic today, and others of its kind tomorrow; what is foreign is ignored
     return "/".join(same)
+
+
+def untaken(found: list[Proposal], topics: Topics) -> list[Heard]:
+    """Give the topics that no detector is for."""
+    taken = {heard.topic for one in found for heard in one.topics}
+    return [heard for heard in topics.heard.values() if heard.topic not in taken]
 
 
 def shared(found: list[Proposal], topic: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ _MOST_TOPICS: Final = 5_000
 _MOST_MESSAGES: Final = 50  # kept of a topic
 _LARGEST: Final = 1 << 20  # bytes of a payload
 _DOCUMENTS: Final = ("json", "cbor", "msgpack")
+_QUANTITY: Final = re.compile(r"[+-]?[\d.]*(?:,\d+)?\d*\s*[^\s\d.,:+-]{0,6}")  # 21,5 or 20.6 °C
 
 
 @dataclass
@@ -79,7 +81,8 @@ def parsed(payload: bytes) -> tuple[str, Any]:
         lines = []
     if lines and all(line.fields for line in lines):
         return "influx", lines
-    return "text", payload
+    text = payload.decode(errors="replace").strip()
+    return ("quantity", text) if _QUANTITY.fullmatch(text) else ("text", payload)
 
 
 def _document(name: str, payload: bytes) -> Any:  # noqa: ANN401 - a document

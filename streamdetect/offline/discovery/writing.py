@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 from streamdetect.config import parse
 from streamdetect.config.yaml_subset import write_yaml
 from streamdetect.logs import printable
+from streamdetect.offline.discovery.proposals import untaken
 from streamdetect.offline.discovery.witness import Taken, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from streamdetect.offline.discovery.proposals import Proposal
-    from streamdetect.offline.discovery.topics import Topics
+    from streamdetect.offline.discovery.topics import Heard, Topics
 
 _SHOWN = 6  # topics in a comment
 _MOST_IGNORED = 100
+_MOST_LEFT = 20  # topics that are said not to be taken
+_EXAMPLE = 60  # bytes of a payload
 
 
 def settled(mqtt: dict[str, Any], found: list[Proposal], topics: Topics) -> list[Proposal]:
@@ -50,9 +53,22 @@ def configuration(mqtt: dict[str, Any], found: Iterable[Proposal], topics: Topic
         write_yaml({"mqtt": mqtt}),
         "detectors:",
     ]
+    found = list(found)
     for one in found:
         lines += [*(f"  # {printable(line)}" for line in _comments(one)), *_indented(one.detector), ""]
-    return "\n".join(lines)
+    lines += [f"# Not taken: {line}" for line in left_alone(found, topics)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def left_alone(found: list[Proposal], topics: Topics) -> list[str]:
+    """Say of each topic that no detector is for, up to a limit, what it brings."""
+    left = untaken(found, topics)
+    said = [f"{printable(one.topic)}, like {_example(one)}" for one in left[:_MOST_LEFT]]
+    return [*said, f"{len(left) - _MOST_LEFT} more topics"] if len(left) > _MOST_LEFT else said
+
+
+def _example(heard: Heard) -> str:
+    return repr(heard.messages[0].payload[:_EXAMPLE].decode(errors="replace"))
 
 
 def _comments(one: Proposal) -> Iterator[str]:
