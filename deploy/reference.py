@@ -163,6 +163,7 @@ def _exposition() -> str:
         upper=features,
         anomalous=each > 0,
         incident_open=each > 0,
+        withheld=each > 0,
         silent=each > 0,
         warming_up=each > 0,
         readings_to_go=np.ones(1, np.int64),

@@ -72,6 +72,8 @@ class IncidentsConfig(Section):
     """From this score on it is critical, below a warning."""
     regime_change_after: Span | None = _INCIDENTS.regime_change_after
     """What lasts for longer is the new normal; without it, nothing ever is."""
+    withhold_recurring: bool = _INCIDENTS.withhold_recurring
+    """Tell what comes back at regular times, like a defrost, three times only, unless there is more to it."""
 
     def settings(self) -> IncidentSettings:
         """Give the core's settings."""

@@ -205,7 +205,7 @@ class Detector:
         rows = self.sensors.find([sensor])
         row = int(rows[0])
         judge = self.state.judge
-        if not judge.incidents.open[row]:
+        if not judge.incidents.told[row]:
             return []
         time = float(self.state.cutter.windows.last_time[row])
         edge = judge.incidents.close(row, time, "accepted")
@@ -260,7 +260,8 @@ class Detector:
             lower=judge.lower[rows],
             upper=judge.upper[rows],
             anomalous=judge.score[rows] > 1.0,
-            incident_open=judge.incidents.open[rows],
+            incident_open=judge.incidents.told[rows],
+            withheld=judge.incidents.withheld[rows],
             silent=judge.incidents.silent[rows],
             warming_up=judge.warming_up(rows),
             readings_to_go=judge.readings_to_go(rows),
@@ -398,7 +399,7 @@ class Detector:
     def close(self, rows: Rows, reason: Reason) -> list[Transition]:
         """Close what these rows have open, at the time of their last readings."""
         incidents, last = self.state.judge.incidents, self.state.cutter.windows.last_time
-        open_rows = rows[incidents.open[rows]].tolist()
+        open_rows = rows[incidents.told[rows]].tolist()
         times = np.maximum(last, incidents.last)
         return self._transitions([incidents.close(row, float(times[row]), reason) for row in open_rows])
 

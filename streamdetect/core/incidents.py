@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import copysign, isnan, nan
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from .columns import Columns
-from .faults import SETTLED, Fault, FaultFacts, fault_of
+from .faults import CHECKS, SETTLED, Fault, FaultFacts, fault_of
+from .recurrence import LEAST_EXTENT, TIMES, Excursion, Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ class IncidentSettings:
     critical_score: float = 2.0
     regime_change_after: float = 86_400.0  # s; what lasts for longer is the new normal; inf = never
     regime_readings: int = 120  # and spans at least these readings
+    withhold_recurring: bool = True  # tell what comes back at regular times three times only
 
 
 Severity = Literal["warning", "critical"]
@@ -70,6 +72,7 @@ class Edge(NamedTuple):
     peak_error: float
     peak_value: tuple[float, ...]
     anomalous: int  # readings so far
+    recurs: float = nan  # s after which it comes back; NaN = it does not
     last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
 
 
@@ -89,6 +92,7 @@ class Scored(NamedTuple):
     score: Floats  # the largest; 0 = no view can tell
     feature: NDArray[np.int64]  # that it belongs to
     deviation: Floats  # of that feature's value from its mean, in standard deviations
+    sigma: Floats  # (U, F) those of each feature; NaN = not known
     over: NDArray[np.bool_]  # (U, L, V) signals over their limits
     blame: Floats  # (U, L, F) of each feature's reconstruction error from its mean; 0 = not known
     silences: Floats  # pause before the reading over the longest that is normal; NaN = not known
@@ -116,6 +120,7 @@ class Incidents(Columns):
     critical: NDArray[np.bool_]
     silent: NDArray[np.bool_]  # not heard of for too long
     hushed: NDArray[np.bool_]  # and that is all that is wrong
+    withheld: NDArray[np.bool_]  # open, but not told: it was expected
     excess: Floats  # scores above 1, added up over the anomalous readings in a row
     consecutive: NDArray[np.int64]  # anomalous readings in a row
     calm: NDArray[np.int64]  # readings in a row that speak for closing
@@ -136,22 +141,32 @@ class Incidents(Columns):
     deviations: Floats  # (S,) sum over the anomalous readings, in standard deviations
     squares: Floats
     moments: Floats  # sum of deviation times the number of the reading: whether they grow
+    extent: Floats  # (S,) the largest deviation, in the unit of the value and without its sign
+    sigma: Floats  # (S,) the standard deviation by which it was measured
 
     def __init__(self, settings: IncidentSettings, features: int, views: Sequence[str]) -> None:
         super().__init__()
         self.settings, self.names = settings, tuple(views)
         self.silent_view = self.names.index("silent")
-        for name in ("open", "critical", "silent", "hushed"):
+        self.checks = [at for at, name in enumerate(views) if name in CHECKS]
+        for name in ("open", "critical", "silent", "hushed", "withheld"):
             self.column(name, np.bool_)
         for name in ("consecutive", "calm", "age", "anomalous", "quiet", "since_update", "feature"):
             self.column(name, np.int64)
         for name in ("excess", "started", "began", "last", "peak_score", "peak_time", "peak_error"):
             self.column(name, np.float64)
-        for name in ("deviations", "squares", "moments"):
+        for name in ("deviations", "squares", "moments", "extent", "sigma"):
             self.column(name, np.float64)
         for name in ("peak_value", "blame"):
             self.column(name, np.float64, shape=(features,))
         self.column("views", np.float64, np.nan, (len(views),))
+        self.recurrence = Recurrence()
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """(S,) whether an incident is open that was told."""
+        told: NDArray[np.bool_] = self.open & ~self.withheld
+        return told
 
     def step(self, scored: Scored, patience: Callable[[], tuple[Rows, Rows]]) -> Stepped:
         """Take the incidents of a stretch through its readings.
@@ -189,7 +204,7 @@ class Incidents(Columns):
     def close(self, row: int, time: float, reason: Reason) -> Edge:
         """The end of an open incident at these Unix seconds."""
         edge = self.edge("closed", row, time, reason=reason)
-        self.open[row] = self.silent[row] = self.hushed[row] = False
+        self.open[row] = self.silent[row] = self.hushed[row] = self.withheld[row] = False
         self.calm[row] = self.age[row] = 0
         self.excess[row] = 0.0
         self.consecutive[row], self.quiet[row] = 0, self.settings.cooldown
@@ -239,7 +254,7 @@ class Incidents(Columns):
         self.anomalous[rows] = self.since_update[rows] = self.feature[rows] = 0
         self.critical[rows] = False
         self.views[rows], self.blame[rows] = np.nan, 0.0
-        self.deviations[rows] = self.squares[rows] = self.moments[rows] = 0.0
+        self.deviations[rows] = self.squares[rows] = self.moments[rows] = self.extent[rows] = 0.0
 
     def fall_silent(self, row: int, deadline: float, value: Floats) -> Edge:
         """A row has been silent for too long since these Unix seconds; value (F,) is its last."""
@@ -247,7 +262,9 @@ class Incidents(Columns):
         self.silent[row] = True
         if self.open[row]:
             self.views[row, view] = 1.0
-            return self.edge("updated", row, deadline)._replace(last_value=tuple(value.tolist()))
+            kind: Kind = "opened" if self.withheld[row] else "updated"
+            self.withheld[row] = False
+            return self.edge(kind, row, deadline)._replace(last_value=tuple(value.tolist()))
         one = np.array([row])
         self.begin(one, np.array([deadline]))
         self.views[row, view] = self.peak_score[row] = 1.0
@@ -255,6 +272,32 @@ class Incidents(Columns):
         self.open[row] = self.hushed[row] = True
         self.began[row], self.age[row], self.calm[row] = deadline, 0, 0
         return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
+
+    def foresee(self, row: int) -> tuple[bool, float]:
+        """Whether the incident is, so far, what comes back at regular times, and after how many seconds.
+
+        What a check finds is told in any case. NaN: nothing was due.
+        """
+        one = self._excursion(row)
+        due = self.recurrence.due(row, one) if self.settings.withhold_recurring else None
+        if due is None or (self.views[row, self.checks] > 1.0).any():
+            return False, nan
+        most = max(due.extent, LEAST_EXTENT * float(self.sigma[row]))
+        return abs(one.extent) <= most and one.length <= due.length, due.period
+
+    def note(self, row: int) -> float:
+        """Remember an incident that is over; returns the seconds after which it comes back, NaN if not."""
+        if not self.settings.withhold_recurring:
+            return nan
+        one = self._excursion(row)
+        due = self.recurrence.due(row, one, TIMES - 1)
+        self.recurrence.note(row, one)
+        return nan if due is None else due.period
+
+    def _excursion(self, row: int) -> Excursion:
+        started, feature = float(self.started[row]), int(self.feature[row])
+        extent = copysign(float(self.extent[row]), float(self.deviations[row]))
+        return Excursion(started, float(self.last[row]) - started, feature, extent)
 
 
 class _Walk:
@@ -343,6 +386,8 @@ class _Walk:
         state.deviations[rows] += deviation
         state.squares[rows] += deviation * deviation
         state.moments[rows] += deviation * number
+        state.sigma[rows] = sigma = np.nan_to_num(scored.sigma[lines, scored.feature[lines, place]])
+        state.extent[rows] = np.maximum(state.extent[rows], np.abs(deviation) * sigma)
         worst = score > state.peak_score[rows]
         top, at = rows[worst], lines[worst]
         state.peak_score[top], state.peak_time[top] = score[worst], times[worst]
@@ -367,7 +412,7 @@ class _Walk:
         state.began[row] = self.scored.times[line, place]
         state.age[row] = state.since_update[row] = 0
         self.stepped.opened[line, place] = True
-        self._tell("opened", row, line, place)
+        self._withhold(row, line, place)
 
     def _close(self, row: int, line: int, place: int) -> None:
         state = self.incidents
@@ -377,12 +422,17 @@ class _Walk:
             # It scores no more before it has been back: what comes after has to be looked at anew.
             self.stepped.disarmed[line] = self.scored.over[line, place]
             self.stepped.counts[line] = place + 1
+        told = not state.withheld[row]
         edge = state.close(row, float(self.scored.times[line, place]), "recovered")
-        self.stepped.edges.append(edge._replace(line=line, place=place))
+        recurs = state.note(row)
+        if told:
+            self.stepped.edges.append(edge._replace(line=line, place=place, recurs=recurs))
 
     def _change(self, row: int, line: int, place: int) -> None:
         """An incident that has lasted this long is the new normal."""
         state, time = self.incidents, float(self.scored.times[line, place])
+        if state.withheld[row]:
+            self._tell("opened", row, line, place)
         edge = state.close(row, time, "regime_change")
         self.stepped.edges.append(edge._replace(line=line, place=place))
         self._tell("regime_changed", row, line, place)
@@ -391,15 +441,26 @@ class _Walk:
 
     def _go_on(self, row: int, line: int, place: int, *, rises: bool) -> None:
         state = self.incidents
+        if state.withheld[row]:
+            self._withhold(row, line, place)
+            return
         every = state.settings.update_every
         told = state.anomalous[row] == SETTLED
         if rises or told or (every and state.since_update[row] >= every):
             state.since_update[row] = 0
             self._tell("updated", row, line, place)
 
-    def _tell(self, kind: Kind, row: int, line: int, place: int) -> None:
+    def _withhold(self, row: int, line: int, place: int) -> None:
+        """Tell that it opened, unless it is what comes back at regular times."""
+        state = self.incidents
+        state.withheld[row], period = state.foresee(row)
+        if not state.withheld[row]:
+            self._tell("opened", row, line, place, period)
+
+    def _tell(self, kind: Kind, row: int, line: int, place: int, recurs: float = nan) -> None:
         time = float(self.scored.times[line, place])
-        self.stepped.edges.append(self.incidents.edge(kind, row, time, (line, place)))
+        edge = self.incidents.edge(kind, row, time, (line, place))
+        self.stepped.edges.append(edge._replace(recurs=recurs))
 
 
 def _direction(deviations: float) -> Direction:

@@ -315,6 +315,7 @@ class Judge(Columns):
             score=np.fmax(score, 0.0),
             feature=by_feature,
             deviation=self._deviation(looked.z, by_feature),
+            sigma=looked.known.sigma[:, self._places["level"]],
             over=looked.over,
             blame=self._blame(stretch),
             silences=waits.unheard / limit[:, None],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Transition:
     windows: int  # anomalous readings so far
     feature_errors: tuple[float, ...]  # (F,); empty = no longer known
     reason: Reason
+    recurs: float = nan  # s after which it comes back, as it did before; NaN = it does not
 
 
 class Facts(NamedTuple):
@@ -79,4 +81,5 @@ def transition(edge: Edge, facts: Facts) -> Transition:
         peak_value=edge.peak_value,
         windows=edge.anomalous,
         reason=edge.reason,
+        recurs=edge.recurs,
     )

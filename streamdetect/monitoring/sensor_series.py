@@ -33,6 +33,7 @@ _HELP = {
     "view_score": "Score of each view; above 1 is anomalous.",
     "anomalous": "Whether the latest reading was anomalous.",
     "incident_open": "Whether the sensor has an incident that is open.",
+    "incident_withheld": "Whether it has one that is not told, for it comes back at regular times.",
     "silent": "Whether the sensor has been silent for too long.",
     "warmup_readings": "Readings until the sensor is held against a past of its own; 0: it is.",
     "warmup_seconds": "Seconds until then, at the rate of its readings.",
@@ -91,6 +92,7 @@ def _gauges(
         yield "view_score", columns.views[:, at], f',view="{view}"}}'
     yield "anomalous", np.where(np.isnan(columns.score), np.nan, columns.anomalous), "}"
     yield "incident_open", columns.incident_open.astype(np.float64), "}"
+    yield "incident_withheld", columns.withheld.astype(np.float64), "}"
     yield "silent", columns.silent.astype(np.float64), "}"
     to_go = columns.readings_to_go.astype(np.float64)
     yield "warmup_readings", to_go, "}"

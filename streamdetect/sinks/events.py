@@ -166,6 +166,7 @@ class EventEncoder:
             },
             "windows": transition.windows,
             "reason": transition.reason,
+            "recurs_seconds": transition.recurs,
             "bundle": self._bundle,
         }
 
@@ -186,6 +187,7 @@ class EventEncoder:
             expected=_known(transition.expected[at]),
             lower=_known(transition.lower[at]),
             upper=_known(transition.upper[at]),
+            recurs=_known(transition.recurs),
             unit=units if isinstance(units, str) else units.get(feature, ""),
         )
 

@@ -37,6 +37,7 @@ class Facts:
     lower: float | None = None
     upper: float | None = None
     unit: str = ""
+    recurs: float | None = None  # s after which it comes back, as it did before
 
     @property
     def value(self) -> float | None:
@@ -52,8 +53,8 @@ def sentence(facts: Facts) -> str:
     if facts.edge == "regime_changed":
         return f"{_name(facts)} {_value(facts)} is the new normal".replace("  ", " ")
     if facts.edge == "closed":
-        return _ENDS.get(facts.reason, _recovered)(facts)
-    return _BEGINNINGS.get(facts.kind or "", _unusual)(facts)
+        return _ENDS.get(facts.reason, _recovered)(facts) + _next(facts)
+    return _BEGINNINGS.get(facts.kind or "", _unusual)(facts) + _unlike(facts)
 
 
 def drift_sentence(sensor: str, ratio: float) -> str:
@@ -73,6 +74,24 @@ def _known(facts: Facts) -> Facts:
         lower=_finite(facts.lower),
         upper=_finite(facts.upper),
     )
+
+
+def _next(facts: Facts) -> str:
+    if facts.recurs is None:
+        return ""
+    return (
+        f". This comes back {_every(facts)} and is told from now on only if it goes further or lasts longer"
+    )
+
+
+def _unlike(facts: Facts) -> str:
+    if facts.recurs is None:
+        return ""
+    return f"; this goes further or lasts longer than what comes back {_every(facts)}"
+
+
+def _every(facts: Facts) -> str:
+    return "every day" if facts.recurs == _DAY else f"every {duration(facts.recurs or 0.0)}"
 
 
 def _finite(value: float | None) -> float | None:

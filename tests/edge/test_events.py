@@ -163,6 +163,7 @@ def test_an_event_says_what_happened():
         "peak": {"value": 22.5, "error": 0.75, "score": 3.0, "time": "2024-05-01T11:59:55.000000Z"},
         "windows": 4,
         "reason": "",
+        "recurs_seconds": None,
         "bundle": "0123456789abcdef",
     }
 

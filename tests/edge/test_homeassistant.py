@@ -72,6 +72,7 @@ class Bench:
             upper=np.ones((count, 1)),
             anomalous=np.zeros(count, bool),
             incident_open=np.array([sensor in self.open for sensor in self.sensors], bool),
+            withheld=np.zeros(len(self.sensors), bool),
             silent=np.zeros(count, bool),
             warming_up=np.zeros(count, bool),
             readings_to_go=np.zeros(count, int),

@@ -44,6 +44,7 @@ def columns(ids=("a", "b", "c"), features=1) -> SensorColumns:
         upper=np.array([[2.0], [NAN], [NAN]])[np.arange(count) % 3].repeat(features, 1),
         anomalous=np.arange(count) % 3 == 0,
         incident_open=np.arange(count) % 3 == 0,
+        withheld=np.arange(count) % 3 == 1,
         silent=np.arange(count) % 3 == 1,
         warming_up=np.arange(count) % 3 == 2,
         readings_to_go=np.where(np.arange(count) % 3 == 2, 100, 0),
@@ -230,6 +231,7 @@ def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
     assert {name for name, labels in found if labels == c} == {
         "sensor_value",
         "sensor_incident_open",
+        "sensor_incident_withheld",
         "sensor_silent",
         "sensor_warmup_readings",
         "sensor_last_reading_timestamp_seconds",

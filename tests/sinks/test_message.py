@@ -52,6 +52,20 @@ def said(**changes) -> str:
             "freezer: -9.1 °C after 2 h, taken for the new normal",
         ),
         ({"edge": "closed", "reason": "accepted"}, "freezer: -9.1 °C after 2 h, said to be normal"),
+        (
+            {"edge": "closed", "reason": "recovered", "recurs": 28_800.0},
+            (
+                "freezer is back to normal after 2 h: -9.1 °C. "
+                "This comes back every 8 h and is told from now on only if it goes further or lasts longer"
+            ),
+        ),
+        (
+            {"kind": "level", "recurs": 86_400.0},
+            (
+                "freezer -9.1 °C, usually -19.3 to -16.8, for 2 h; "
+                "this goes further or lasts longer than what comes back every day"
+            ),
+        ),
         ({"edge": "regime_changed"}, "freezer -9.1 °C is the new normal"),
     ],
 )

@@ -49,6 +49,7 @@ def columns(count) -> SensorColumns:
         upper=band,
         anomalous=turn == 1,
         incident_open=(turn == 1) | (turn == 2),
+        withheld=turn < 0,
         silent=turn == 2,
         warming_up=turn == 3,
         readings_to_go=np.where(turn == 3, 90, 0),

@@ -95,6 +95,7 @@ def columns() -> SensorColumns:
         upper=values[:, None] + 1,
         anomalous=values > 50,
         incident_open=values > 90,
+        withheld=values < 0,
         silent=values < 1,
         warming_up=values < 10,
         readings_to_go=(values < 10).astype(np.int64),

@@ -1,0 +1,93 @@
+"""What comes back at regular times: the defrost of a freezer, the back-wash of a filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .columns import Columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .moments import Floats
+
+KEPT = 8
+"""Incidents remembered: one a day for a week, and one more."""
+TIMES = 3
+"""Incidents after which the next is expected:"""
+DAYS, DAY = 7, 86_400.0  # s
+"""at about the same time of so many days, of which some may have passed for normal,"""
+LEAST_PERIOD = 14_400.0
+"""or in a row, so many seconds apart at least: what comes back sooner is a fault that goes on, as where a
+controller hunts."""
+LATE = 1800.0
+"""Seconds that one may be early or late by."""
+MORE = 1.5
+"""Times as far or as long as before, from which it is not the same."""
+LEAST_EXTENT, LEAST_LENGTH = 4.0, 600.0
+"""Standard deviations and seconds that are not more in any case."""
+
+
+class Excursion(NamedTuple):
+    """An incident as it is compared with others of its sensor."""
+
+    started: float  # Unix seconds
+    length: float  # s
+    feature: int  # whose value was off most
+    extent: float  # by so much; below 0 = down
+
+
+class Due(NamedTuple):
+    """What an incident may be like to be the one that was due."""
+
+    period: float  # s
+    length: float  # s, at most
+    extent: float  # without its sign, at most
+
+
+class Recurrence(Columns):
+    """The last incidents of each sensor."""
+
+    starts: Floats  # (S, KEPT) as in Excursion, the newest last; NaN = none yet
+    lengths: NDArray[np.float32]
+    features: NDArray[np.int16]
+    extents: NDArray[np.float32]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.column("starts", np.float64, np.nan, (KEPT,))
+        self.column("features", np.int16, shape=(KEPT,))
+        for name in ("lengths", "extents"):
+            self.column(name, np.float32, shape=(KEPT,))
+
+    def note(self, row: int, one: Excursion) -> None:
+        """Remember an incident that is over."""
+        columns: tuple[NDArray[Any], ...] = (self.starts, self.lengths, self.features, self.extents)
+        for column, value in zip(columns, one, strict=True):
+            column[row, :-1] = column[row, 1:]
+            column[row, -1] = value
+
+    def due(self, row: int, one: Excursion, times: int = TIMES) -> Due | None:
+        """What an incident that began when this one did may be like; None if none was due.
+
+        One is due where `times` incidents of the same feature to the same side began at this time of day in
+        the last week, or as many one period, two periods and so on before it.
+        """
+        starts = self.starts[row]
+        same = np.signbit(self.extents[row]) == np.signbit(one.extent)
+        same &= self.features[row] == one.feature
+        passed = one.started - starts[same & ~np.isnan(starts)]
+        apart = bool((passed >= LEAST_PERIOD).all())
+        for period, turns in ((DAY, DAYS), *((each, times) for each in passed[::-1].tolist() if apart)):
+            due = one.started - period * np.arange(1, turns + 1)
+            came = (np.abs(starts - due[:, None]) <= LATE) & same
+            if np.count_nonzero(came.any(axis=1)) >= times:
+                return self._like(row, came.any(axis=0), period)
+        return None
+
+    def _like(self, row: int, which: NDArray[np.bool_], period: float) -> Due:
+        # The second largest, so that one among them that went further makes nothing of the next.
+        lengths, extents = np.sort(self.lengths[row, which]), np.sort(np.abs(self.extents[row, which]))
+        return Due(period, max(MORE * float(lengths[-2]), LEAST_LENGTH), MORE * float(extents[-2]))
