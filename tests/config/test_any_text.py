@@ -21,6 +21,7 @@ from streamdetect.config import (
     validate,
 )
 from streamdetect.config.section import Section
+from streamdetect.config.sinks import InhibitConfig
 from streamdetect.errors import ConfigError
 
 REFERENCE = (Path(__file__).parents[2] / "config.yaml").read_text()
@@ -39,7 +40,7 @@ KEYS = st.one_of(
     st.text(max_size=5),
 )
 LISTS = {"detectors": DetectorConfig, "webhooks": WebhookConfig, "files": FileConfig, "notify": NotifyConfig}
-LISTS["maintenance"] = MaintenanceConfig
+LISTS |= {"inhibit": InhibitConfig, "maintenance": MaintenanceConfig}
 DATA = st.recursive(
     SCALAR,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)),
