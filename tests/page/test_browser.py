@@ -117,7 +117,7 @@ def test_an_alarm_is_muted_and_answered(page, house, incident):
     page.type(".actions input", "2")
     page.click(".actions button", "Set")
     page.see(".toast", "is now 2.0")
-    page.see(".told", "sensitivity")
+    page.see(".told", "sensitivity 2.0")
     page.open(f"incident?id={incident['id']}", ".actions button")
     page.click(".actions button", "Right")
     page.see("button[aria-pressed=true]", "Right")

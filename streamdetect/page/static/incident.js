@@ -84,8 +84,8 @@ async function parts(page, incident) {
     ),
     section(
       t("group"),
-      group.length > 1
-        ? incidentTable(group, { sensor: true, buttons: null, current: incident.id })
+      group.length
+        ? incidentTable(group, { sensor: true, buttons: null })
         : h("p", { class: "dim" }, t("alone")),
     ),
   ];

@@ -183,9 +183,9 @@ function groupCard({ incidents, started, ended }, buttons) {
  * A row an incident.
  *
  * @param {Incident[]} incidents
- * @param {{sensor: boolean, buttons: ((incident: Incident) => HTMLElement[]) | null, current?: string}} parts
+ * @param {{sensor: boolean, buttons: ((incident: Incident) => HTMLElement[]) | null}} parts
  */
-export function incidentTable(incidents, { sensor, buttons, current }) {
+export function incidentTable(incidents, { sensor, buttons }) {
   if (!incidents.length) {
     return h("p", { class: "empty" }, t("no_incidents"));
   }
@@ -212,18 +212,17 @@ export function incidentTable(incidents, { sensor, buttons, current }) {
     h(
       "tbody",
       {},
-      incidents.map((incident) => row(incident, sensor, buttons, current === incident.id)),
+      incidents.map((incident) => row(incident, sensor, buttons)),
     ),
   );
 }
 
 /**
  * @param {Incident} incident
- * @param {boolean} named_ whether to name the sensor
+ * @param {boolean} withSensor whether to name the sensor
  * @param {((incident: Incident) => HTMLElement[]) | null} buttons
- * @param {boolean} current
  */
-function row(incident, named_, buttons, current) {
+function row(incident, withSensor, buttons) {
   const { started, ended, severity, message, label, peak, score, kind } = incident;
   const state = ended ? "closed" : severity;
   return h(
@@ -233,12 +232,12 @@ function row(incident, named_, buttons, current) {
     h(
       "th",
       { scope: "row", class: "name" },
-      h("a", { href: incidentAddress(incident), lang: "en", "aria-current": current && "true" }, message),
+      h("a", { href: incidentAddress(incident), lang: "en" }, message),
       h(
         "div",
         { class: "dim" },
-        named_ && h("a", { href: sensorAddress(incident) }, sensorText(incident)),
-        named_ && " · ",
+        withSensor && h("a", { href: sensorAddress(incident) }, sensorText(incident)),
+        withSensor && " · ",
         kind ? named("kind", kind) : "",
         label && ` · ${t(label === "true" ? "answered_true" : "answered_false")}`,
         incident.muted && ` · ${t("muted")}`,

@@ -381,7 +381,7 @@ class SensorPage {
         ? h(
             "ul",
             { class: "told" },
-            answers.map(({ time: at, do: what, by, until, sensitivity: n }) =>
+            answers.map(({ time: at, do: what, by, until, value: n }) =>
               h(
                 "li",
                 {},

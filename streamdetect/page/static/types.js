@@ -46,7 +46,7 @@
  * @property {string} [by]
  * @property {string} [sensor]
  * @property {string | null} [until]
- * @property {number | null} [sensitivity]
+ * @property {number | null} [value] of a sensitivity
  * @property {string | null} [incident]
  *
  * @typedef {Sensor & {views: View[], settings: Record<string, unknown>, answers: Told[]}} OneSensor
