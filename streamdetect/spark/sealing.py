@@ -63,10 +63,11 @@ def unseal(kind: bytes, sealed: bytes, what: str) -> Opened:
     _must(what, "checksum", f"{crc:08x}", f"{crc32(content):08x}")
     facts, head = _LENGTHS.unpack_from(content)
     start, columns = _LENGTHS.size, _LENGTHS.size + facts + head
-    return Opened(
-        orjson.loads(content[start : start + facts]),
-        decode(bytes(content[start + facts : columns]), bytes(content[columns:])),
-    )
+    try:
+        states = decode(bytes(content[start + facts : columns]), bytes(content[columns:]))
+    except StateError as error:
+        raise StateError(f"{what}: {error}") from error
+    return Opened(orjson.loads(content[start : start + facts]), states)
 
 
 def _must(what: str, field: str, wanted: object, got: object) -> None:

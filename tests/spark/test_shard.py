@@ -167,6 +167,13 @@ def open_incident():
     return one
 
 
+def test_detectors_of_another_version_are_refused_by_the_name_of_the_shard(monkeypatch):
+    sealed = shard(3, 4).to_bytes()
+    monkeypatch.setattr("streamdetect.core.windows.Windows.restore", lambda *_: {}["gone"])
+    with pytest.raises(StateError, match="state of shard 3: snapshot: must be one of this version"):
+        Shard.from_bytes(sealed, Place(3, 4), [assembly()], CONFIG)
+
+
 def test_another_bundle_takes_the_sensors_and_their_incidents_over():
     one = open_incident()
     states = [state._replace(bundle="another") for state in one.states()]
