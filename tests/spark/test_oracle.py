@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "broker"))
 from test_live_equals_replay import COLUMNS, motes, nab, opensmarthome, told
 
 SHARDS, PARTITIONS = 8, 3
-MOST = 40_000  # readings of each
+MOST = 15_000  # readings of each
 CONFIG = validate(
     {
         "spark": {"shards": SHARDS},
