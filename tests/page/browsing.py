@@ -32,7 +32,7 @@ class Browsing:
 
     def reset(self) -> None:
         """Forget what was chosen, who was logged in and what was complained of."""
-        self.driver.get(f"{self.url}static/icon.svg")
+        self.open("about")
         self.driver.delete_all_cookies()
         self.driver.execute_script("localStorage.clear()")
         self.look(1440)
