@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STATES = ("anomalous", "silent", "warming_up", "normal")
 """What a sensor can be; what matters most comes first."""
 SORTS = ("state", "name", "score", "time")
-LEAST_AGE = 0.25  # s that a list is good for at least
+LEAST_AGE = 0.5  # s that a list is good for at least
 SHARE = 0.1  # of the time that goes into making lists, however many ask for them
 _MOST_SHARED = 50  # answers
 _NAME_BYTES = 64  # by which names are sorted: what a list takes is bounded

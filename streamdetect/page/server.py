@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -41,6 +42,12 @@ log = logging.getLogger(__name__)
 
 _MOST_EVENTS = 10_000  # that may wait for the page's thread; older ones are in the history
 _CLOSES_WITHIN = 3.0  # s
+_SWITCH_EVERY = 0.0002
+"""Seconds after which a thread that computes lets another one; by default Python's main loop waits for 5 ms.
+
+With 50 clients that each ask once a second, at 200 messages a second, the p99 of verdicts was 1.7 times that
+without them at 5 ms (5.6 against 3.2 ms), 1.4 times at 0.5 ms, and 1.2 times (3.4 against 2.8 ms) at 0.2 ms.
+"""
 
 
 class Page:
@@ -95,6 +102,7 @@ class Page:
         except BaseException:
             recorder.close()
             raise
+        self._switch_every = sys.getswitchinterval()
         self._loop = asyncio.new_event_loop()
         self._main: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
@@ -118,6 +126,7 @@ class Page:
 
     def start(self) -> None:
         """Begin to answer."""
+        sys.setswitchinterval(_SWITCH_EVERY)
         self._recorder.start()
         self._thread.start()
         log.info("the page is at %s", self.url)
@@ -129,6 +138,7 @@ class Page:
             self._thread.join(_CLOSES_WITHIN)
         self._listener.close()
         self._recorder.close()
+        sys.setswitchinterval(self._switch_every)
 
     # The page's thread
 
