@@ -10,6 +10,7 @@ import {
   incidentAddress,
   Pager,
   scoreBar,
+  searchBox,
   seldom,
   sensorAddress,
   sensorText,
@@ -19,7 +20,6 @@ import { named, t } from "./strings.js";
 /** @typedef {import("./types.js").Incident} Incident */
 
 const LIMIT = 50;
-const TYPING = 200; // ms without a further key
 const PAUSE = 2_000; // ms, at least, between two looks at the list
 const STATES = /** @type {const} */ (["", "open", "closed"]);
 const LABELS = /** @type {const} */ (["", "none", "true", "false"]);
@@ -76,17 +76,7 @@ class List {
       t("together"),
     );
     this.states.append(h("span", { class: "gap" }), this.together);
-    /** @type {number | undefined} */
-    let typing;
-    this.search = h("input", {
-      type: "search",
-      placeholder: t("search_incidents"),
-      value: this.address.get("q"),
-      oninput: () => {
-        clearTimeout(typing);
-        typing = setTimeout(() => this.#choose({ q: this.search.value.trim() }), TYPING);
-      },
-    });
+    this.search = searchBox(t("search_incidents"), this.address.get("q"), (q) => this.#choose({ q }));
     this.label = h(
       "select",
       { onchange: () => this.#choose({ label: this.label.value }) },

@@ -4,6 +4,8 @@ import { h, setText } from "./dom.js";
 import { number, score } from "./format.js";
 import { t } from "./strings.js";
 
+const TYPING = 200; // ms without a further key
+
 /** What is chosen on a page, kept in its address, so that a link leads to the same. */
 export class Address {
   #usual;
@@ -116,6 +118,24 @@ export class Pager {
     this.on.disabled = to >= total;
     this.back.hidden = this.on.hidden = total <= this.limit;
   }
+}
+
+/**
+ * A field to search by, which asks once somebody stops typing.
+ *
+ * @param {string} placeholder
+ * @param {string} value
+ * @param {(text: string) => void} ask
+ */
+export function searchBox(placeholder, value, ask) {
+  /** @type {number | undefined} */
+  let typing;
+  const typed = () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => ask(box.value.trim()), TYPING);
+  };
+  const box = h("input", { type: "search", placeholder, value, oninput: typed });
+  return box;
 }
 
 /** @param {string} state */

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { arrange, h, setAttribute, setText } from "./dom.js";
 import { band, decimals, duration, exact, moment, number } from "./format.js";
-import { Address, dot, Pager, scoreBar, seldom, sensorAddress, sensorText } from "./parts.js";
+import { Address, dot, Pager, scoreBar, searchBox, seldom, sensorAddress, sensorText } from "./parts.js";
 import { sparkline } from "./sparkline.js";
 import { named, t } from "./strings.js";
 
@@ -14,7 +14,6 @@ const STATES = /** @type {const} */ (["anomalous", "silent", "warming_up", "mute
 const SORTS = /** @type {const} */ (["state", "name", "score", "time"]);
 const DEFAULT_ORDER = { state: "asc", name: "asc", score: "desc", time: "desc" };
 const PAUSE = 2_000; // ms, at least, between two looks at the list
-const TYPING = 200; // ms without a further key
 
 /**
  * @param {import("./main.js").Page} page
@@ -40,18 +39,7 @@ class List {
     for (const state of ["", ...STATES]) {
       this.chips.append(this.#chip(state));
     }
-    /** @type {number | undefined} */
-    let typing;
-    this.search = h("input", {
-      type: "search",
-      id: "q",
-      placeholder: t("search_sensors"),
-      value: this.address.get("q"),
-      oninput: () => {
-        clearTimeout(typing);
-        typing = setTimeout(() => this.#choose({ q: this.search.value.trim() }), TYPING);
-      },
-    });
+    this.search = searchBox(t("search_sensors"), this.address.get("q"), (q) => this.#choose({ q }));
     this.detector = h(
       "select",
       {
