@@ -44,6 +44,7 @@ def run(args: Namespace) -> int:
     config, state = detector_options.from_file(args.config, args.detector), load(args.config).state.path
     link = Path(config.bundle)
     out, old = versions.fresh(link, time.time()), Bundle.load(link)
+    args.data = [_own(path, config.name) for path in args.data]
     found = recording_options.from_arguments(args, old.manifest.features, f"the bundle {link}")
     found = retraining.with_incidents(found, state and state / HISTORY, config.name)
     since = retraining.split(found, args.held_out)
@@ -62,6 +63,12 @@ def run(args: Namespace) -> int:
         sys.stdout.writelines(_lost(today.lost(other)))
     versions.prune(link, args.keep)
     return 0
+
+
+def _own(path: Path | str, detector: str) -> Path | str:
+    """A folder of `record` has one for each detector: that of this one is meant."""
+    own = Path(path, detector)
+    return own if own.is_dir() else path
 
 
 def _lost(faults: Sequence[tuple[str, float]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 UNITS = ("streamdetect.service", "streamdetect@north.service")
-RETRAINING = ("streamdetect-retrain.service", "streamdetect-retrain.timer")
+RETRAINING = ("streamdetect-record.service", "streamdetect-retrain.service", "streamdetect-retrain.timer")
 EXPOSURE = 12  # tenths; Telegraf's and Mosquitto's own units are at 92
 
 
@@ -31,7 +31,7 @@ def test_verify_has_nothing_to_say(run, prefix, unit):
     assert run("systemd-analyze", "verify", f"--root={prefix}", unit) == ""
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, "streamdetect-record.service"])
 def test_exposure(run, prefix, unit):
     run("systemd-analyze", "security", f"--root={prefix}", "--offline=true", f"--threshold={EXPOSURE}", unit)
 

@@ -20,7 +20,7 @@ from streamdetect.cli import main
 from streamdetect.commands import retrain
 from streamdetect.training import fit
 
-def fitted(prepared, settings, *, quiet):
+def fitted(prepared, settings, resumed=None, *, quiet):
     print("trained", settings.time_steps, settings.architecture.name, settings.scaler)
     return fit._Fit(model_of(prepared), {"loss": [0.1]}, interrupted=False)
 
@@ -52,9 +52,20 @@ def trained(tmp_path_factory):
     rng = np.random.default_rng(0)
     values = np.sin(np.arange(900) / 5) + rng.normal(0, 0.05, 900)
     lines = [f"{1.7e9 + 60 * at:.0f},{value:.4f}" for at, value in enumerate(values)]
-    (folder / "pump.csv").write_text("\n".join(["time,value", *lines]))
+    recorded = folder / "recorded" / "default"  # as `record` leaves it
+    recorded.mkdir(parents=True)
+    (recorded / "pump.csv").write_text("\n".join(["time,value", *lines]))
     options = ["--time-steps", "8", "--scaler", "standard", "--epochs", "1", "--units", "4,2"]
-    command = ["train", "pump.csv", "-o", "bundles/pump", "--quiet", "--architecture", "dense", *options]
+    command = [
+        "train",
+        "recorded/default",
+        "-o",
+        "bundles/pump",
+        "--quiet",
+        "--architecture",
+        "dense",
+        *options,
+    ]
     run(folder, [sys.executable, "-m", "streamdetect", *command], check=True)
     versions.adopt(folder / "bundles/pump")
     (folder / "config.yaml").write_text("detectors: [{bundle: bundles/pump}]\n")
@@ -67,7 +78,7 @@ def run(folder, command, place=None, *, check=False):
 
 
 def retrain(folder, place=None):
-    command = [sys.executable, "-c", SCRIPT, "-c", "config.yaml", "pump.csv", "--quiet"]
+    command = [sys.executable, "-c", SCRIPT, "-c", "config.yaml", "recorded", "--quiet"]
     return run(folder, command, place)
 
 
