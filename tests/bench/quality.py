@@ -210,7 +210,7 @@ def _jobs(args: argparse.Namespace) -> Iterator[Job]:
         elif name == "house":
             for seed in args.seeds:
                 own = (OWN,) if seed in args.own else ()
-                yield Job(name, seed, (GENERAL, WITHOUT, *own, *BASELINES), args)
+                yield Job(name, seed, args.models or (GENERAL, WITHOUT, *own, *BASELINES), args)
         else:
             yield from (Job(name, seed, args.machines, args) for seed in args.own)
 

@@ -266,8 +266,8 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
                 dawn, day_low, day_high = time, math.inf, -math.inf
             dawn = time if math.isnan(dawn) else dawn
             if len(lows) >= 5:
-                below = low - (float(np.mean(lows)) - 3 * float(np.std(lows)))
-                above = float(np.mean(highs)) + 3 * float(np.std(highs)) - high
+                below = low - (float(np.mean(lows)) - 2.5 * float(np.std(lows)))
+                above = float(np.mean(highs)) + 2.5 * float(np.std(highs)) - high
             new_low, new_high = math.inf, -math.inf
             usual = (
                 sum(pauses) / len(pauses)

@@ -26,7 +26,7 @@ DAY = 0.95 * 86_400.0
 """Seconds that a day takes at least: the end of a block does not come at the same second of each."""
 LEAST_DAYS, DAYS = 5.0, 100.0
 """Days whose lowest and highest values say how far a day's differ from one to the next; and that count."""
-SPREAD = 3.0
+SPREAD = 2.5
 """Standard deviations from the mean of a day's highest value, within which another day's is no wonder. Of the
 false alarms on quiet rooms, whose range grows with the seasons, this takes a sixth."""
 
