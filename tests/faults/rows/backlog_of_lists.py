@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def backlog_of_lists(bench: Bench) -> Outcome:
         beats = [began, *(at for at in systemd.times("WATCHDOG=1") if at > began), time.monotonic()]
     gap = max(later - earlier for earlier, later in itertools.pairwise(beats))
     left = plant.daemon.metric("mqtt_unacknowledged")
-    p99 = sorted(latencies)[int(0.99 * len(latencies))]
+    p99 = sorted(latencies)[int(0.99 * len(latencies))] if latencies else math.inf
     figure = (
         f"{size / _MEGABYTE:.0f} MB, {readings} readings in {beats[-1] - began:.0f} s: "
         f"RSS {rss / _MEGABYTE:.0f} MB, {gap:.1f} s at most without a beat, "
