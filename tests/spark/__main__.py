@@ -30,12 +30,14 @@ def main() -> int:
             began = time.monotonic()
             try:
                 figure, holds = step()
-            except Exception:  # noqa: BLE001 - one step that does not hold must not hide what the others found
+            except Exception:  # noqa: BLE001 - whatever went wrong, what was started is ended, and told
                 traceback.print_exc()
                 figure, holds = "see above", False
             held, failed = held + holds, failed + (not holds)
             took = time.monotonic() - began
             print(f"{'holds' if holds else 'FAILS'}  {step.__doc__}  {figure} ({took:.0f} s)", flush=True)  # noqa: T201
+            if not holds:
+                break  # the next step would go on from what this one should have left
     finally:
         scenario.close()
     if failed:

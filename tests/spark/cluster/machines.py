@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HOME = Path(pyspark.__file__).parent
 ROOT = Path(__file__).parents[3]
-PATIENCE = 900.0  # s; a start of Spark takes 10 on an idle machine and 90 on one that eight others use
+PATIENCE = 300.0  # s; from a start of Spark to its first micro-batch, half a minute on an idle machine
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
