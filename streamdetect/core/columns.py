@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ class Columns:
     itself Columns is a branch, and takes part in everything.
     """
 
+    shared: ClassVar[bool] = False
+    """Whether others hold it, too: then it is no branch, and whoever made it resizes and clears it."""
+
     def __init__(self) -> None:
         self._fills: dict[str, Any] = {}
 
@@ -30,7 +33,8 @@ class Columns:
         setattr(self, name, np.empty((0, *shape), dtype=np.dtype(dtype)))  # type: ignore[call-overload]
 
     def _branches(self) -> dict[str, Columns]:
-        return {name: part for name, part in vars(self).items() if isinstance(part, Columns)}
+        parts = vars(self).items()
+        return {name: part for name, part in parts if isinstance(part, Columns) and not part.shared}
 
     def resize(self, size: int) -> None:
         """Make room for `size` rows; rows that are new start as declared."""

@@ -151,6 +151,10 @@ class Judge(Columns):
             self.signals, self.views = values, (FixedThreshold(settings.level), *views)
         for part in (*self.signals, *self.views):
             setattr(self, part.name, part)  # a branch of the columns
+        self._by_day = "profile" in rules.used
+        """Whether the time of day is looked at: it is a fifth of what judging costs."""
+        daily = () if self._by_day else (Profile, SlowProfile)
+        self._learners = [part for part in (*self.signals, *self.views) if not isinstance(part, daily)]
         widths = [1 if signal.view == "reconstruction" else features for signal in self.signals]
         traits = Traits(
             np.repeat([signal.two_sided for signal in self.signals], widths),
@@ -187,7 +191,8 @@ class Judge(Columns):
         if not len(grid.rows):
             return self._blank((0,)), edges
         if grid.width == 1:  # the usual case live
-            self.profile.enter(grid.rows, slot_of(seen.times))
+            if self._by_day:
+                self.profile.enter(grid.rows, slot_of(seen.times))
             ruling, _, edges = self._look(*self._begin(grid.rows, grid.counts, laid))
             return Ruling._make(part[:, 0] for part in ruling), edges
         order = grid.lay(np.arange(len(seen.times)))
@@ -258,12 +263,13 @@ class Judge(Columns):
         counts = np.minimum(grid.counts[lines] - start, self._room(rows))
         places = np.minimum(start[:, None] + np.arange(counts.max()), grid.width - 1)
         at = lines[:, None], places
-        slots = slot_of(laid.times[at])
-        self.profile.enter(rows, slots[:, 0])
-        other = slots != slots[:, :1]
-        if np.count_nonzero(other):
-            np.minimum(counts, np.where(other.any(axis=1), other.argmax(axis=1), counts), out=counts)
-            at = lines[:, None], places[:, : counts.max()]
+        if self._by_day:
+            slots = slot_of(laid.times[at])
+            self.profile.enter(rows, slots[:, 0])
+            other = slots != slots[:, :1]
+            if np.count_nonzero(other):
+                np.minimum(counts, np.where(other.any(axis=1), other.argmax(axis=1), counts), out=counts)
+                at = lines[:, None], places[:, : counts.max()]
         return self._begin(rows, counts, Seen(*(part[at] for part in laid)))
 
     def _begin(self, rows: Rows, counts: Rows, laid: Seen) -> tuple[Stretch, Waits]:
@@ -280,7 +286,7 @@ class Judge(Columns):
             level=recent.mean(self.settings.level_of),
             trend=recent.mean(self.settings.trend_of),
             recent=recent,
-            daily=self.profile.daily(rows, times, values),
+            daily=self.profile.daily(rows, times, values) if self._by_day else None,
             errors=laid.errors,
             feature_errors=laid.feature_errors,
             warming=self.warmup.lasts(self.readings[rows], begun, times),
@@ -439,7 +445,7 @@ class Judge(Columns):
         )
         self.baselines.learn(stretch, lesson, looked)
         self.baselines.armed[rows] &= ~stepped.disarmed
-        for part in (*self.signals, *self.views):
+        for part in self._learners:
             part.learn(stretch, lesson)
         self.recent.keep(rows, stretch.recent, counts)
 

@@ -44,6 +44,8 @@ class Rule:
 class RuleColumns(Columns):
     """The rules of each sensor's row. They are made anew from the settings, so no snapshot holds them."""
 
+    shared = True
+
     views: NDArray[np.bool_]  # (S, W)
     low: Floats  # (S, F)
     high: Floats
@@ -63,6 +65,8 @@ class RuleColumns(Columns):
         self.one_sided = any(any(rule.side) for rule in rules)
         self.choosy = self.one_sided or any(any(rule.least) or any(rule.share) for rule in rules)
         self.timed = any(rule.silent_after is not None for rule in rules)
+        self.used = _used(rules)
+        """The views that may look at a sensor."""
         self.chosen = any(rule.views is not None and set(rule.views) != set(VIEWS) for rule in rules)
         self.column("views", np.bool_, True, (len(VIEWS),))  # noqa: FBT003 - what a row starts as
         self.column("low", np.float64, -np.inf, (features,))
@@ -115,3 +119,12 @@ class RuleColumns(Columns):
             self.silent_after[row] = rule.silent_after
         if rule.sensitivity is not None:
             self.sensitivity[row] = rule.sensitivity
+
+
+def _used(rules: Sequence[Rule]) -> frozenset[ViewName]:
+    """The views that rules leave to some sensor; later rules win."""
+    used = frozenset(VIEWS)
+    for rule in rules:
+        if rule.views is not None:
+            used = frozenset(rule.views) | (frozenset() if rule.sensors == "*" else used)
+    return used

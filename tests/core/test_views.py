@@ -357,3 +357,28 @@ def test_a_sensor_that_is_excluded_later_leaves_and_its_incident_ends():
 
 
 HIGH = (Rule(views=("limits",), high=(10.0,)),)
+
+
+def test_rules_outlive_a_change_of_regime_and_are_those_of_now_after_a_restart():
+    strict, lax = (detector(rules=(Rule(high=(bound,)),)) for bound in (10.0, 50.0))
+    feed(strict, [1.0] * 20)
+    strict.state.judge.restart(np.array([0]))
+    assert [one.kind for one in feed(strict, [20.0], start=20)] == ["opened"]
+    lax.restore(strict.snapshot())
+    assert lax.rules.high.tolist() == [[50.0]]
+    assert not [name for name in strict.snapshot() if "rules" in name]
+
+
+@pytest.mark.parametrize("left_out", ["profile", "range"])
+def test_a_view_that_is_off_for_all_is_off_for_each(left_out):
+    """It is not even looked at then; an override that gives it to one sensor has it looked at for all."""
+    views = tuple(view for view in VIEWS if view != left_out)
+    at = np.arange(4 * DAY)
+    values = 20.0 + np.sin(at * 2 * np.pi / DAY) + np.where(at > 3.5 * DAY, 3.0, 0.0)
+    off = detector(rules=(Rule(views=views),))
+    elsewhere = detector(rules=(Rule(views=views), Rule("other", views=VIEWS)))
+    one, other = (
+        [(edge.kind, edge.time, edge.score) for edge in feed(model, values)] for model in (off, elsewhere)
+    )
+    assert one
+    assert one == other
