@@ -12,18 +12,34 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from rig import history, machine  # noqa: E402 - what is beside us is found only now
+from rig import earlier, history, machine  # noqa: E402 - what is beside us is found only now
 from rig.run import Run  # noqa: E402
 from rig.table import Row, at_least, table  # noqa: E402
 
-SUBJECTS = ("training", "core", "scorer", "memory", "metrics", "end_to_end", "latency", "endurance")
+SUBJECTS = (
+    "training",
+    "core",
+    "views",
+    "scorer",
+    "memory",
+    "metrics",
+    "general",
+    "end_to_end",
+    "latency",
+    "sinks",
+    "page",
+    "endurance",
+)
 HISTORY = Path(".bench/history.jsonl")
 
 
 def main() -> int:
     """Measure and print, or compare two runs; figures never make it fail."""
     args = _parser().parse_args()
-    if args.compare:
+    before = None
+    if args.compare and len(args.compare) == 1:
+        before = earlier.measure(args.compare[0], short=args.short, subjects=args.only or SUBJECTS)
+    elif args.compare:
         _say(history.compare(*(history.find(args.history, name) for name in args.compare)))
         return 0
     began, machine_now = time.monotonic(), machine.describe()
@@ -36,6 +52,8 @@ def main() -> int:
         rows = [row for subject in args.only or SUBJECTS for row in _rows(subject, run)]
     _say("\n" + table(rows) + "\n")
     history.append(args.history, machine_now, "short" if args.short else "full", rows)
+    if before:
+        _say(history.compare(before, history.find(args.history, "-1")) + "\n")
     goals = [row for row in rows if row.goal.is_one]
     met = sum(row.verdict == "ok" for row in goals)
     _say(f"{time.monotonic() - began:.0f} s; a line in {args.history}")
@@ -64,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--history", type=Path, default=HISTORY, help="where runs are noted [%(default)s]")
     parser.add_argument(
-        "--compare", nargs=2, metavar="RUN", help="two runs of the history: lines or commits; nothing is run"
+        "--compare",
+        nargs="+",
+        metavar="RUN",
+        help="a commit: its own rows are measured first, then these, and held against each other; "
+        "or two runs of the history, lines or commits, and nothing is run",
     )
     return parser
 

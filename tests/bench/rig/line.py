@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import real_broker
 
 from rig import workload
-from rig.processes import Daemon, Subscriber, cpu_seconds
+from rig.processes import CSubscriber, Daemon, Subscriber, cpu_seconds
 from rig.publisher import Publisher
 from streamdetect.mqtt.receiving import publish_packet
 
@@ -35,20 +35,27 @@ class Line:
         self.publisher = Publisher(broker)
         self._turn = 0
 
-    def packets(self, turns: int) -> list[bytes]:
-        """A reading of every sensor in each of the turns that follow."""
+    def packets(self, turns: int, spikes: int = 0) -> list[bytes]:
+        """A reading of every sensor in each of the turns that follow; every `spikes`-th is a spike."""
         topics = workload.ids(SENSORS)
-        made = workload.payloads(SENSORS, turns, self._turn)
+        made = workload.payloads(SENSORS, turns, self._turn, spikes)
         self._turn += turns
         return [
             publish_packet(topics[sensor], payload, at % _IDS + 1 if self.qos else 0)
             for at, (sensor, payload) in enumerate(made)
         ]
 
-    def push(self, turns: int) -> float:
+    def push(self, turns: int, *, ahead: int = AHEAD, spikes: int = 0) -> float:
         """Messages a second, as fast as they are done with."""
-        packets = self.packets(turns)
-        return len(packets) / self.publisher.push(packets, self.process.done, AHEAD)
+        packets = self.packets(turns, spikes)
+        behind = self.process.behind
+        return len(packets) / self.publisher.push(packets, self.process.done, ahead, behind)
+
+    def overload(self, turns: int, rate: float) -> float:
+        """Messages a second that are done with while so many are offered."""
+        packets, before, began = self.packets(turns), self.process.done(), time.perf_counter()
+        self.publisher.pace(packets, rate)
+        return (self.process.done() - before) / (time.perf_counter() - began)
 
     def costs(self, turns: int) -> tuple[float, float]:
         """CPU seconds of the process and of the broker for the next turns."""
@@ -78,13 +85,18 @@ def line(
 
 
 def daemon_line(
-    run: Run, qos: int, *sections: dict[str, Any], durable: bool = False, options: tuple[str, ...] = ()
+    run: Run,
+    qos: int,
+    *sections: dict[str, Any],
+    durable: bool = False,
+    options: tuple[str, ...] = (),
+    **more: Any,
 ) -> Any:
-    """With the daemon behind the broker."""
+    """With the daemon behind the broker; `more` are sections of its configuration."""
 
     def make(folder: Path, broker: real_broker.Mosquitto) -> Daemon:
-        more = {"state": {"directory": str(folder / "state")}} if durable else {}
-        return Daemon(folder, broker, qos, *sections, **more)
+        state = {"state": {"directory": str(folder / "state")}} if durable else {}
+        return Daemon(folder, broker, qos, *sections, **state, **more)
 
     return line(run, qos, make, *options)
 
@@ -92,6 +104,11 @@ def daemon_line(
 def subscriber_line(run: Run, qos: int) -> Any:
     """With a bare paho subscriber behind the broker."""
     return line(run, qos, lambda folder, broker: Subscriber(folder, broker, qos))
+
+
+def c_line(run: Run) -> Any:
+    """With a bare subscriber in C behind the broker, at QoS 0."""
+    return line(run, 0, CSubscriber)
 
 
 def wait_until(happened: Callable[[], bool], what: str, patience: float = 60.0) -> None:

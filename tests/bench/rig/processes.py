@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from real_broker import Mosquitto
 
 PATIENCE = 120.0  # s
+GRAIN = 64  # messages at a time that a subscriber in C says have come
 METRICS = "127.0.0.1"
 
 
 class Process:
-    """A child that counts the messages it has done with."""
+    """A child that counts the messages it has done with.
+
+    Attributes:
+        behind: how many it may have done with and not counted yet, for ever.
+    """
+
+    behind = 0
 
     def __init__(self, folder: Path, script: str, *arguments: object, **more: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -90,6 +97,17 @@ class Daemon(Process):
     def metrics(self) -> bytes:
         with urllib.request.urlopen(f"http://{METRICS}:{self._port}/metrics", timeout=30) as answer:
             return bytes(answer.read())
+
+
+class CSubscriber(Process):
+    """A client in C that only counts, at QoS 0."""
+
+    behind = GRAIN - 1
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        super().__init__(folder, "c_subscriber", broker.port)
+        while self.done() <= 0:
+            time.sleep(0.01)
 
 
 class Subscriber(Process):

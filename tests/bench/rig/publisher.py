@@ -28,15 +28,21 @@ class Publisher:
         if self._socket.recv(4, socket.MSG_WAITALL) != b"\x20\x02\x00\x00":
             raise RuntimeError("the broker refuses the publisher")
 
-    def push(self, packets: Sequence[bytes], done: Callable[[], int], ahead: int) -> float:
+    def push(self, packets: Sequence[bytes], done: Callable[[], int], ahead: int, behind: int = 0) -> float:
         """Send as fast as they are done with, at most `ahead` of them underway; seconds until all are done.
+
+        Args:
+            packets: PUBLISH packets.
+            done: how many messages are done with.
+            ahead: at least `AT_ONCE`.
+            behind: the last so many may never be counted.
 
         Raises:
             RuntimeError: some are never done with: lost.
         """
         began = progress = time.perf_counter()
         base, sent, seen = done(), 0, 0
-        while (came := done() - base) < len(packets):
+        while (came := done() - base) < len(packets) - behind:
             now = time.perf_counter()
             if came != seen:
                 seen, progress = came, now

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streamdetect.config import BatchConfig
 from streamdetect.core.readings import Readings
 from streamdetect.mqtt.inbox import Message
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 SEED = 0
 START = 1.7e9  # Unix seconds
 LEVEL = 50.0  # as of the series that the bundles are trained on: nearly all windows are normal
-BATCH = 512
+BATCH = BatchConfig().max_batch
+SPIKE = 1000.0
 
 
 def ids(sensors: int) -> list[str]:
@@ -41,9 +43,12 @@ def batches(sensors: int, turns: int, start: int = 0, size: int = BATCH) -> list
     ]
 
 
-def payloads(sensors: int, turns: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Sensor and JSON payload, turn by turn."""
-    for turn, row in enumerate(values(sensors, turns, start).tolist(), start):
+def payloads(sensors: int, turns: int, start: int = 0, spikes: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Sensor and JSON payload, turn by turn; with spikes, every so many-th value of a sensor is `SPIKE`."""
+    made = values(sensors, turns, start)
+    if spikes:
+        made[(np.arange(start, start + turns)[:, None] + np.arange(sensors)) % spikes == 0] = SPIKE
+    for turn, row in enumerate(made.tolist(), start):
         moment = START + turn
         for sensor, value in enumerate(row):
             yield sensor, b'{"time":%.1f,"value":%.6f}' % (moment, value)

@@ -79,7 +79,7 @@ def rates(run: Run, lines: dict[str, Line]) -> Iterator[Row]:
         f"{rate['durable']:,.0f}/s",
         f"QoS 0: {ours}",
         rate["durable"] / rate["daemon"],
-        at_least(0.6),
+        at_least(0.65),
         f"bare paho subscriber at QoS 1: {rate['bare at QoS 1']:,.0f}/s",
     )
     yield Row(
