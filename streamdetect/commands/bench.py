@@ -86,7 +86,7 @@ def rates(config: Config, at: int, sensors: int, turns: int) -> tuple[float, flo
     pipeline = Pipeline([assembly])
     warm_up = assembly.detector.settings.time_steps
     messages = _messages(assembly, sensors, warm_up + turns)
-    size = config.batch.max_batch
+    size = config.batch_size
     for start in range(0, warm_up * sensors, size):
         pipeline.process(messages[start : start + size])
     rest = messages[warm_up * sensors :]

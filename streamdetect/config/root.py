@@ -86,6 +86,12 @@ class Config(Section):
         return cls()
 
     @property
+    def batch_size(self) -> int:
+        """Messages in a batch: at QoS 1 half of those that may be here, so that others can come meanwhile."""
+        most = self.batch.max_batch
+        return min(most, max(self.mqtt.max_undelivered_messages // 2, 1)) if self.mqtt.qos else most
+
+    @property
     def event_source(self) -> str:
         """The `source` of our CloudEvents."""
         return self.events.source or f"/streamdetect/{self.mqtt.client_id}"

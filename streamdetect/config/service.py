@@ -180,8 +180,8 @@ class LoggingConfig(Section):
 class BatchConfig(Section):
     """How messages are gathered for the model. Verdicts do not depend on it."""
 
-    max_batch: Annotated[int, Field(ge=1, le=65_536)] = 512
-    """Messages."""
+    max_batch: Annotated[int, Field(ge=1, le=65_536)] = 2048
+    """Messages; at QoS 1 no more than half of max_undelivered_messages."""
     max_wait: Annotated[Duration, Field(le=60)] = 0.0
     """How long to wait for a batch to fill; never while there is a backlog."""
     inbox: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000

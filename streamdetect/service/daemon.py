@@ -137,7 +137,8 @@ class Daemon:
             )
             self._committer.mutes = saved.mutes
             self._feed = Feed(
-                config.batch,
+                config.batch_size,
+                config.batch.max_wait,
                 self.inbox,
                 self._receipts,
                 self.lineup,
@@ -342,7 +343,7 @@ class Daemon:
         while left > 0 and time.monotonic() < deadline and not (self._committer.failure or self.outbox.full):
             processed = self._take(0.0)
             self._observe(processed)
-            left -= sum(processed.report.messages.values()) if processed else self.config.batch.max_batch
+            left -= sum(processed.report.messages.values()) if processed else self.config.batch_size
         self._committer.commit()
         self.edge.take_no_more()
         while self.outbox.hopeful and time.monotonic() < deadline:

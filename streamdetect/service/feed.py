@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamdetect.config import BatchConfig
     from streamdetect.mqtt.inbox import Inbox, Message
     from streamdetect.service.answers import Answers
     from streamdetect.service.committer import Committer
@@ -27,7 +26,8 @@ class Feed:
 
     def __init__(
         self,
-        batch: BatchConfig,
+        batch_size: int,
+        max_wait: float,
         inbox: Inbox,
         receipts: Receipts,
         lineup: Lineup,
@@ -37,7 +37,8 @@ class Feed:
     ) -> None:
         self.closing = False
         self._generation = -1  # of the connection that messages last came by
-        self._batch, self._inbox, self._receipts = batch, inbox, receipts
+        self._batch_size, self._max_wait = batch_size, max_wait
+        self._inbox, self._receipts = inbox, receipts
         self._lineup, self._committer, self._answers = lineup, committer, answers
         self._homeassistant = homeassistant
 
@@ -52,9 +53,9 @@ class Feed:
         Args:
             idle_wait: seconds to wait for a message.
         """
-        batch, committer, inbox = self._batch, self._committer, self._inbox
+        committer, inbox = self._committer, self._inbox
         wait = 0.0 if self.halfway else committer.patience(idle_wait)
-        messages = inbox.take(batch.max_batch, committer.patience(batch.max_wait), wait)
+        messages = inbox.take(self._batch_size, committer.patience(self._max_wait), wait)
         processed = None
         self._resume(messages)
         if messages or self._has_large or self._answers.asked:

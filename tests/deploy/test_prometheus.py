@@ -56,7 +56,7 @@ def test_the_inbox_is_seen_to_be_full_while_the_largest_batch_is_out_of_it():
     )
     defaults = Config.defaults()
     limit = defaults.mqtt.max_undelivered_messages
-    assert share * limit < limit - defaults.batch.max_batch
+    assert share * limit < limit - defaults.batch_size
 
 
 def test_the_runbook_has_no_other_sections():

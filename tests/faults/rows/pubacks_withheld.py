@@ -8,7 +8,7 @@ from rig.waiting import pause, until
 from rig.workload import Workload
 
 _OUTBOX = 10_000  # events; past it the daemon takes no more messages
-_BATCH = 512  # messages, whose events may come on top
+_BATCH = 2048  # messages, whose events may come on top
 _EXIT = 30.0  # s
 # Every window is an event.
 _TALKATIVE = {
