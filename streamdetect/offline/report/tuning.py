@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamdetect.offline.report.traces import Figure, Floats
     from streamdetect.offline.tuning import Part, Tuning
 
-_HEAD = ("sensitivity", "false a week", "held out", "found", "held out")
+_HEAD = ("sensitivity", "false a week", "false a week, held out", "found", "found, held out")
 _PARTS = (
     "Each sensitivity is tried on the whole recording. What is held out is the latest part of the time: "
     "nothing is chosen on it. Of the first tenth nothing counts, for sensors are still learnt."
@@ -93,7 +93,14 @@ def _figure(tuning: Tuning, most: float) -> Figure:
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "hovermode": "x unified",
         "legend": LEGEND,
-        "xaxis": {"type": "log", "title": {"text": "sensitivity"}, "gridcolor": GRID, "hoverformat": ".3~g"},
+        "xaxis": {
+            "type": "log",
+            "title": {"text": "sensitivity"},
+            "gridcolor": GRID,
+            "hoverformat": ".3~g",
+            "tickvals": steps[::2].tolist(),
+            "tickformat": ".3~g",
+        },
         "yaxis": {
             "title": {"text": "false alarms a week, all sensors"},
             "gridcolor": GRID,
@@ -104,7 +111,7 @@ def _figure(tuning: Tuning, most: float) -> Figure:
     if any(point.held_out.faults for point in tuning.points):
         shares = [point.held_out.found / max(point.held_out.faults, 1) for point in tuning.points]
         data.append(_line(steps, shares, "y2", "faults found, held out", KNOWN))
-        right = {"overlaying": "y", "side": "right", "range": [0, 1.02], "showgrid": False}
+        right = {"overlaying": "y", "side": "right", "range": [0, 1.02], "dtick": 0.25, "showgrid": False}
         layout["yaxis2"] = right | {"title": {"text": "share of the held-out faults found"}}
     return {"data": data, "layout": layout}
 
