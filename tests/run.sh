@@ -19,6 +19,7 @@ declare -A tools=(
     [chromium]="chromium fonts-liberation"
     [mosquitto]=mosquitto
     [mosquitto_sub]=mosquitto-clients
+    [nats-server]=nats-server
     [openssl]=openssl
     [promtool]=prometheus
 )
