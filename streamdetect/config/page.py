@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from streamdetect.config import secrets
 from streamdetect.config.quantities import Size
 from streamdetect.config.section import Broken, Section
-from streamdetect.config.service import ServerTlsConfig
+from streamdetect.config.service import ServerTlsConfig, half_a_login
 
 
 def _network(text: str) -> str:
@@ -78,11 +78,7 @@ class PageConfig(Section):
         return secrets.from_file("page.token_file", str(self.token_file))
 
     def broken(self) -> Iterator[Broken]:
-        """Find a name without a password, or a password without a name."""
-        if (self.username is None) != (self.password_file is None):
-            missing, given = (
-                ("username", "password_file") if self.username is None else ("password_file", "username")
-            )
-            yield Broken(missing, f"is required with {given}", also=(given,))
+        """Find half a login, and a page that is public without one."""
+        yield from half_a_login(self.username, self.password_file)
         if self.public and not self.has_access:
             yield Broken("public", "needs username or token_file", self.public, ("username", "token_file"))

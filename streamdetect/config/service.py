@@ -131,6 +131,13 @@ class ServerTlsConfig(Section):
                     yield Broken(name, "needs enabled: true", getattr(self, name), also=("enabled",))
 
 
+def half_a_login(username: str | None, password_file: str | None) -> Iterator[Broken]:
+    """Find a name without a password, or a password without a name."""
+    if (username is None) != (password_file is None):
+        missing, given = ("username", "password_file") if username is None else ("password_file", "username")
+        yield Broken(missing, f"is required with {given}", also=(given,))
+
+
 class MetricsConfig(Section):
     """The HTTP port for Prometheus and health checks."""
 
@@ -161,11 +168,7 @@ class MetricsConfig(Section):
 
     def broken(self) -> Iterator[Broken]:
         """Find a name without a password, or a password without a name."""
-        if (self.username is None) != (self.password_file is None):
-            missing, given = (
-                ("username", "password_file") if self.username is None else ("password_file", "username")
-            )
-            yield Broken(missing, f"is required with {given}", also=(given,))
+        yield from half_a_login(self.username, self.password_file)
 
 
 class LoggingConfig(Section):

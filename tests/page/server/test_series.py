@@ -252,9 +252,12 @@ def test_a_disk_that_is_full_costs_the_points_and_nothing_else(tmp_path):
     one._guarded()
     assert (one.lost, "full" in one.failure) == (10_000, True)
     one.store._connection.execute("PRAGMA max_page_count = 100000")
-    one.take([("d", verdicts(10))])
+    again = verdicts(50)
+    again.sensors[:] = [f"s0-{number}" for number in range(50)]
+    one.take([("d", again)])
     one._guarded()
     assert (one.lost, one.failure) == (10_000, "")
+    assert len(kept(one.store, "s0-0", 10)) == 1
     one.close()
 
 
