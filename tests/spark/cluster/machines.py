@@ -183,9 +183,10 @@ class Heard:
 
 
 def children(pid: int) -> list[int]:
-    """Processes that this one has started."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(line) for line in found.split()]
+    """Processes that this one has started and that have not ended."""
+    command = ["ps", "-o", "pid=,stat=", "--ppid", str(pid)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return [int(line.split()[0]) for line in lines if "Z" not in line]
 
 
 def end(pid: int) -> None:
