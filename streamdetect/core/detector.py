@@ -173,6 +173,7 @@ class Detector:
         late = deadlines < now
         judge = self.state.judge
         edges = judge.incidents.notice(rows[late], deadlines[late], judge.stuck.last[rows[late]])
+        edges = [judge.silent_for(edge) for edge in edges]
         self.soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
 
@@ -199,6 +200,8 @@ class Detector:
     def accept(self, sensor: str) -> list[Transition]:
         """Let what is going on be normal: close the sensor's incident, if it has one, and learn anew.
 
+        Without one, what the last one reached is within its limits from now on.
+
         Raises:
             KeyError: the sensor is not known.
         """
@@ -206,6 +209,7 @@ class Detector:
         row = int(rows[0])
         judge = self.state.judge
         if not judge.incidents.told[row]:
+            judge.allow(rows)
             return []
         time = float(self.state.cutter.windows.last_time[row])
         edge = judge.incidents.close(row, time, "accepted")

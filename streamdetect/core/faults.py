@@ -16,8 +16,12 @@ SLOW = {"trend", "profile"}
 VALUE = {"level", "range", *SLOW}
 SETTLED = 10
 """Anomalous readings from which more than a spike can be told."""
+KNOWN_LATER = {"level", "drift", "noise"}
+"""What can be told only then."""
 ONE_SIDED = 1.0
 """Mean over standard deviation of the deviations from which the value is off to one side."""
+ALONE = 0.8
+"""Of the squares, that one reading has in a spike: the window remembers it for longer than it lasted."""
 GROWS = 0.5
 """Correlation of the deviations with time from which they grow."""
 
@@ -30,6 +34,7 @@ class FaultFacts(NamedTuple):
     deviations: float  # their sum
     squares: float  # sum of their squares
     moments: float  # sum of each times its number, from 1
+    largest: float  # of the squares
 
 
 def fault_of(facts: FaultFacts) -> Fault:
@@ -40,7 +45,7 @@ def fault_of(facts: FaultFacts) -> Fault:
             return fault
     if not found & VALUE:
         return "shape"
-    if facts.anomalous < SETTLED:
+    if facts.anomalous < SETTLED or facts.largest > ALONE * facts.squares:
         return "drift" if found & VALUE <= SLOW else "spike"
     mean = facts.deviations / facts.anomalous
     sigma = sqrt(max(facts.squares / facts.anomalous - mean * mean, 0.0))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from .columns import Columns
-from .faults import CHECKS, SETTLED, Fault, FaultFacts, fault_of
+from .faults import CHECKS, KNOWN_LATER, SETTLED, Fault, FaultFacts, fault_of
 from .recurrence import LEAST_EXTENT, TIMES, Excursion, Recurrence
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ class Edge(NamedTuple):
     anomalous: int  # readings so far
     recurs: float = nan  # s after which it comes back; NaN = it does not
     last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
+    held: float = nan  # s for which the value has been the same, or nothing was heard of the sensor
+    most: float = nan  # s for which that ever was so before
+    limit: float = nan  # given by the user, that the worst value was beyond
 
 
 Direction = Literal["", "up", "down"]
@@ -91,7 +94,8 @@ class Scored(NamedTuple):
     views: Floats  # (U, L, W) score of each view; NaN = cannot tell
     score: Floats  # the largest; 0 = no view can tell
     feature: NDArray[np.int64]  # that it belongs to
-    deviation: Floats  # of that feature's value from its mean, in standard deviations
+    deviation: Floats  # of that feature's level from its mean, in standard deviations
+    departure: Floats  # of its value from there, likewise
     sigma: Floats  # (U, F) those of each feature; NaN = not known
     over: NDArray[np.bool_]  # (U, L, V) signals over their limits
     blame: Floats  # (U, L, F) of each feature's reconstruction error from its mean; 0 = not known
@@ -133,7 +137,7 @@ class Incidents(Columns):
     began: Floats  # when it opened
     last: Floats  # of the last anomalous reading
     peak_score: Floats
-    peak_time: Floats
+    peak_time: Floats  # of the reading furthest off
     peak_error: Floats
     peak_value: Floats  # (S, F)
     views: Floats  # (S, W)
@@ -143,6 +147,7 @@ class Incidents(Columns):
     moments: Floats  # sum of deviation times the number of the reading: whether they grow
     extent: Floats  # (S,) the largest deviation, in the unit of the value and without its sign
     sigma: Floats  # (S,) the standard deviation by which it was measured
+    largest: Floats  # of the squares
 
     def __init__(self, settings: IncidentSettings, features: int, views: Sequence[str]) -> None:
         super().__init__()
@@ -155,7 +160,7 @@ class Incidents(Columns):
             self.column(name, np.int64)
         for name in ("excess", "started", "began", "last", "peak_score", "peak_time", "peak_error"):
             self.column(name, np.float64)
-        for name in ("deviations", "squares", "moments", "extent", "sigma"):
+        for name in ("deviations", "squares", "moments", "largest", "extent", "sigma"):
             self.column(name, np.float64)
         for name in ("peak_value", "blame"):
             self.column(name, np.float64, shape=(features,))
@@ -221,6 +226,7 @@ class Incidents(Columns):
             deviations=float(self.deviations[row]),
             squares=float(self.squares[row]),
             moments=float(self.moments[row]),
+            largest=float(self.largest[row]),
         )
         fault = fault_of(facts)
         return Edge(
@@ -254,7 +260,8 @@ class Incidents(Columns):
         self.anomalous[rows] = self.since_update[rows] = self.feature[rows] = 0
         self.critical[rows] = False
         self.views[rows], self.blame[rows] = np.nan, 0.0
-        self.deviations[rows] = self.squares[rows] = self.moments[rows] = self.extent[rows] = 0.0
+        for column in (self.deviations, self.squares, self.moments, self.largest, self.extent):
+            column[rows] = 0.0
 
     def fall_silent(self, row: int, deadline: float, value: Floats) -> Edge:
         """A row has been silent for too long since these Unix seconds; value (F,) is its last."""
@@ -382,17 +389,22 @@ class _Walk:
         state.anomalous[rows] = number
         state.views[rows] = np.fmax(state.views[rows], scored.views[lines, place])
         state.blame[rows] += scored.blame[lines, place]
-        deviation = scored.deviation[lines, place]
-        state.deviations[rows] += deviation
-        state.squares[rows] += deviation * deviation
-        state.moments[rows] += deviation * number
+        departure, deviation = scored.departure[lines, place], scored.deviation[lines, place]
+        square = departure * departure
+        state.deviations[rows] += departure
+        state.squares[rows] += square
+        state.moments[rows] += departure * number
         state.sigma[rows] = sigma = np.nan_to_num(scored.sigma[lines, scored.feature[lines, place]])
         state.extent[rows] = np.maximum(state.extent[rows], np.abs(deviation) * sigma)
         worst = score > state.peak_score[rows]
         top, at = rows[worst], lines[worst]
-        state.peak_score[top], state.peak_time[top] = score[worst], times[worst]
-        state.peak_error[top], state.peak_value[top] = scored.errors[at, place], scored.values[at, place]
+        state.peak_score[top], state.peak_error[top] = score[worst], scored.errors[at, place]
         state.feature[top] = scored.feature[at, place]
+        # A long mean is at its worst when the value is back: the worst reading is the one furthest off.
+        worst = (square > state.largest[rows]) | (worst & (state.largest[rows] == 0.0))
+        state.largest[rows] = np.maximum(state.largest[rows], square)
+        state.peak_time[rows[worst]] = times[worst]
+        state.peak_value[rows[worst]] = scored.values[lines[worst], place]
         rises: NDArray[np.bool_] = (score >= state.settings.critical_score) & ~state.critical[rows]
         state.critical[rows] |= rises
         return rises
@@ -445,10 +457,12 @@ class _Walk:
             self._withhold(row, line, place)
             return
         every = state.settings.update_every
-        told = state.anomalous[row] == SETTLED
-        if rises or told or (every and state.since_update[row] >= every):
-            state.since_update[row] = 0
-            self._tell("updated", row, line, place)
+        due = rises or bool(every and state.since_update[row] >= every)
+        if due or state.anomalous[row] == SETTLED:
+            edge = state.edge("updated", row, float(self.scored.times[line, place]), (line, place))
+            if due or edge.fault in KNOWN_LATER:
+                state.since_update[row] = 0
+                self.stepped.edges.append(edge)
 
     def _withhold(self, row: int, line: int, place: int) -> None:
         """Tell that it opened, unless it is what comes back at regular times."""

@@ -217,6 +217,11 @@ class Judge(Columns):
         """When rows (U,) heard of at these times will be silent for too long; infinite: they are already."""
         return np.where(self.incidents.silent[rows], np.inf, last + self.silence.limit(rows))
 
+    def allow(self, rows: Rows) -> None:
+        """Let what the last incident of these rows reached be normal: there was nothing wrong."""
+        self.baselines.allow(rows)
+        self.range.allow(rows)
+
     def restart(self, rows: Rows) -> None:
         """Forget the past of these rows: they have a new normal."""
         for part in (*self.signals, *self.views):
@@ -322,6 +327,7 @@ class Judge(Columns):
             feature=by_feature,
             deviation=self._deviation(looked.z, by_feature),
             sigma=looked.known.sigma[:, self._places["level"]],
+            departure=self._departure(stretch.values, looked.known, by_feature),
             over=looked.over,
             blame=self._blame(stretch),
             silences=waits.unheard / limit[:, None],
@@ -329,6 +335,7 @@ class Judge(Columns):
             usual=self._interval(rows),
         )
         stepped = self.incidents.step(scored, lambda: self._patience(rows))
+        stepped.edges[:] = [self._explained(edge, scored.usual) for edge in stepped.edges]
         self._learn(stretch, scored, stepped, looked)
         self.silence.learn(stretch, waits.pauses, stepped.counts, limit)
         ruling = self._ruling(stretch, score, which, views, looked.known, expected)
@@ -399,6 +406,43 @@ class Judge(Columns):
             level = np.take_along_axis(level, feature[:, :, None], axis=2)
         level = level[:, :, 0]
         return np.where(np.isnan(level), 0.0, level)
+
+    def _departure(self, values: Floats, known: Known, feature: NDArray[np.int64]) -> Floats:
+        """How far a feature (U, L) is from its mean level, in standard deviations of it; 0 = not known.
+
+        The value and not its level: a step that is smoothed looks like a rise.
+        """
+        level = self._places["level"]
+        z = (values - known.mean[:, None, level]) / known.sigma[:, None, level]
+        if self.features > 1:
+            z = np.take_along_axis(z, feature[:, :, None], axis=2)
+        z = z[:, :, 0]
+        return np.where(np.isnan(z), 0.0, z)
+
+    def silent_for(self, edge: Edge) -> Edge:
+        """An edge of a sensor that is or was silent, with how long, and how long at most before."""
+        row = edge.row
+        limit, most = float(self.silence.limit(np.array([row]))[0]), float(self.silence.longest[row])
+        alone = edge.last_value or set(edge.views) == {"silent"}
+        lasted = limit + (edge.time - edge.started if edge.kind == "closed" else 0.0)
+        return edge._replace(held=lasted if alone else np.nan, most=most or np.nan)
+
+    def _explained(self, edge: Edge, usual: Floats) -> Edge:
+        """An edge with how long the value has been the same, nothing was heard, or the limit it is beyond.
+
+        Args:
+            edge: whose line is one of the stretch looked at last.
+            usual: (U,) s between readings.
+        """
+        if edge.fault == "silent":
+            return self.silent_for(edge)
+        if edge.fault == "limit":
+            low, high = (part[edge.row, edge.feature] for part in (self.rules.low, self.rules.high))
+            return edge._replace(limit=float(high if edge.peak_value[edge.feature] > high else low))
+        if edge.fault != "stuck" or edge.kind == "closed":
+            return edge
+        run, most = self.stuck.lasting(edge.line, edge.place, edge.row, edge.feature)
+        return edge._replace(held=run * usual[edge.line], most=most * usual[edge.line])
 
     def _interval(self, rows: Rows) -> Floats:
         """Seconds (U,) between readings; infinite where that is not known yet."""

@@ -41,6 +41,9 @@ class Transition:
     peak_error: float
     peak_value: tuple[float, ...]  # (F,)
     windows: int  # anomalous readings so far
+    held: float  # s for which the value has been the same, or nothing was heard of the sensor
+    most: float  # s for which that ever was so before
+    limit: float  # given by the user, that the worst value was beyond
     feature_errors: tuple[float, ...]  # (F,); empty = no longer known
     reason: Reason
     recurs: float = nan  # s after which it comes back, as it did before; NaN = it does not
@@ -80,6 +83,9 @@ def transition(edge: Edge, facts: Facts) -> Transition:
         peak_error=edge.peak_error,
         peak_value=edge.peak_value,
         windows=edge.anomalous,
+        held=edge.held,
+        most=edge.most,
+        limit=edge.limit,
         reason=edge.reason,
         recurs=edge.recurs,
     )

@@ -152,6 +152,7 @@ class Metrics:
     Attributes:
         detectors: by name; replace the mapping as a whole.
         parts: of the daemon, those that declare metrics of their own.
+        muted: gives, at a scrape, whether nobody is told of a detector's sensor; None = everybody is of all.
     """
 
     def __init__(self, *, per_sensor: bool, max_sensors: int) -> None:
@@ -163,6 +164,7 @@ class Metrics:
         """
         self.detectors: Mapping[str, Watched] = {}
         self.parts: Sequence[Measured] = ()
+        self.muted: Callable[[], Callable[[str, str], bool] | None] = lambda: None
         self._max_sensors = max_sensors if per_sensor else 0
         self._registry = CollectorRegistry()
         self._totals = _Totals(self._registry)
@@ -199,7 +201,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format, version 0.0.4."""
         columns = {name: (watched.columns(), watched.features) for name, watched in self.detectors.items()}
-        series, left_out = sensor_series(columns, self._max_sensors)
+        series, left_out = sensor_series(columns, self._max_sensors, self.muted())
         families = [*self._declared(), *self._about(), *self._of_detectors(columns, left_out)]
         return generate_latest(self._registry) + generate_latest(_Families(families)) + series.encode()
 

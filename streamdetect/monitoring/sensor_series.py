@@ -15,7 +15,7 @@ import orjson
 from streamdetect.core.rules import VIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ _HELP = {
     "incident_open": "Whether the sensor has an incident that is open.",
     "incident_withheld": "Whether it has one that is not told, for it comes back at regular times.",
     "silent": "Whether the sensor has been silent for too long.",
+    "muted": "Whether nobody is told about the sensor now: somebody muted it, or maintenance.",
     "warmup_readings": "Readings until the sensor is held against a past of its own; 0: it is.",
     "warmup_seconds": "Seconds until then, at the rate of its readings.",
     "last_reading_timestamp_seconds": "Time of the latest reading.",
@@ -42,13 +43,16 @@ _HELP = {
 
 
 def sensor_series(
-    detectors: Mapping[str, tuple[SensorColumns, Sequence[str]]], max_sensors: int
+    detectors: Mapping[str, tuple[SensorColumns, Sequence[str]]],
+    max_sensors: int,
+    muted: Callable[[str, str], bool] | None = None,
 ) -> tuple[str, dict[str, int]]:
     """Return the exposition text, and how many sensors of each detector it leaves out.
 
     Args:
         detectors: by name, the columns of S sensors and the names of their F features.
         max_sensors: sensors with series, in the order of their rows, of all detectors together.
+        muted: whether nobody is told of a detector's sensor; None = everybody is of all.
     """
     blocks: dict[str, list[str]] = {name: [] for name in _HELP}
     left_out = {}
@@ -60,6 +64,8 @@ def sensor_series(
         labels = [f'{{detector="{detector}",sensor="{escaped(id_)}"' for id_ in columns.ids[:count]]
         for name, values, suffix in _gauges(columns, features):
             blocks[name] += _lines(name, labels, values[:count], suffix)
+        silenced = [bool(muted and muted(detector, id_)) for id_ in columns.ids[:count]]
+        blocks["muted"] += _lines("muted", labels, np.array(silenced, dtype=np.float64), "}")
     text = "".join(f"{_header(name)}{''.join(lines)}" for name, lines in blocks.items() if lines)
     return text, left_out
 

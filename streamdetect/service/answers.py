@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from streamdetect.config.commands import MuteCommand, SensitivityCommand, UnmuteCommand, command
-from streamdetect.errors import ConfigError
+from streamdetect.errors import ConfigError, StateError
 from streamdetect.logs import Sparingly
 from streamdetect.mqtt.inbox import Message
 from streamdetect.page.sources import Hush
 from streamdetect.service.pipeline import Changed
 from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
 from streamdetect.store import Mute
-from streamdetect.store.history import HISTORY, find
+from streamdetect.store.history import HISTORY, Wanted, find, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -149,6 +149,13 @@ class Answers:
         periods = [period for period in self._maintenance if period.holds(now)]
         return [*mutes, *(Hush(period.covers, None, MAINTENANCE, None) for period in periods)]
 
+    def muting(self) -> Callable[[str, str], bool] | None:
+        """Whether nobody is told of a detector's sensor now; None if everybody is of all. For any thread."""
+        hushes = self.hushes()
+        return (
+            (lambda detector, sensor: any(one.covers(detector, sensor) for one in hushes)) if hushes else None
+        )
+
     def expire(self) -> bool:
         """Drop mutes that are over; returns whether there were any."""
         now = self._clock()
@@ -193,7 +200,7 @@ class Answers:
         known = self._recent.get(command.incident) or self._look_up(command.incident)
         if known is None:
             return {"incident": command.incident, "error": f"there is no incident {command.incident}"}
-        if command.do == "false" and known.open:
+        if command.do == "false" and (known.open or self._is_latest(command.incident, known)):
             self._tell(None, lambda detector, sensor: (detector, sensor) == known[:2])
         return {"incident": command.incident, "detector": known.detector, "sensor": known.sensor}
 
@@ -214,6 +221,20 @@ class Answers:
     def _look_up(self, incident: str) -> Known | None:
         found = find(self._history, incident) if self._history else None
         return Known(found.detector, found.sensor, found.open) if found else None
+
+    def _is_latest(self, incident: str, known: Known) -> bool:
+        """Whether the sensor has had no incident since: its detector remembers the readings of the last."""
+        for other, one in reversed(self._recent.items()):
+            if one[:2] == known[:2]:
+                return other == incident
+        if self._history is None:
+            return False
+        try:
+            wanted = Wanted(detector=known.detector, sensor=known.sensor)
+            _, found = select(self._history, wanted, limit=1)
+        except StateError:
+            return False
+        return [one.id for one in found] == [incident]
 
     def _remember(self, event: Event) -> None:
         data = event.facts["data"]

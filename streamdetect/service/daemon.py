@@ -127,6 +127,7 @@ class Daemon:
                 window=window,
             )
             self._answers = Answers(config, lambda: self.pipeline, saved.mutes, clock)
+            self.metrics.muted = self._answers.muting
             self._homeassistant = HomeAssistant(
                 config,
                 self.edge,

@@ -188,6 +188,9 @@ class EventEncoder:
             lower=_known(transition.lower[at]),
             upper=_known(transition.upper[at]),
             recurs=_known(transition.recurs),
+            held=_known(transition.held),
+            most=_known(transition.most),
+            limit=_known(transition.limit),
             unit=units if isinstance(units, str) else units.get(feature, ""),
         )
 

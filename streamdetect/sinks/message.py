@@ -16,7 +16,6 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400  # s
 _DIGITS = 3  # significant ones of a value that has no band to measure it by
 _MOST_DECIMALS = 9
 _TRENDS = {"up": "rising", "down": "falling"}
-_SIDES = {"up": "above", "down": "below"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,9 @@ class Facts:
     upper: float | None = None
     unit: str = ""
     recurs: float | None = None  # s after which it comes back, as it did before
+    held: float | None = None  # s for which the value has been the same, or nothing was heard
+    most: float | None = None  # s for which that ever was so before
+    limit: float | None = None  # that the worst value was beyond
 
     @property
     def value(self) -> float | None:
@@ -73,6 +75,9 @@ def _known(facts: Facts) -> Facts:
         expected=_finite(facts.expected),
         lower=_finite(facts.lower),
         upper=_finite(facts.upper),
+        held=_finite(facts.held),
+        most=_finite(facts.most),
+        limit=_finite(facts.limit),
     )
 
 
@@ -204,19 +209,28 @@ def _noise(facts: Facts) -> str:
 
 # Of these two an incident begins when it became too long, not when it began.
 def _stuck(facts: Facts) -> str:
-    return f"{_head(facts)} has not changed for too long"
+    return f"{_head(facts)} has not changed for {_long(facts)}"
 
 
 def _silent(facts: Facts) -> str:
     last = f", last {_value(facts)}" if _value(facts) else ""
-    return f"{_name(facts)} has been silent for too long{last}"
+    return f"{_name(facts)} has been silent for {_long(facts)}{last}"
+
+
+def _long(facts: Facts) -> str:
+    """How long, and how long at most before."""
+    if facts.held is None:
+        return "too long"
+    return duration(facts.held) + (f", at most {duration(facts.most)} before" if facts.most else "")
 
 
 def _limit(facts: Facts) -> str:
-    side = _SIDES.get(facts.direction or "", "beyond")
-    bound = facts.lower if facts.direction == "down" else facts.upper
-    limit = f" its limit of {number(bound, decimals_of(facts))}" if bound is not None else " its limit"
-    return f"{_head(facts)}, {side}{limit}{_since(facts)}"
+    limit, worst = facts.limit, facts.worst
+    if limit is None or worst is None:
+        return f"{_head(facts)}, beyond its limit{_since(facts)}"
+    side = "above" if worst > limit else "below"
+    given = f"{limit:g}".replace("-", "\N{MINUS SIGN}")
+    return f"{_head(facts)}, {side} its limit of {given}{_since(facts)}"
 
 
 def _rate(facts: Facts) -> str:
@@ -239,7 +253,8 @@ _BEGINNINGS: dict[str, Callable[[Facts], str]] = {
 
 def _recovered(facts: Facts) -> str:
     if facts.kind == "silent":
-        return f"{_name(facts)} is heard again after {duration(facts.seconds)}{_now(facts)}"
+        after = facts.seconds if facts.held is None else facts.held
+        return f"{_name(facts)} is heard again after {duration(after)}{_now(facts)}"
     if facts.kind == "stuck":
         return f"{_name(facts)} changes again after {duration(facts.seconds)}{_now(facts)}"
     worst = f", at worst {_value(facts, facts.worst)}" if facts.worst is not None else ""

@@ -32,6 +32,7 @@ _HOUR = 3600.0  # s
 _STATES = {"closed": "over", "changed": "new normal", "drifted": "model drifted"}
 _LINES = 20  # of a digest
 _PICTURES = 3  # of it
+_PICTURE_ATTEMPTS = 3  # that fail one after the other
 
 
 class Note(NamedTuple):
@@ -86,6 +87,7 @@ class Notify(ChoosingWorker):
         self._notes: dict[int, Note] = {}
         self._sent: deque[float] = deque(maxlen=settings.most_per_hour)  # Unix seconds
         self.shows = settings.picture
+        self._failed_to_draw = 0
         self._drawn: dict[str, bytes] = {}  # pictures of the notification that is being tried, by event
 
     def wants(self, event: Event) -> bool:
@@ -144,29 +146,30 @@ class Notify(ChoosingWorker):
 
     def _pictures(self, notes: Sequence[Note]) -> list[bytes]:
         """Draw the incidents of a notification, the first few, once for all attempts."""
-        shown = lines_of(notes)[:_PICTURES]
-        try:
-            for note in shown:
-                if self.shows and note.facts["id"] not in self._drawn:
-                    self._draw(note)
-        except StreamdetectError as error:
-            self.shows = False
-            log.warning("sink %s goes on without pictures: %s", self.name, error)
+        shown = lines_of(notes)[:_PICTURES] if self.shows else []
+        asked = {note.facts["id"]: self._asked(note) for note in shown if note.facts["id"] not in self._drawn}
+        wanted = {event: one for event, one in asked.items() if one is not None}
+        if wanted:
+            self._draw(wanted)
         return [self._drawn[note.facts["id"]] for note in shown if note.facts["id"] in self._drawn]
 
-    def _draw(self, note: Note) -> None:
-        """Draw one, if enough is known.
-
-        Raises:
-            StreamdetectError: it cannot be drawn.
-        """
+    def _asked(self, note: Note) -> bytes | None:
+        """What has to be drawn of one; None if too little is known."""
         data = note.data
         if self.trail is None or "incident" not in data:
-            return
+            return None
         around = self.trail.around(data["detector"], data["sensor"])
-        wanted = None if around is None else picture.request(data, around)
-        if wanted is not None:
-            self._drawn[note.facts["id"]] = picture.draw(wanted)
+        return None if around is None else picture.request(data, around)
+
+    def _draw(self, wanted: Mapping[str, bytes]) -> None:
+        """Draw, by event; where that fails people are told without, after a few times for good."""
+        try:
+            self._drawn |= zip(wanted, picture.draw(list(wanted.values())), strict=True)
+            self._failed_to_draw = 0
+        except StreamdetectError as error:
+            self._failed_to_draw += 1
+            self.shows = self._failed_to_draw < _PICTURE_ATTEMPTS
+            log.warning("sink %s sends no picture%s: %s", self.name, "" if self.shows else " any more", error)
 
     def _held(self, notes: Iterable[Note]) -> list[Note]:
         """Those that another sensor's incident explains."""

@@ -382,3 +382,47 @@ def test_a_view_that_is_off_for_all_is_off_for_each(left_out):
     )
     assert one
     assert one == other
+
+
+def test_a_false_alarm_that_is_over_is_not_told_again():
+    values = 20 + np.random.default_rng(15).normal(0, 0.3, 6 * DAY)
+    for day in (4, 5):
+        values[day * DAY + 100 : day * DAY + 190] += 5
+    heard, unheard = detector(), detector()
+    for model in (heard, unheard):
+        assert len(openings(feed(model, values[: 5 * DAY]))) == 1
+    assert heard.accept("a") == []
+    assert len(openings(feed(unheard, values[5 * DAY :], 5 * DAY))) == 1
+    assert openings(feed(heard, values[5 * DAY :], 5 * DAY)) == []
+    values[:DAY] += np.where(np.arange(DAY) // 60 == 20, 15, 0)
+    assert len(openings(feed(heard, values[:DAY], 6 * DAY))) == 1, "what is far worse is"
+
+
+def test_a_step_does_not_rise_and_a_spike_does_not_fluctuate():
+    values = 20 + np.random.default_rng(16).normal(0, 0.3, 5 * DAY)
+    values[4 * DAY + 100 : 4 * DAY + 220] += 4
+    values[4 * DAY + 900] += 30
+    found = feed(detector(), values)
+    told = [(edge.kind, edge.fault) for edge in found]
+    assert told[:3] == [("opened", "spike"), ("updated", "level"), ("closed", "level")]
+    assert {fault for _, fault in told[3:]} == {"spike"}
+    assert found[-1].peak_value[0] == pytest.approx(50, abs=2)
+
+
+def test_how_long_is_said_of_what_is_stuck_and_of_who_is_silent():
+    values = 20 + np.random.default_rng(17).normal(0, 0.3, 5 * DAY)
+    values[4 * DAY : 4 * DAY + 60] = 20.0
+    (opened,) = openings(feed(detector(), values))
+    assert (opened.fault, opened.held, opened.most) == ("stuck", 21 * MINUTE, MINUTE)
+    model = detector()
+    steady(model, 500)
+    (silent,) = [edge for edge in steady(model, 300, "b", start=300) if edge.sensor == "a"]
+    assert (silent.held, silent.most) == (10 * MINUTE, MINUTE)
+
+
+def test_the_limit_that_was_given_is_told():
+    rule = Rule(low=(0.0,), high=(30.0,))
+    values = 20 + np.random.default_rng(18).normal(0, 0.3, DAY)
+    values[900] = 31.0
+    (opened,) = openings(feed(detector(rules=(rule,)), values))
+    assert (opened.fault, opened.limit) == ("limit", 30.0)

@@ -66,8 +66,8 @@ def message(payload, topic="streamdetect/command", *, retain=False) -> Message:
     return Message(topic, payload, 1, 1, 1, 0.0, retain=retain)
 
 
-def event(sensor="hall/a", detector="pumps", ended=None):
-    data = {"detector": detector, "sensor": sensor, "incident": INCIDENT, "ended": ended}
+def event(sensor="hall/a", detector="pumps", ended=None, incident=INCIDENT):
+    data = {"detector": detector, "sensor": sensor, "incident": incident, "ended": ended}
     return cloud_event("id", "/x", "io.streamdetect.anomaly.opened", sensor, 0.0, data)
 
 
@@ -132,7 +132,7 @@ def test_an_incident_is_judged_by_its_id(answers, word):
     assert (data["error"], data["detector"], data["sensor"]) == ("", "pumps", "hall/a")
 
 
-def test_a_false_alarm_that_goes_on_is_normal_from_then_on_and_one_that_is_over_is_only_noted(answers):
+def test_a_false_alarm_is_normal_from_then_on(answers):
     pipeline = Pipeline()
     one = answers(pipeline=pipeline)
     one.mark([event()])
@@ -145,7 +145,18 @@ def test_a_false_alarm_that_goes_on_is_normal_from_then_on_and_one_that_is_over_
     assert one.kinds == {"pumps": ["closed"]}
     one.mark([event(ended="2026-11-30T12:00:00.000000Z")])
     did(one, do="false", incident=INCIDENT)
-    assert len(pipeline.told) == 1
+    assert len(pipeline.told) == 2
+
+
+def test_of_what_is_over_only_the_last_incident_of_a_sensor_raises_its_limit(answers):
+    pipeline = Pipeline()
+    one = answers(pipeline=pipeline)
+    over = {"ended": "2026-11-30T12:00:00.000000Z"}
+    one.mark([event(**over), event("hall/b", incident="1" * 32, **over), event(incident="2" * 32, **over)])
+    assert did(one, do="false", incident=INCIDENT)["error"] == ""
+    assert pipeline.told == []
+    did(one, do="false", incident="2" * 32)
+    assert pipeline.told == [("pumps", "hall/a", None)]
 
 
 def test_sensitivity_is_for_all_sensors_that_match(answers):

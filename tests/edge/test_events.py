@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 from dataclasses import replace
 from importlib.resources import files
 from math import nan
@@ -56,6 +57,9 @@ OPENED = Transition(
     peak_time=1714564795.0,
     peak_value=(22.5,),
     windows=4,
+    held=math.nan,
+    most=math.nan,
+    limit=math.nan,
     feature_errors=(0.5,),
     reason="",
 )

@@ -233,9 +233,18 @@ def test_each_sensor_has_its_series_and_what_is_not_known_has_none():
         "sensor_incident_open",
         "sensor_incident_withheld",
         "sensor_silent",
+        "sensor_muted",
         "sensor_warmup_readings",
         "sensor_last_reading_timestamp_seconds",
     }
+
+
+def test_who_is_muted_has_it_in_a_series():
+    made = metrics(d=(columns(), ["value"]))
+    made.muted = lambda: lambda detector, sensor: (detector, sensor) == ("d", "b")
+    found = samples(made.exposition())
+    muted = {sensor: found["sensor_muted", (("detector", "d"), ("sensor", sensor))] for sensor in "abc"}
+    assert muted == {"a": 0.0, "b": 1.0, "c": 0.0}
 
 
 def test_several_features_have_a_label():

@@ -29,14 +29,37 @@ def said(**changes) -> str:
         ({"kind": "spike", "worst": 30.42}, "freezer 30.4 °C, usually -19.3 to -16.8"),
         ({"kind": "noise"}, "freezer -9.1 °C fluctuates more than usual, for 2 h"),
         ({"kind": "stuck"}, "freezer -9.1 °C has not changed for too long"),
+        (
+            {"kind": "stuck", "held": 1200.0, "most": 15.0},
+            "freezer -9.1 °C has not changed for 20 min, at most 15 s before",
+        ),
         ({"kind": "silent"}, "freezer has been silent for too long, last -9.1 °C"),
+        ({"kind": "silent", "held": 600.0}, "freezer has been silent for 10 min, last -9.1 °C"),
+        (
+            {"kind": "silent", "held": 600.0, "most": 61.0},
+            "freezer has been silent for 10 min, at most 1 min before, last -9.1 °C",
+        ),
+        (
+            {"edge": "closed", "reason": "recovered", "kind": "silent", "held": 7800.0},
+            "freezer is heard again after 2 h 10 min: -9.1 °C",
+        ),
         (
             {"edge": "closed", "reason": "recovered", "kind": "stuck"},
             "freezer changes again after 2 h: -9.1 °C",
         ),
         ({"kind": "shape"}, "freezer -9.1 °C: unusual pattern, for 2 h"),
-        ({"kind": "limit", "direction": "up"}, "freezer -9.1 °C, above its limit of -16.8, for 2 h"),
-        ({"kind": "limit", "direction": "down"}, "freezer -9.1 °C, below its limit of -19.3, for 2 h"),
+        (
+            {"kind": "limit", "limit": -15.0, "worst": -9.0},
+            "freezer -9.1 °C, above its limit of -15, for 2 h",
+        ),
+        (
+            {"kind": "limit", "limit": -2.5, "worst": -9.1},
+            "freezer -9.1 °C, below its limit of -2.5, for 2 h",
+        ),
+        ({"kind": "limit"}, "freezer -9.1 °C, beyond its limit, for 2 h"),
+        ({"kind": "level", "lower": None}, "freezer -9.1 °C, usually at most -16.8, for 2 h"),
+        ({"kind": "level", "upper": None}, "freezer -9.1 °C, usually at least -19.3, for 2 h"),
+        ({"edge": "closed", "reason": "excluded"}, "freezer is excluded from now on; its incident ends"),
         ({"kind": "rate", "direction": "up"}, "freezer -9.1 °C rises faster than it may, for 2 h"),
         ({"seconds": 0.0, "kind": "level"}, "freezer -9.1 °C, usually -19.3 to -16.8"),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,18 @@ from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.scaling import Scaling
 from streamdetect.errors import StreamdetectError
+from streamdetect.service.daemon import equip
 from streamdetect.sinks import picture
 from streamdetect.sinks.notify import Notify
 from streamdetect.sinks.trail import EVERY, LATEST, MOST_SENSORS, SPARSE, Around, Trail
 
 STARTED = 1714564800.0  # of the events that `event` makes
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch) -> None:
+    """A busy machine draws slowly."""
+    monkeypatch.setattr(picture, "_TIMEOUT", 300.0)
 
 
 def judged(sensors, times, values):
@@ -77,7 +85,9 @@ def test_it_is_bounded():
 
 def test_a_picture_is_drawn_of_what_is_around(event):
     data = event(peak={"value": 9.0, "time": "2024-05-01T12:01:00Z"}).facts["data"]
-    drawn = picture.draw(picture.request(data, trail_of(300).around("default", "hall/a")))
+    asked = picture.request(data, trail_of(300).around("default", "hall/a"))
+    drawn, again = picture.draw([asked, asked])
+    assert drawn == again
     pixels = imread(io.BytesIO(drawn))
     assert pixels.shape[:2] == (336, 720)
     assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
@@ -118,9 +128,12 @@ def test_without_a_picture_people_are_told_all_the_same(receiver, outbox, settle
         raise StreamdetectError("no picture: No module named 'matplotlib'")
 
     monkeypatch.setattr(picture, "draw", fails)
-    settle(outbox(notify(receiver, trail_of(300))), event(1), event(2, incident="other"))
-    assert [json.loads(one.body)["attachments"] for one in receiver.taken] == [[]] * len(receiver.taken)
-    assert caplog.text.count("goes on without pictures: no picture: No module named") == 1
+    one = outbox(notify(receiver, trail_of(300)))
+    for number in range(4):
+        settle(one, event(number))
+    assert [json.loads(one.body)["attachments"] for one in receiver.taken] == [[]] * 4
+    assert caplog.text.count("phone sends no picture: no picture: No module named 'matplotlib'") == 2
+    assert caplog.text.count("phone sends no picture any more: no picture: ") == 1
 
 
 def test_a_service_that_takes_no_picture_takes_the_words(receiver, outbox, settle, event):
@@ -130,11 +143,15 @@ def test_a_service_that_takes_no_picture_takes_the_words(receiver, outbox, settl
     assert (len(with_it), without) == (1, [])
 
 
-def test_it_can_be_left_out(receiver):
-    assert not notify(receiver, None, picture=False).shows
-    assert notify(receiver, None).shows
+def test_a_daemon_keeps_readings_only_for_those_who_want_pictures(receiver):
+    lineup = SimpleNamespace(config=SimpleNamespace(inhibit=()))
+    without, wanting = notify(receiver, None, picture=False), notify(receiver, None)
+    assert equip([without], lineup) is None
+    trail = equip([without, wanting], lineup)
+    assert trail is not None
+    assert wanting.trail is trail
 
 
 def test_what_cannot_be_drawn_is_an_error_and_no_end():
     with pytest.raises(StreamdetectError, match="no picture: "):
-        picture.draw(b"{}")
+        picture.draw([b"{}"])

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.units import (
     Short,
 )
 
-from streamdetect_dashboards.panels import annotation, graph, number, page, painted, ranking
+from streamdetect_dashboards.panels import annotation, graph, listing, number, page, painted, ranking
 
 ONE = '{instance=~"$instance"}'
 EACH = '{instance=~"$instance", detector=~"$detector"}'
@@ -37,6 +37,13 @@ def fleet() -> dashboard.Dashboard:
         for panel in panels:
             made = made.with_panel(panel)
     return made
+
+
+def _in_an_incident(series: str) -> str:
+    """A series of those sensors that had an incident in the time shown."""
+    had = f"max_over_time(streamdetect_sensor_incident_open{EACH}[$__range]) == 1"
+    each = "instance, detector, sensor"
+    return f"max by ({each}) ({series} and on ({each}) {had})"
 
 
 def _per_detector(counter: str) -> str:
@@ -141,6 +148,27 @@ SENSORS = (
         Seconds,
         (f"topk(10, time() - streamdetect_sensor_last_reading_timestamp_seconds{EACH})", "{{sensor}}"),
         steps=((None, "green"), (300.0, "orange"), (900.0, "red")),
+    ),
+    listing(
+        "Incidents",
+        "Sensors with an incident in the time shown; what was said of each is in the log and in "
+        "`streamdetect incidents`. Of several features the largest.",
+        Short,
+        (
+            (_in_an_incident(f"streamdetect_sensor_incident_open{EACH}"), "incident"),
+            (_in_an_incident(f"streamdetect_sensor_value{EACH}"), "value"),
+            (_in_an_incident(f"streamdetect_sensor_lower{EACH}"), "lower"),
+            (_in_an_incident(f"streamdetect_sensor_upper{EACH}"), "upper"),
+            (
+                _in_an_incident(f"max_over_time(streamdetect_sensor_anomaly_score{EACH}[$__range])"),
+                "worst score",
+            ),
+            (_in_an_incident(f"streamdetect_sensor_muted{EACH}"), "muted"),
+        ),
+        names={
+            "incident": {"0": ("over", "green"), "1": ("open", "red")},
+            "muted": {"0": ("no", "text"), "1": ("yes", "orange")},
+        },
     ),
 )
 

@@ -11,10 +11,12 @@ from grafana_foundation_sdk.builders import (
     prometheus,
     stat,
     statetimeline,
+    table,
     timeseries,
 )
 from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +123,50 @@ def ranking(
     panel = panel.min(0).thresholds(limits(steps)).reduce_options(_last()).no_value("none")
     panel = panel.data_links([_to_sensor()])
     return asking(panel, [query], instant=True)
+
+
+def listing(
+    title: str,
+    text: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    names: dict[str, dict[str, tuple[str, str]]],
+    span: int = 24,
+) -> table.Panel:
+    """A line for each sensor that the queries find, a column for each query.
+
+    Args:
+        title: what it shows.
+        text: the description behind the (i).
+        unit: Grafana's name of the unit.
+        queries: PromQL whose results have the labels instance, detector and sensor, and the column's title.
+        names: of a column, what to write, and in which color, in the place of some values.
+        span: width, of 24.
+    """
+    panel = table.Panel().title(title).description(text).datasource(SOURCE).unit(unit).span(span).height(9)
+    panel = panel.align(looks.FieldTextAlignment.AUTO)
+    titles = {}
+    for letter, (expression, column) in zip("ABCDEFGH", queries, strict=False):
+        query = prometheus.Dataquery().expr(expression).ref_id(letter).datasource(SOURCE)
+        panel = panel.with_target(query.instant().format(PromQueryFormat.TABLE))
+        titles[f"Value #{letter}"] = column
+    for column, words in names.items():
+        options = {
+            value: models.ValueMappingResult(text=word, color=color) for value, (word, color) in words.items()
+        }
+        look = models.DynamicConfigValue(id_val="mappings", value=[models.ValueMap(options=options)])
+        colored = models.DynamicConfigValue(
+            id_val="custom.cellOptions", value={"type": looks.TableCellDisplayMode.COLOR_TEXT}
+        )
+        panel = panel.override_by_name(column, [look, colored])
+    organize = {"excludeByName": {"Time": True}, "renameByName": titles}
+    return panel.transformations(
+        [
+            models.DataTransformerConfig(id_val="merge", options={}),
+            models.DataTransformerConfig(id_val="organize", options=organize),
+        ]
+    )
 
 
 def asking(panel: Panel, queries: Sequence[Query], *, instant: bool) -> Panel:

@@ -126,10 +126,13 @@ ERROR = painted(
 
 def verdicts() -> statetimeline.Panel:
     """Bars that change their color with the verdict, the incident and silence."""
-    panel = statetimeline.Panel().title("Verdict, incident, silence").datasource(SOURCE).span(24).height(5)
+    panel = (
+        statetimeline.Panel().title("Verdict, incident, silence, mute").datasource(SOURCE).span(24).height(5)
+    )
     panel = panel.description(
         "Whether the latest reading was anomalous, whether there is an incident (one score a little above 1 "
-        "is not worth one), and whether the sensor is silent. Gaps: not known, or not scraped."
+        "is not worth one), whether the sensor is silent, and whether it is muted. Gaps: not known, or not "
+        "scraped."
     )
     panel = panel.show_value(looks.VisibilityMode.NEVER).row_height(0.7).fill_opacity(80)
     panel = panel.thresholds(limits(((None, "green"), (1.0, "red"))))
@@ -142,5 +145,6 @@ def verdicts() -> statetimeline.Panel:
         (f"streamdetect_sensor_anomalous{IT}", "anomalous"),
         (f"streamdetect_sensor_incident_open{IT}", "incident"),
         (f"streamdetect_sensor_silent{IT}", "silent"),
+        (f"streamdetect_sensor_muted{IT}", "muted"),
     )
     return asking(panel, queries, instant=False)

@@ -26,6 +26,8 @@ MAXIMA = 100.0
 PRIOR, PRIOR_VARIANCE, PRIORS = 3.0, 0.25, 3.0
 """Made-up block maxima to begin with: their mean, variance and number."""
 FIRST_LIMIT = 4.0
+ALLOWED = 1.1
+"""Times what an incident reached that the limit is raised to when somebody says that it was none."""
 LEAST_SIGMA = 1e-12
 STILL_THERE = 0.4
 """Of what a long mean is off by, that the last readings must be off by."""
@@ -181,6 +183,17 @@ class Baselines(Columns):
         sigma = np.maximum(np.sqrt(self.m2[rows] / np.maximum(at, 1.0)), LEAST_SIGMA)
         self.mean[rows] = np.where(enough, self.centre[rows], np.nan)
         self.sigma[rows] = np.where(enough, sigma, np.nan)
+
+    def allow(self, rows: Rows) -> None:
+        """Let what the last incident of these rows reached be within their limits, which fade as ever.
+
+        The block maxima are made to spread so far that they give the limit.
+        """
+        reached = ALLOWED * self.worst[rows]
+        over = reached > self.limit[rows]
+        spread = (reached - self.maxima_mean[rows]) / self.spread
+        self.limit[rows] = np.where(over, reached, self.limit[rows])
+        self.maxima_variance[rows] = np.where(over, spread * spread, self.maxima_variance[rows])
 
     def _limit(self, rows: Rows) -> None:
         """Count the largest z of the block, and find the limits anew."""

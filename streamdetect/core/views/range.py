@@ -87,6 +87,11 @@ class Range(View):
         low, high, below, above = self._in_force(rows)
         return np.where(high < low, -np.inf, low - below), np.where(high < low, np.inf, high + above)
 
+    def allow(self, rows: Rows) -> None:
+        """Let what was seen in the last incident of these rows belong to their range."""
+        self.low[rows] = np.minimum(self.low[rows], self.inner_low[rows])
+        self.high[rows] = np.maximum(self.high[rows], self.inner_high[rows])
+
     def restart(self, rows: Rows) -> None:
         """See View: whether a value wanders is a matter of the sensor, not of its regime."""
         growth = self.growth[rows]

@@ -77,6 +77,10 @@ class Stuck(View):
     def restart(self, rows: Rows) -> None:
         """See View: how long a value stays the same is a matter of the sensor, not of its regime."""
 
+    def lasting(self, line: int, place: int, row: int, feature: int) -> tuple[float, float]:
+        """Readings for which a value of the last stretch has been the same, and the most ever before."""
+        return float(self._runs[line, place, feature]), max(float(self.longest[row, feature]), 1.0)
+
     def before(self, stretch: Stretch) -> Floats:
         """The values of the readings before each, (U, L, F); NaN before the first."""
         last = self.last.take(stretch.rows, axis=0)[:, None]
