@@ -101,7 +101,9 @@ def _chosen(tuning: Tuning, most: float) -> str:
     """What was chosen, how it does, and what to mind, a line each."""
     chosen = tuning.chosen
     if chosen is None:
-        return f"no sensitivity has at most {most:g} false alarms a week"
+        weeks = tuning.points[-1].chosen_on.weeks
+        few = f"; {weeks:.2g} weeks are too few to tell: one alarm is {1 / weeks:.2f} a week"
+        return f"no sensitivity has at most {most:g} false alarms a week{few if weeks * most < 1 else ''}"
     kept = "keeps to" if chosen.held_out.false_per_week <= most else "exceeds"
     rate = chosen.held_out.false_per_week
     result = f"{kept} the limit: {rate:.2f} false alarms a week, at most {most:g}"

@@ -7,10 +7,11 @@ import pytest
 
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.cli import main
+from streamdetect.commands.tune import _chosen
 from streamdetect.config import validate
 from streamdetect.errors import DataError
 from streamdetect.offline import plots, tuning
-from streamdetect.offline.tuning import Remembered, tune, with_sensitivity
+from streamdetect.offline.tuning import Part, Point, Remembered, Tuning, tune, with_sensitivity
 
 CONFIG = validate({"detectors": [{}]}).detectors[0]
 STEPS = (4.0, 1.0, 0.25)
@@ -113,3 +114,13 @@ def _installed():
     except Exception:  # noqa: BLE001 - whatever is missing
         return False
     return True
+
+
+def test_a_limit_that_so_short_a_recording_cannot_tell_is_said():
+    part = Part(weeks=0.2, false=1, found=0, faults=0)
+    never = Tuning((Point(1.0, part, part),), None, labelled=False)
+    assert _chosen(never, 1.0) == (
+        "no sensitivity has at most 1 false alarms a week; 0.2 weeks are too few to tell: "
+        "one alarm is 5.00 a week"
+    )
+    assert _chosen(never, 10.0) == "no sensitivity has at most 10 false alarms a week"
