@@ -170,9 +170,11 @@ class SeriesStore:
                     " AND slot BETWEEN ? AND ? ORDER BY slot",
                     (step, chunk, *found[0], first, last),
                 )
-        data = np.frombuffer(b"".join(data for _, data in rows), dtype=np.float32)
-        slots = np.array([slot for slot, _ in rows], dtype=np.int64)
-        return slots, data.reshape(len(rows), -1 if rows else 1)
+        width = len(rows[-1][1]) // 4 if rows else 1  # of the newest
+        data = np.empty((len(rows), width), dtype=np.float32)
+        for at, (_, row) in enumerate(rows):
+            data[at] = _fitted(row, width, len(features))
+        return np.array([slot for slot, _ in rows], dtype=np.int64), data
 
     def first(self, detector: str, sensor: str, features: Sequence[str]) -> float | None:
         """When the oldest point of a sensor begins, Unix seconds; None without any.
@@ -256,8 +258,8 @@ class SeriesStore:
             found = self._connection.execute(query, key).fetchone()
             if found is None:
                 self._chunks[key[0], key[1]] += 1
-            elif len(found[0]) == before[at].nbytes:
-                before[at] = np.frombuffer(found[0], dtype=np.float32)
+            else:
+                before[at] = _fitted(found[0], data.shape[1], len(features))
         return merge(before, data, len(features))
 
     def _oldest(self) -> tuple[int, int]:
@@ -315,6 +317,16 @@ def merge(before: NDArray[Any], after: NDArray[Any], features: int) -> NDArray[A
         band = slice(expected, upper + 1)
         merged[:, band] = np.where(np.isnan(after[:, band]), before[:, band], after[:, band])
     return merged
+
+
+def _fitted(row: bytes, width: int, features: int) -> NDArray[np.float32]:
+    """A row as wide as others; the scores of one that was written when there were other views are left out."""
+    found = np.frombuffer(row, dtype=np.float32)
+    if len(found) == width:
+        return found
+    fitted = np.full(width, np.nan, dtype=np.float32)
+    fitted[: fields(features)] = found[: fields(features)]
+    return fitted
 
 
 def fields(features: int) -> int:

@@ -140,6 +140,18 @@ def test_names_of_sensors_that_are_gone_go_as_well(tmp_path):
     store.close()
 
 
+def test_what_was_written_with_fewer_views_is_read_without_their_scores():
+    store = SeriesStore(None, 1 << 20)
+    for at, width in ((0, WIDTH - 2), (10, WIDTH), (0, WIDTH)):
+        its = points(["a"], np.array([START + at]), columns([4.0])[:, :width], 10)
+        store.record("d", ["v"], 10, its)
+    slots, data = store.read("d", "a", ["v"], 10, START, START + 20)
+    assert (data.shape, slots.tolist()) == ((2, WIDTH), [START // 10, START // 10 + 1])
+    assert data[:, 0].tolist() == [2, 1]
+    assert data[:, 1].tolist() == [4, 4]
+    assert data[:, fields(1)].tolist() == [0.5, 0.5]
+
+
 def test_a_bundle_with_other_features_begins_a_series_of_its_own():
     store = SeriesStore(None, 1 << 20)
     record(store, [("a", START, 1.0)])
