@@ -320,7 +320,7 @@ def merge(before: NDArray[Any], after: NDArray[Any], features: int) -> NDArray[A
 
 
 def _fitted(row: bytes, width: int, features: int) -> NDArray[np.float32]:
-    """A row as wide as others; the scores of one that was written when there were other views are left out."""
+    """A row as wide as others; without the scores if it was written when there were other views."""
     found = np.frombuffer(row, dtype=np.float32)
     if len(found) == width:
         return found
