@@ -26,7 +26,7 @@ from streamdetect.service.memory import give_back
 from streamdetect.service.notify import Notifier
 from streamdetect.service.page import make_page
 from streamdetect.service.prefill import prefill
-from streamdetect.service.receipts import Receipts
+from streamdetect.service.receipts import LEAST_RECEIPTS, Receipts
 from streamdetect.service.subscriptions import Subscriptions
 from streamdetect.service.vitals import Vitals
 from streamdetect.service.warmup import WarmupWatch
@@ -117,7 +117,7 @@ class Daemon:
             self.outbox = Outbox(made, saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
-            self._receipts = Receipts(2 * window, saved.receipts)
+            self._receipts = Receipts(max(2 * window, LEAST_RECEIPTS), saved.receipts)
             self._committer = Committer(
                 self._store,
                 self.outbox,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from streamdetect.metrics import Metric
     from streamdetect.mqtt.inbox import Message
 
+LEAST_RECEIPTS = 1 << 15
+"""Half of all packet ids: Mosquitto gives them out in turn, so a receipt is too old before its id returns."""
+
 _RECEIPT = np.dtype([("mid", "<u2"), ("digest", "<u4")])
 
 
@@ -31,8 +34,9 @@ class Receipts:
     """The packet ids and digests of the latest messages above QoS 0.
 
     What a broker may send again is among the latest that it has sent: it stops at Receive Maximum. Mosquitto
-    2.0.11 goes beyond that, so `most` should be twice as many. Older ones are not known any more; a packet id
-    that is used again must not make an equal message look like the one before.
+    2.0.11 does not, and acknowledgements may be on their way for long, so `most` should be many times that.
+    Older ones are not known any more; a packet id that is used again must not make an equal message look like
+    the one before.
 
     Attributes:
         recognised: messages that came again.

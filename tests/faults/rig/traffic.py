@@ -42,6 +42,7 @@ class Publisher:
         self._splitter = packets.Splitter()
         self._unacked: deque[tuple[int, bytes]] = deque()  # packet id, packet
         self._sent = 0
+        self.again = 0  # messages sent a second time, of which the broker may make two
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +124,7 @@ class Publisher:
             self._socket.sendall(self._connect)
             if self._socket.recv(4) != b"\x20\x02\0\0":
                 raise ConnectionRefusedError
+            self.again += len(self._unacked)
             for _, packet in self._unacked:
                 self._socket.sendall(bytes([packet[0] | 0x08]) + packet[1:])
         return self._socket

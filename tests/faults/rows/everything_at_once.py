@@ -59,9 +59,11 @@ def everything_at_once(bench: Bench) -> Outcome:
     daemon.start()
     with ExitStack() as stack:
         lists = _Lists(stack.enter_context(Publisher(plant.broker.port, "lists")))
-        for name, messages, rate in (("untimed", untimed, _UNTIMED), ("churn", churn, _CHURN)):
-            publisher = stack.enter_context(Publisher(plant.broker.port, name))
-            stack.enter_context(publisher.sending(messages, rate))
+        arrivals, passers = (
+            stack.enter_context(Publisher(plant.broker.port, name)) for name in ("untimed", "churn")
+        )
+        stack.enter_context(arrivals.sending(untimed, _UNTIMED))
+        stack.enter_context(passers.sending(churn, _CHURN))
         memory, scrapes = stack.enter_context(Memory(daemon)), stack.enter_context(_scraping(daemon))
         with plant.publisher.sending(workload.messages(), _RATE) as thread:
             began, done = _torment(plant, lists, thread, seconds)
@@ -74,11 +76,12 @@ def everything_at_once(bench: Bench) -> Outcome:
     judged = {state.name: taken(state.detector) for state in saved(daemon.state).states}
     figure = (
         f"{seconds} s, {done}, {len(scrapes)} scrapes: {wrong}; judged {judged['untimed']} of {len(untimed)} "
-        f"without times, {judged['lists']} of {lists.readings} in lists; {passing:.0f} of {len(churn)} "
-        f"passing sensors kept; RSS {memory.peak / 1e6:.0f} MB at most, {growth:+.1%} in the last life; "
-        f"state {size / 1e6:.1f} MB"
+        f"without times ({arrivals.again} published again), {judged['lists']} of {lists.readings} in lists; "
+        f"{passing:.0f} of {len(churn)} passing sensors kept; RSS {memory.peak / 1e6:.0f} MB at most, "
+        f"{growth:+.1%} in the last life; state {size / 1e6:.1f} MB"
     )
-    exact = judged["untimed"] == len(untimed) and judged["lists"] == lists.readings and not wrong
+    once = len(untimed) <= judged["untimed"] <= len(untimed) + arrivals.again
+    exact = once and judged["lists"] == lists.readings and not wrong
     flat = memory.peak < _LIMIT and growth < _GROWTH and passing <= _PASSING
     return Outcome(figure, exact and flat)
 
