@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Final
+from unicodedata import category
 from urllib.parse import quote, unquote
 
 MAX_ID: Final = 256
 """Characters in an id; a longer one ends with a hash of itself."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.-]*")
+_PLAIN: Final = frozenset(" _.,/+-%°·()")
+"""What stands in names and units beside letters, digits and marks."""
 _HASH: Final = 32  # hex digits, 128 bits
 
 
@@ -35,6 +38,15 @@ def escaped_levels(text: str) -> str:
 def readable(sensor: str) -> str:
     """Give back the text that an id was made of; an id that was too long stays as it is."""
     return unquote(sensor, errors="surrogatepass")
+
+
+def shown(text: str) -> str:
+    """Give an id or a label as people read it: `küche`, not `k%C3%BCche`.
+
+    What is no plain words stays escaped as a whole: it may mean something where it is shown.
+    """
+    plain = readable(text)
+    return plain if all(char in _PLAIN or category(char)[0] in "LMN" for char in plain) else text
 
 
 def bounded(sensor: str) -> str:

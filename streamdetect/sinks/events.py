@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from streamdetect.codecs.ids import shown
 from streamdetect.sinks.message import Facts, drift_sentence, sentence
 from streamdetect.store.event import Event
 from streamdetect.times import rfc3339
@@ -105,7 +106,8 @@ class EventEncoder:
 
     def units(self, labels: Mapping[str, str]) -> str | Mapping[str, str]:
         """The unit of a sensor with all these labels, or that of each feature."""
-        return labels.get("unit") or self._units
+        unit = labels.get("unit")
+        return shown(unit) if unit else self._units
 
     def encode_drift(self, drifted: Drifted, labels: Mapping[str, str]) -> Event:
         """Return the event of a sensor that its model fits worse; labels as of `encode`."""
@@ -119,7 +121,7 @@ class EventEncoder:
             {
                 "detector": self._detector,
                 "sensor": drifted.sensor,
-                "message": drift_sentence(drifted.sensor, drifted.ratio),
+                "message": drift_sentence(shown(drifted.sensor), drifted.ratio),
                 "labels": self._labels | dict(labels),
                 "severity": "warning",
                 "ratio": drifted.ratio,
@@ -175,7 +177,7 @@ class EventEncoder:
         at, feature = transition.feature, self._features[transition.feature]
         return Facts(
             edge=transition.kind,
-            sensor=transition.sensor,
+            sensor=shown(transition.sensor),
             values=dict(zip(self._features, transition.value, strict=True)),
             seconds=end - transition.started,
             score=transition.score,

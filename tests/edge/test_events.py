@@ -188,6 +188,7 @@ def test_several_features_go_by_name():
         ("°C", {}, "°C", "21.5 °C"),
         ({"value": "°C"}, {}, {"value": "°C"}, "21.5 °C"),
         ("°C", {"unit": "K"}, "K", "21.5 K"),
+        ("°C", {"unit": "%C2%B5m%2Fs"}, "µm/s", "21.5 µm/s"),
         ("", {}, None, "21.5,"),
     ],
 )
@@ -195,6 +196,23 @@ def test_the_unit_is_the_labels_or_the_configurations(units, labels, unit, said)
     data = decoded(encoder(units=units).encode(OPENED, labels))["data"]
     assert data["unit"] == unit
     assert said in data["message"]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "said"),
+    [
+        ("k%C3%BCche/Living%20Room", "küche/Living Room "),
+        ("%E5%86%B7%E5%87%8D%E5%BA%AB", "冷凍庫 "),
+        ("%3Cb%3Ea", "%3Cb%3Ea "),  # what may mean something to a channel stays as it is
+        ("%5Bx%5D", "%5Bx%5D "),
+        ("a%0Ab", "a%0Ab "),
+        ("a%E2%80%AEb", "a%E2%80%AEb "),
+    ],
+)
+def test_the_message_names_the_sensor_as_people_read_it(sensor, said):
+    data = decoded(encoder().encode(replace(OPENED, sensor=sensor), {}))["data"]
+    assert data["sensor"] == sensor
+    assert data["message"].startswith(said)
 
 
 def test_a_test_event_says_that_it_is_one():
