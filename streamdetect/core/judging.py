@@ -154,7 +154,6 @@ class Judge(Columns):
         self._by_day = "profile" in rules.used
         """Whether the time of day is looked at: it is a fifth of what judging costs."""
         daily = () if self._by_day else (Profile, SlowProfile)
-        self._learners = [part for part in (*self.signals, *self.views) if not isinstance(part, daily)]
         widths = [1 if signal.view == "reconstruction" else features for signal in self.signals]
         traits = Traits(
             np.repeat([signal.two_sided for signal in self.signals], widths),
@@ -171,6 +170,7 @@ class Judge(Columns):
         self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
         self.rhythm = Rhythm(features, self.baselines, self._places["level"], self.silence)
         self.views += (self.rhythm,)
+        self._learners = [part for part in (*self.signals, *self.views) if not isinstance(part, daily)]
         self.incidents = Incidents(incidents, features, VIEWS)
         self.drift = ErrorDrift()
 
