@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdetect.core.detector import DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.scaling import Scaling
 
 QUICK = JudgeSettings(history=40, min_count=6, block=7, early=(2, 4), warmup=12, short=5)

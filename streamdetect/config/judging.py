@@ -11,7 +11,7 @@ from pydantic import Field
 from streamdetect.config.quantities import Span
 from streamdetect.config.section import Broken, Section
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.rules import Rule, ViewName
 
 _JUDGING = JudgeSettings()  # a default stands where the setting is used, once

@@ -11,7 +11,8 @@ import numpy as np
 from .columns import Columns
 from .cutting import CuttingSettings, WindowCutter
 from .incidents import IncidentSettings
-from .judging import Judge, JudgeSettings, Seen
+from .judge_settings import JudgeSettings
+from .judging import Judge, Seen
 from .readings import Outcome
 from .reconstruction import reconstruction_errors
 from .rules import Rule, RuleColumns
@@ -154,7 +155,7 @@ class Detector:
             anomalous=ruling.score > 1.0,
             transitions=[],
             outcomes=pushed.outcomes,
-            drifted=self.state.judge.drift.news(self.sensors.ids),
+            drifted=self.state.judge.panel.drift.news(self.sensors.ids),
         )
         told = [
             transition(edge, _silent(edge, verdicts.sensors[edge.line]) or verdicts.facts(edge.line))
@@ -172,7 +173,7 @@ class Detector:
         deadlines = self._deadlines(rows)
         late = deadlines < now
         judge = self.state.judge
-        edges = judge.incidents.notice(rows[late], deadlines[late], judge.stuck.last[rows[late]])
+        edges = judge.incidents.notice(rows[late], deadlines[late], judge.panel.stuck.last[rows[late]])
         edges = [judge.silent_for(edge) for edge in edges]
         self.soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
@@ -209,7 +210,7 @@ class Detector:
         row = int(rows[0])
         judge = self.state.judge
         if not judge.incidents.told[row]:
-            judge.allow(rows)
+            judge.panel.allow(rows)
             return []
         time = float(self.state.cutter.windows.last_time[row])
         edge = judge.incidents.close(row, time, "accepted")
@@ -222,7 +223,7 @@ class Detector:
         Raises:
             KeyError: the sensor is not known.
         """
-        self.state.judge.sensitivity[self.sensors.find([sensor])] = factor
+        self.state.judge.panel.sensitivity[self.sensors.find([sensor])] = factor
 
     def sensitivity(self, sensor: str) -> float:
         """What the sensor's scores are multiplied by.
@@ -230,7 +231,7 @@ class Detector:
         Raises:
             KeyError: the sensor is not known.
         """
-        return float(self.state.judge.sensitivity[self.sensors.find([sensor])[0]])
+        return float(self.state.judge.panel.sensitivity[self.sensors.find([sensor])[0]])
 
     def warmup(self) -> tuple[int, float]:
         """How many sensors have no baseline yet, and the most seconds that one of them has to go.
@@ -239,7 +240,7 @@ class Detector:
         """
         rows, judge = self.sensors.rows(), self.state.judge
         cold = rows[judge.warming_up(rows)]
-        seconds = judge.readings_to_go(cold) * judge.silence.usual[cold]
+        seconds = judge.readings_to_go(cold) * judge.panel.silence.usual[cold]
         return len(cold), float(seconds.max(initial=0.0))
 
     def columns(self, sensors: Sequence[str] | None = None) -> SensorColumns:
@@ -269,9 +270,9 @@ class Detector:
             silent=judge.incidents.silent[rows],
             warming_up=judge.warming_up(rows),
             readings_to_go=judge.readings_to_go(rows),
-            interval=judge.silence.usual[rows],
-            drift=judge.drift.ratio(rows),
-            drifting=judge.drift.drifting[rows],
+            interval=judge.panel.silence.usual[rows],
+            drift=judge.panel.drift.ratio(rows),
+            drifting=judge.panel.drift.drifting[rows],
         )
 
     def details(self, sensors: Sequence[str]) -> SensorDetails:
@@ -287,7 +288,7 @@ class Detector:
         return SensorDetails(
             recent=recent,
             started=np.where(judge.incidents.open[rows], judge.incidents.started[rows], np.nan),
-            sensitivity=judge.sensitivity[rows],
+            sensitivity=judge.panel.sensitivity[rows],
             in_force=self.rules.views[rows],
             low=self.rules.low[rows],
             high=self.rules.high[rows],

@@ -12,7 +12,7 @@ from streamdetect.bundles.features import are_numbered, config_name
 from streamdetect.codecs import codec
 from streamdetect.config.judging import unknown_features
 from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.errors import BundleError, ConfigError, Problem
 from streamdetect.sinks.events import EventEncoder
 

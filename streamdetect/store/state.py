@@ -16,7 +16,7 @@ from numpy.lib.format import descr_to_dtype, dtype_to_descr
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
 from streamdetect.errors import StateError

@@ -14,7 +14,7 @@ import numpy as np
 
 from streamdetect.bundles.manifest import Manifest, TrainingErrors
 from streamdetect.bundles.runtime import ONNX_BATCH
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING
 from streamdetect.errors import DataError

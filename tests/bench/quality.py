@@ -25,7 +25,7 @@ from quality_wanted import wanted
 
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from streamdetect.bundles.bundle import Bundle
 from streamdetect.bundles.tensorflow import load_keras
 from streamdetect.core.detector import Detector
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.rules import VIEWS
 from streamdetect.errors import BundleError
 from streamdetect.service.assembly import make_detector

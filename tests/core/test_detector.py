@@ -9,7 +9,7 @@ from streams import cut, detector, process_in, rows_of, streams
 
 from streamdetect.core.cutting import windows_of
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Outcome, Readings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import PADDING, Scaling

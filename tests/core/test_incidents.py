@@ -6,7 +6,7 @@ import pytest
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.faults import FaultFacts, fault_of
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling

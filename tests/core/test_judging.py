@@ -9,7 +9,7 @@ from quick_detector import QUICK
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.rules import VIEWS, Rule
 from streamdetect.core.scaling import Scaling

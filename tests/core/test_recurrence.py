@@ -8,7 +8,7 @@ import pytest
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.recurrence import Excursion
 from streamdetect.core.rules import Rule

@@ -20,7 +20,7 @@ from streamdetect.codecs.ids import escaped
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.drift import Drifted
 from streamdetect.core.incidents import IncidentSettings, Reason
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling

@@ -14,7 +14,7 @@ from streamdetect.core import cutting as core_cutting
 from streamdetect.core import scaling as core_scaling
 from streamdetect.core.cutting import windows_of
 from streamdetect.core.detector import Detector, DetectorSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.readings import Readings
 from streamdetect.core.reconstruction import reconstruction_errors
 from streamdetect.core.scaling import PADDING, Scaling

@@ -5,7 +5,7 @@ import pytest
 
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
-from streamdetect.core.judging import JudgeSettings
+from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.rules import Rule
 from streamdetect.core.scaling import Scaling
 from streamdetect.offline.recordings import Recording

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import house as made_up
+import page_house as made_up
 from browsing import Browsing
 
 os.environ["TZ"] = "UTC"  # what a browser shows as the time of day

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from house import House, browser, life
+from page_house import House, browser, life
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

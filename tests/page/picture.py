@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from browsing import Browsing
-from house import House, browser
+from page_house import House, browser
 
 ROOT = Path(__file__).parents[2]
 AJAR = datetime.fromisoformat("2026-03-07T13:00:00+00:00").timestamp()

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from house import SCRIPT
+from page_house import SCRIPT
 from selenium.webdriver.common.keys import Keys
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
