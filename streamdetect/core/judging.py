@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .columns import Columns
-from .incidents import Incidents, Scored
+from .incidents import Incidents
 from .panel import Panel
 from .rules import VIEWS
 from .smoothing import Smoother
 from .views import Lesson, Stretch
 from .views.profile import slot_of
+from .walking import Scored, step
 from .warmup import Warmup
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
     from .columns import Rows
     from .grid import Grid
-    from .incidents import Edge, IncidentSettings, Stepped
+    from .incidents import Edge, IncidentSettings
     from .judge_settings import JudgeSettings
     from .moments import Floats
     from .rules import RuleColumns
     from .views.baselines import Known, Looked
+    from .walking import Stepped
 
 RECONSTRUCTION = VIEWS.index("reconstruction")
 
@@ -239,7 +241,7 @@ class Judge(Columns):
             deadlines=stretch.times - waits.unheard + limit[:, None],
             usual=self._interval(rows),
         )
-        stepped = self.incidents.step(scored, lambda: self._patience(rows))
+        stepped = step(self.incidents, scored, lambda: self._patience(rows))
         stepped.edges[:] = [self._explained(edge, scored.usual) for edge in stepped.edges]
         self._learn(stretch, scored, stepped, looked)
         self.panel.silence.learn(stretch, waits.pauses, stepped.counts, limit)
