@@ -4,7 +4,7 @@
     found = judge(recordings, Bundle.load("general"), threshold={"sigma": 4})
     verdicts = pandas.DataFrame(found.verdicts)
 
-Frames come and go by the few methods that pandas, and what copies it, have: neither is imported.
+Frames are used by the few methods that pandas and its imitators share: none of them is imported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Column(Protocol):
         """Its type; `kind` is "M" for times, with a zone or without."""
 
     def to_numpy(self, dtype: Any = None) -> NDArray[Any]:  # noqa: ANN401 - see numpy.asarray
-        """Its values, (N,); as datetime64 those with a zone are UTC."""
+        """Its values, (N,); as datetime64, times with a zone are in UTC."""
 
 
 class Frame(Protocol):
@@ -81,7 +81,7 @@ class Judgement:
 
     @property
     def incidents(self) -> list[Incident]:
-        """In the order of their beginning."""
+        """The incidents, in the order in which they began."""
         return sorted(
             (one for result in self.results for one in result.incidents), key=lambda one: one.started
         )

@@ -49,7 +49,7 @@ class Messages:
         return sum(map(len, self.recordings))
 
     def __iter__(self) -> Iterator[Message]:
-        # A reading whose time goes back is due when the one before it was: late is how the daemon gets it.
+        # A reading whose time goes back is due with the one before it: the daemon gets it late.
         due = np.concatenate([np.maximum.accumulate(recording.times) for recording in self.recordings])
         sensor = np.repeat(np.arange(len(self.recordings)), list(map(len, self.recordings)))
         place = np.concatenate([np.arange(len(recording)) for recording in self.recordings])
@@ -63,7 +63,7 @@ class Messages:
     def payload(self, message: Message, time: float) -> bytes:
         """Write the payload, with this time in Unix seconds: `{"time": …, "value": …}`, or the bare number.
 
-        Of several features each stands under its own name. Numbers are written so that reading them gives the
+        With several features, each has its own name. Numbers are written so that reading them gives the
         same float64.
         """
         if self._payload == "number":
@@ -75,7 +75,7 @@ class Messages:
 
 def _check_topics(topic: str, topics: Sequence[str]) -> None:
     if "{sensor}" not in topic and len(topics) > 1:
-        raise DataError(f"--topic {topic}: must have {{sensor}} in it, to tell {len(topics)} sensors apart")
+        raise DataError(f"--topic {topic}: must contain {{sensor}}, to tell {len(topics)} sensors apart")
     for name in topics:
         problem = topic_problem(name)
         if problem or set(name) & set("{}"):
@@ -86,8 +86,8 @@ def _check_features(recording: Recording, payload: Format) -> None:
     features = recording.features
     if payload == "number" and len(features) > 1:
         raise DataError(
-            f"{recording.name}: {len(features)} value columns do not fit in --payload number; choose one by "
-            f"--columns, or make each a sensor by --per-column"
+            f"{recording.name}: {len(features)} value columns do not fit in --payload number; choose one "
+            f"with --columns, or make each a sensor with --per-column"
         )
     if payload == "json" and len(features) > 1 and "time" in features:
         raise DataError(f"{recording.name}: a feature named time would take the place of the time")

@@ -1,4 +1,4 @@
-"""Another model in the place of today's, if it is better: on unseen readings and on known incidents."""
+"""Replace today's model if another is better, on unseen readings and on known incidents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.store.history import Incident
 
 NORMAL_NOW = ("regime_change", "accepted")
-"""Reasons for which an incident ended that say that it goes on, and is no fault."""
+"""Reasons for closing an incident which say that what went on is normal, and no fault."""
 _MORE = 0.005  # of the variance; less is chance
 
 
@@ -34,7 +34,7 @@ class Trial(NamedTuple):
     """How a model does."""
 
     found: int
-    """Of the known faults: incidents of before that nobody called false, and labels."""
+    """How many of the known faults: earlier incidents that nobody called false, and labels."""
     faults: int
     false: int
     """Incidents in the held-out part that tell of no fault."""
@@ -62,16 +62,16 @@ class Trial(NamedTuple):
 
 
 def with_incidents(recordings: Sequence[Recording], history: Path | None, detector: str) -> list[Recording]:
-    """Label what incidents say of these sensors.
+    """Label the faults that past incidents tell of.
 
-    Left out are those that somebody called false, and, unless somebody called them true, those that ended
-    because what went on is normal now: a model that drifted makes such incidents, and the next one is to
-    learn from them.
+    Incidents that somebody called false are left out. So are those that ended because what went on is normal
+    now, unless somebody called them true: a model that no longer fits causes such incidents, and the next
+    model has to learn from these readings.
 
     Args:
-        recordings: By the ids of the daemon's sensors.
-        history: The file of a daemon's incidents; None: it keeps none.
-        detector: Whose they are.
+        recordings: Of sensors with the ids that the daemon uses.
+        history: The file of the daemon's incidents; None if it keeps none.
+        detector: Name of the detector whose incidents these are.
     """
     known: dict[str, list[Range]] = {}
     for one in read_history(history, since=-inf) if history and history.exists() else ():
@@ -94,7 +94,7 @@ def _labelled(recording: Recording, ranges: Sequence[Range]) -> Recording:
 
 
 def split(recordings: Sequence[Recording], held_out: float) -> float:
-    """The time, in Unix seconds, from which on readings are held out.
+    """The time, in Unix seconds, from which readings are held out.
 
     Raises:
         DataError: the recordings have no length.
@@ -102,7 +102,7 @@ def split(recordings: Sequence[Recording], held_out: float) -> float:
     first = min(float(one.times.min()) for one in recordings if len(one))
     last = max(float(one.times.max()) for one in recordings if len(one))
     if last <= first:
-        raise DataError("recordings: must go on for a while, got a single time")
+        raise DataError("recordings: must span some time, got a single time")
     return last - held_out * (last - first)
 
 
@@ -112,7 +112,7 @@ def before(recordings: Sequence[Recording], time: float) -> list[Recording]:
 
 
 def trial(config: DetectorConfig, bundle: Bundle, recordings: Sequence[Recording], since: float) -> Trial:
-    """Judge all of the recordings, of which what is since a time counts as held out.
+    """Judge all recordings; the readings since a time are the held-out part.
 
     Args:
         config: Of the detector.

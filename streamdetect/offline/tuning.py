@@ -1,4 +1,4 @@
-"""How sensitive a detector may be for so many false alarms a week, chosen on one part, tried on another."""
+"""Choose how sensitive a detector may be for so many false alarms a week, and test it on held-out time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STEPS = tuple(2 ** (step / 2) for step in range(4, -9, -1))
 
 
 class Part(NamedTuple):
-    """What came of a part of the time."""
+    """What was found in a part of the time."""
 
     weeks: float
     false: int
@@ -51,7 +51,7 @@ class Part(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What comes of one sensitivity."""
+    """The results of one sensitivity."""
 
     sensitivity: float
     chosen_on: Part
@@ -81,7 +81,7 @@ def tune(
     steps: Sequence[float] = STEPS,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Tuning:
-    """Find the most sensitive setting that has at most so many false alarms.
+    """Find the most sensitive setting that keeps to a limit of false alarms.
 
     Args:
         config: of the detector.
@@ -89,7 +89,7 @@ def tune(
         recordings: of the sensors; labelled or not.
         most: false alarms a week, of all sensors together.
         held_out: share of the time, the latest, on which nothing is chosen.
-        warm_up: share of the time, the earliest, of which nothing counts: sensors are still learnt.
+        warm_up: share of the time, the earliest, in which nothing counts: sensors are still being learnt.
         steps: sensitivities to try, the most sensitive first.
         progress: called with the number of steps done.
 
@@ -99,7 +99,7 @@ def tune(
     first = min(float(one.times.min()) for one in recordings)
     last = max(float(one.times.max()) for one in recordings)
     if last <= first:
-        raise DataError("recordings: must go on for a while, got a single time")
+        raise DataError("recordings: must span some time, got a single time")
     begin, cut = first + warm_up * (last - first), last - held_out * (last - first)
     reconstruct = Remembered(make_detector(config, bundle).reconstruct)
     points = []

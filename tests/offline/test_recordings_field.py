@@ -556,8 +556,8 @@ BINARY = {
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(99), "unpack it"),
     "HDF5": (b"\x89HDF\r\n" + bytes(99), "an HDF5 file"),
     "a pickle": (b"\x80\x04\x95" + bytes(99), "it can run code"),
-    "a torn Parquet file": (b"PAR1" + bytes(99), "is not sound Parquet"),
-    "an old workbook, torn": (b"\xd0\xcf\x11\xe0" + bytes(99), "is not a sound workbook"),
+    "a torn Parquet file": (b"PAR1" + bytes(99), "is not valid Parquet"),
+    "an old workbook, torn": (b"\xd0\xcf\x11\xe0" + bytes(99), "is not a valid workbook"),
 }
 
 

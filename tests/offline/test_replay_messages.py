@@ -81,7 +81,7 @@ def test_each_sensor_keeps_the_order_of_its_file(make_recording, lengths, seed):
 @pytest.mark.parametrize(
     ("topic", "said"),
     [
-        ("sensors/all", "must have {sensor}"),
+        ("sensors/all", "must contain {sensor}"),
         ("a/+/{sensor}", "forbidden character"),
         ("{sensor}/#", "forbidden character"),
         ("{site}/{sensor}", "only {sensor} is replaced"),

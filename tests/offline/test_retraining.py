@@ -65,7 +65,7 @@ def test_the_latest_part_of_the_time_is_held_out(make_recording):
     assert since == 0.75 * 99.5
     (past,) = before([one, late], since)
     assert past.times.tolist() == list(range(75))
-    with pytest.raises(DataError, match="must go on"):
+    with pytest.raises(DataError, match="must span"):
         split([make_recording([1.0])], 0.2)
 
 

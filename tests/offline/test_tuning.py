@@ -76,7 +76,7 @@ def test_a_model_works_once_on_the_same_windows():
 
 
 def test_a_single_time_is_refused(make_recording, general):
-    with pytest.raises(DataError, match="must go on"):
+    with pytest.raises(DataError, match="must span"):
         tune(CONFIG, general, [make_recording([1.0], features=("value",))], 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Recorded data through the detector that runs live: verdicts, incidents, and how they meet the labels."""
+"""Recorded data run through the live detector: verdicts, incidents, and how they compare with the labels."""
 
 from __future__ import annotations
 

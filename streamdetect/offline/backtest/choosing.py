@@ -1,4 +1,4 @@
-"""Which of a recording's many windows are worth a look."""
+"""Choose the few of a recording's many windows that are worth a look."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Choice(NamedTuple):
     """A window to look at."""
 
     at: int
-    """Which of the result's M readings: the newest of the window."""
+    """Index of the window's newest reading among the result's M readings."""
     why: str
 
 
 def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
     """Choose the windows that say most about a backtest, oldest first.
 
-    Those asked for, the window of the largest error of each of the six worst incidents, and three more of the
-    largest errors.
+    These are the windows asked for, the window with the largest error of each of the six worst incidents, and
+    three more windows with the largest errors.
 
     Args:
         result: M readings.
-        times: Unix seconds; each asks for the latest window that has ended by then, if the recording goes
-            on for so long.
+        times: Unix seconds; each asks for the latest window that has ended by then, if the recording
+            reaches that time.
     """
     chosen = {at: "asked for" for time in times if (at := ending_by(result, time)) is not None}
     errors = np.nan_to_num(result.errors, nan=-np.inf)
@@ -42,7 +42,7 @@ def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
     for number, incident in incidents[:MOST_INCIDENTS]:
         first = int(np.searchsorted(result.times, incident.started))
         last = int(np.searchsorted(result.times, incident.ended, "right"))
-        if result.windows[first:last].any():  # one of silence may have none
+        if result.windows[first:last].any():  # an incident of silence may have none
             chosen.setdefault(first + int(errors[first:last].argmax()), f"incident {number}")
     others = apart(result, np.argsort(-errors, kind="stable"), chosen)
     chosen |= {at: f"largest error {place}" for place, at in enumerate(others, 1)}
@@ -50,7 +50,7 @@ def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
 
 
 def ending_by(result: SensorResult, time: float) -> int | None:
-    """The latest window that has ended by this time; None before the first and after the last one's end."""
+    """The latest window that has ended by this time; None before the first window and after the last."""
     windows = np.flatnonzero(result.windows)
     times = result.times[windows]
     if not len(times) or not times[0] <= time <= times[-1]:
@@ -61,7 +61,7 @@ def ending_by(result: SensorResult, time: float) -> int | None:
 def apart(
     result: SensorResult, order: NDArray[np.intp], taken: Iterable[int] = (), most: int = MOST_OTHERS
 ) -> list[int]:
-    """The first windows in this order that share no reading with one another, nor with those taken."""
+    """The first windows in this order that share no reading with one another or with those taken."""
     free = result.windows.copy()
     found: list[int] = []
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """True positives, false positives, false negatives, and what is made of them; NaN where undefined."""
+    """True positives, false positives, false negatives, and their ratios; NaN where undefined."""
 
     tp: int
     fp: int
@@ -31,12 +31,12 @@ class Counts:
 
     @property
     def precision(self) -> float:
-        """Share of what was flagged that is known: tp / (tp + fp)."""
+        """Precision, the share of what was flagged that is a known anomaly: tp / (tp + fp)."""
         return _share(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
-        """Share of what is known that was flagged: tp / (tp + fn)."""
+        """Recall, the share of the known anomalies that were flagged: tp / (tp + fn)."""
         return _share(self.tp, self.tp + self.fn)
 
     @property
@@ -54,11 +54,11 @@ class Evaluation:
 
     points: Counts
     fates: tuple[Fate, ...]
-    """Of every known fault."""
+    """What became of each known fault."""
     false: int
-    """Incidents that tell of none."""
+    """Incidents that tell of no known fault."""
     days: float
-    """Recorded, from the first reading to the last, all sensors added up."""
+    """Days recorded, from the first reading to the last, summed over all sensors."""
 
     @property
     def events(self) -> Counts:
@@ -68,24 +68,24 @@ class Evaluation:
 
     @property
     def late(self) -> int:
-        """Missed faults of which an incident told only after they had ended."""
+        """Missed faults for which an incident opened only after they had ended."""
         return sum(fate.late for fate in self.fates)
 
     @property
     def cover(self) -> float:
-        """Share of a fault with an incident open, the mean of those that last."""
+        """Share of a fault during which an incident was open: the mean of the faults that last."""
         known = [fate.cover for fate in self.fates if not isnan(fate.cover)]
         return _share(sum(known), len(known))
 
     @property
     def delay(self) -> float:
-        """Seconds from a found fault's start to the opening, their median."""
+        """Median of the seconds from the start of a found fault to the opening of its incident."""
         found = [fate.delay for fate in self.fates if fate.found]
         return float(np.median(found)) if found else float("nan")
 
     @property
     def again(self) -> Counts:
-        """Of the faults of a sensor after one that was found: those found and missed."""
+        """Faults found and missed, among those that come after a found fault of the same sensor."""
         later = [fate.found for fate in self.fates if fate.again]
         return Counts(sum(later), 0, len(later) - sum(later))
 

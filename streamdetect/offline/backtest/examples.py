@@ -1,4 +1,4 @@
-"""Windows that show what a model has learned: some that it rebuilds worst, and some usual ones."""
+"""Windows that show what a model has learned: those that it rebuilds worst, and some usual ones."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def examples(bundle: Bundle, recordings: Sequence[Recording], largest: float = inf) -> list[Rebuilt]:
-    """Rebuild three windows of the largest errors and three of about the median, of all recordings.
+    """Rebuild the three windows with the largest errors of all recordings, and three with about the median.
 
     Args:
-        bundle: Whose windows are cut as they were for its training.
-        recordings: Of its training, or others.
-        largest: Windows of larger errors are passed over: training may have left some out.
+        bundle: The model; windows are cut as they were for its training.
+        recordings: Those that the model was trained on, or others.
+        largest: Windows with larger errors are skipped: training may have left some out.
     """
     training = bundle.manifest.record
     settings = replace(

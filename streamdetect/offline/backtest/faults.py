@@ -1,8 +1,9 @@
 """Known faults of one sensor against its incidents, counted strictly: found only while the fault lasts.
 
 A fault is found by an incident that is open at some time while it lasts and opened at most five readings
-before it: a false alarm that happens to last finds nothing. What opens after the end is late: the fault was
-missed, and the incident is false. Faults of at most ten readings may be found until ten readings after.
+before it: a false alarm that happens to last finds nothing. An incident that opens after the end is late: the
+fault was missed, and the incident is false. Faults of at most ten readings may be found until ten readings
+after.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Span(NamedTuple):
 
     start: float
     end: float = inf
-    """inf: it goes on."""
+    """inf while it goes on."""
 
 
 class Fate(NamedTuple):
@@ -32,19 +33,19 @@ class Fate(NamedTuple):
 
     fault: Span
     by: int | None
-    """Which incident found it first; None: missed."""
+    """Index of the incident that found it first; None if the fault was missed."""
     late: bool
     """Missed, and an incident opened soon after its end."""
     delay: float
     """Seconds from its start to the opening; NaN if missed."""
     cover: float
-    """Share of it with an incident open; NaN of a short one."""
+    """Share of the fault during which an incident was open; NaN for a short fault."""
     again: bool
     """Whether an earlier fault of the sensor was found: a deaf detector loses the ones after it."""
 
     @property
     def found(self) -> bool:
-        """Whether it was."""
+        """Whether an incident found it."""
         return self.by is not None
 
 
@@ -103,7 +104,7 @@ def _is_short(fault: Span, step: float) -> bool:
 
 
 def _until(fault: Span, step: float) -> float:
-    """The latest opening that finds it."""
+    """The latest time at which an incident may open and still find the fault."""
     return fault.end + _SHORT * step * _is_short(fault, step)
 
 

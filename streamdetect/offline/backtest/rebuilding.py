@@ -1,4 +1,4 @@
-"""Chosen windows of a recording beside what the autoencoder made of them, in the sensor's own units."""
+"""Chosen windows of a recording beside their reconstructions, in the sensor's own units."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rebuild(detector: Detector, result: SensorResult, choices: Sequence[Choice])
     """Cut the chosen windows once more and let the model rebuild them.
 
     Args:
-        detector: The one whose verdicts these are; it lends its settings and its model, and stays as it is.
+        detector: Gave these verdicts; its settings and its model are used, and its state stays as it is.
         result: Made by a detector that had not known the sensor before.
         choices: Of the result's windows, oldest first.
     """

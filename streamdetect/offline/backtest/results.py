@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Incident(NamedTuple):
-    """One incident from its opening to its last word."""
+    """One incident from its opening to its last transition."""
 
     opened: Transition
     latest: Transition
-    """`opened` itself, the last update, or what closed it; of one that is still open, windows and peak are
-    those of the recording's end."""
+    """`opened` itself, the last update, or what closed it; while the incident is still open, windows and peak
+    are those at the end of the recording."""
     ended: float
     """Unix seconds of its last anomalous window; of the recording's last one if it is still open."""
 
@@ -63,7 +63,7 @@ class SensorResult:
     sigmas: NDArray[np.float64]  # (M,)
     thresholds: NDArray[np.float64]  # (M,)
     scores: NDArray[np.float64]  # (M,) the largest of all views
-    views: NDArray[np.int64]  # (M,) whose it is, a place in VIEWS
+    views: NDArray[np.int64]  # (M,) the view with that score, an index into VIEWS
     expected: NDArray[np.float64]  # (M, F)
     lower: NDArray[np.float64]  # (M, F) where the score is 1
     upper: NDArray[np.float64]  # (M, F)

@@ -1,4 +1,4 @@
-"""Recordings through a detector, the same one that runs live."""
+"""Run recordings through the detector that runs live."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ COLUMNS = (
     *("expected", "lower", "upper", "anomalous"),
 )
 BATCH, BATCH_EACH = 1024, 32
-"""Readings at once, at least, and for each sensor. Any number gives the same verdicts; more gain nothing."""
+"""Readings in a batch: at least, and for each sensor. Any number gives the same verdicts; more are no
+faster."""
 
 
 def backtest(
@@ -37,12 +38,12 @@ def backtest(
     batch: int | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> list[SensorResult]:
-    """Feed the recordings as they came, all sensors side by side, and sort what comes out by recording.
+    """Feed the recordings as they came, all sensors side by side, and sort the verdicts by recording.
 
     Args:
-        detector: Takes in the readings; a fresh one, unless what it knows already is meant to count.
+        detector: Takes in the readings; a new one, unless what it already knows should count.
         recordings: Of F features each, as many as the detector's.
-        batch: Readings at once.
+        batch: Readings in a batch.
         progress: Called with the number of readings done so far.
 
     Raises:
@@ -70,10 +71,10 @@ def _as_they_came(recordings: Sequence[Recording]) -> NDArray[np.intp]:
 
 
 def _known_until(recordings: Sequence[Recording]) -> dict[str, float]:
-    """When there is nothing more to say of each sensor, in Unix seconds.
+    """The time, in Unix seconds, after which nothing more can be said of each sensor.
 
-    Recordings that overlap were made together: who is missing at their end has fallen silent. Past that
-    nobody was listened to.
+    Recordings that overlap were made together: a sensor that is missing at their end has fallen silent.
+    After that end no sensor was listened to.
     """
     spans = [(float(one.times.min()), float(one.times.max()), one.sensor) for one in recordings if len(one)]
     until: dict[str, float] = {}
@@ -92,7 +93,7 @@ def check_features(detector: Detector, recordings: Sequence[Recording]) -> None:
     """Refuse recordings that have another number of features than the detector.
 
     Raises:
-        DataError: One has.
+        DataError: A recording has another number.
     """
     wanted = detector.settings.features
     for recording in recordings:
@@ -145,7 +146,7 @@ def _by_recording(
 
 
 def _incidents(result: SensorResult) -> list[Incident]:
-    """Pair each opening with its last word."""
+    """Pair each opening with the last transition of its incident."""
     incidents: list[Incident] = []
     for transition in result.transitions:
         if transition.kind == "opened":
@@ -159,9 +160,9 @@ def _incidents(result: SensorResult) -> list[Incident]:
 
 
 def _so_far(incident: Incident, result: SensorResult) -> Incident:
-    """An incident that is still open, as it is at the recording's end: its last word may be its opening."""
+    """An incident that is still open, as it is at the end of the recording."""
     anomalous = np.flatnonzero(result.anomalous & (result.times >= incident.started))
-    if not len(anomalous):  # it has not been heard of since
+    if not len(anomalous):  # the sensor has been silent since
         return Incident(incident.opened, incident.latest, incident.latest.time)
     peak = anomalous[result.scores[anomalous].argmax()]
     latest = replace(

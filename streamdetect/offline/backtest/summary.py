@@ -1,4 +1,4 @@
-"""What a backtest comes to: numbers per sensor and in all, as data and as a table."""
+"""The summary of a backtest: numbers for each sensor and for all, as data and as a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One sensor's numbers, or those of all together."""
+    """The numbers of one sensor, or of all together."""
 
     sensor: str
     readings: int
@@ -36,7 +36,7 @@ class Summary:
     evaluation: Evaluation | None
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON shows it; what is undefined is null."""
+        """The numbers as JSON shows them; what is undefined is null."""
         numbers: dict[str, Any] = {
             "sensor": self.sensor,
             "readings": self.readings,
@@ -68,7 +68,7 @@ class Summary:
 
 
 def summarise(result: SensorResult) -> Summary:
-    """Count up one sensor."""
+    """Summarise one sensor."""
     return Summary(
         sensor=result.recording.sensor,
         readings=len(result.recording),
@@ -84,7 +84,7 @@ def summarise(result: SensorResult) -> Summary:
 
 
 def total(summaries: Sequence[Summary]) -> Summary:
-    """Add up the sensors; the evaluation is of those with labels."""
+    """Add up the sensors; the evaluation covers those with labels."""
     known = [summary.evaluation for summary in summaries if summary.evaluation is not None]
     return Summary(
         sensor=f"{len(summaries)} sensors",
@@ -113,7 +113,7 @@ def with_total(summaries: Sequence[Summary]) -> list[Summary]:
 
 
 def as_table(summaries: Sequence[Summary]) -> str:
-    """Lines to print: a sensor each, then all of them."""
+    """Lines to print: one for each sensor, then one for all."""
     lines = with_total(summaries)
     table = columns(lines)
     widths = {name: max(len(name), *map(len, cells)) for name, cells in table.items()}
@@ -129,7 +129,7 @@ def as_table(summaries: Sequence[Summary]) -> str:
 
 
 def columns(lines: Sequence[Summary]) -> dict[str, list[str]]:
-    """A table's columns as text; what nothing can be said about is left out."""
+    """A table's columns as text; columns that have nothing to say are left out."""
     table = {
         "sensor": [line.sensor for line in lines],
         "readings": [f"{line.readings:,}" for line in lines],

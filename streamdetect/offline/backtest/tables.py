@@ -26,7 +26,7 @@ _INCIDENT_COLUMNS = (
 )
 
 
-_LONGEST_NAME = 150  # characters; with what is added below the 255 bytes that file systems take
+_LONGEST_NAME = 150  # characters; stays, with what is added, below the 255 bytes that file systems allow
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet's formula begins
 
 
@@ -39,15 +39,16 @@ def file_name(sensor: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """Give text that a spreadsheet takes for text, whoever chose it."""
+    """Give text that a spreadsheet does not take for a formula, whoever wrote it."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: bool = False) -> None:
-    """Write a row a verdict, or with `all_rows` a row a reading: of one not accepted, those cells are empty.
+    """Write a row for each verdict, or for each reading with `all_rows`.
 
-    `score` is the largest of all views, above 1 is anomalous, and `view` whose it is. `incident` counts a
-    sensor's incidents from 1 and is set from the reading that opened it to the one that closed it; `edge`
+    The cells of a verdict are empty for a reading that was not accepted. `score` is the largest of
+    all views (above 1 is anomalous), and `view` is the view that gave it. `incident` counts a sensor's
+    incidents from 1; it is set from the reading that opened the incident to the one that closed it. `edge`
     says what changed there.
     """
     names = list(dict.fromkeys(name for result in results for name in result.recording.features))
@@ -62,7 +63,7 @@ def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: boo
 
 
 def write_incidents(results: Sequence[SensorResult], path: Path) -> None:
-    """Write a row an incident."""
+    """Write a row for each incident."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_INCIDENT_COLUMNS)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.inbox import Message
     from streamdetect.offline.discovery.witness import Left
 
-_LINES = 50  # of a kind
+_LINES = 50  # of each kind
 
 
 def notes(config: Config) -> Iterator[str]:
-    """Tell what is sound, and may still surprise."""
+    """Describe what is valid and may still surprise."""
     filters = uncovered([topic for one in config.detectors for topic in one.topics])
     for first, second in overlapping(filters) if config.mqtt.protocol != "5" else ():
         yield (

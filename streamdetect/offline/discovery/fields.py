@@ -23,7 +23,7 @@ _TIME: Final = re.compile(
 _ID: Final = re.compile(
     r"(?i)(^|[_.])(id|ids|uid|uuid|eui|dev_?eui|mac|serial|addr(ess)?|sn|channel|index|port)$"
 )
-_RISES: Final = 5  # values in a row that never fall, before a field counts as a counter
+_RISES: Final = 5  # values in a row that never fall, from which a field counts as a counter
 _MOST: Final = 200  # values kept of a field
 
 
@@ -46,7 +46,7 @@ class Field:
 
     @property
     def numbers(self) -> list[float]:
-        """The values that are numbers, also as text."""
+        """The values that are numbers, or text that reads as a number."""
         return [number for number in map(number_of, self.values) if number is not None]
 
     @property

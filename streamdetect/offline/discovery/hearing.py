@@ -1,4 +1,4 @@
-"""Messages of a broker for a while, without a trace there: no session, no status, no acknowledgement kept."""
+"""Messages of a broker for a while, leaving no trace there: no session, no status, no acknowledgement."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hear(
     """Give the messages that come within these seconds of the subscription.
 
     Args:
-        settings: the broker; the client id has to be one that nobody else has.
+        settings: the broker; no other client may use this client id.
         filters: what to subscribe to.
         seconds: for how long.
         stop: asked several times a second.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamdetect.offline.discovery.senders import Sender
     from streamdetect.offline.discovery.topics import Heard, Topics
 
-_NEAR: Final = 3_600.0  # s that a device's clock may be away from ours
+_NEAR: Final = 3_600.0  # s by which a device's clock may differ from ours
 _IDS: Final = ("id", "name", "sensor", "device", "channel", "address", "mac", "serial")
 
 
@@ -127,7 +127,7 @@ def _others(rest: list[tuple[Heard, str, list[Any]]]) -> list[Proposal]:
 
 
 def _shape(name: str, what: Any) -> tuple[str, ...]:  # noqa: ANN401 - a document
-    """Tell kinds of documents apart that want another block."""
+    """Tell apart the kinds of documents that need blocks of their own."""
     if name == "influx":
         return tuple(sorted(set(what[0].labels()) - {"measurement", "series"}))
     if isinstance(what, dict) and isinstance(what.get("fields"), dict) and isinstance(what.get("tags"), dict):
@@ -249,7 +249,7 @@ def _filter(topics: list[str], depth: int) -> str:
     levels = [topic.split("/") for topic in topics]
     same = [levels[0][at] if len({one[at] for one in levels}) == 1 else "+" for at in range(depth)]
     if "+" not in same and depth > 1:
-        same[-1] = "+"  # one topic today, and others of its kind tomorrow; what is foreign is ignored
+        same[-1] = "+"  # one topic today, and others of its kind tomorrow; other messages are ignored
     return "/".join(same)
 
 

@@ -48,7 +48,7 @@ class Topics:
         """Begin with nothing.
 
         Args:
-            own: first levels of topics that are not of interest: those that we publish.
+            own: first levels of the topics that we publish: they are passed over.
         """
         self.heard: dict[str, Heard] = {}
         self._own = (*RESERVED, *own)

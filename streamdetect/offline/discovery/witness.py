@@ -28,7 +28,7 @@ class Taken(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A message, or a part of one, that a detector left."""
+    """A message, or a part of one, that a detector did not take."""
 
     detector: str
     """Empty when no detector wanted it."""

@@ -1,4 +1,4 @@
-"""A commented configuration for what was heard, held against what was heard."""
+"""A commented configuration for the messages heard, tried on the same messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 6  # topics in a comment
 _MOST_IGNORED = 100
-_MOST_LEFT = 20  # topics that are said not to be taken
+_MOST_LEFT = 20  # topics listed as not taken
 _EXAMPLE = 60  # bytes of a payload
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by the colour-blind, and darkest where the eye should go first.
 LINE, LIMIT, MARK, SHADE, KNOWN = "#333333", "#0072B2", "#D55E00", "#E69F00", "#56B4E9"
 
-_POINTS = 6000  # drawn a line: some four a pixel column, and a million readings draw as fast as six thousand
+_POINTS = 6000  # of a line: about four for each pixel column; a million readings draw as fast as six thousand
 _LOG_FROM = 30.0  # the top of the scale over the usual error: past it, a linear axis shows only the peak
 _REAL_TIME = 1e8  # Unix seconds; a recording that starts earlier has no clock, only steps
 _ELAPSED = ((2 * DAY, DAY, "days"), (2 * HOUR, HOUR, "h"), (2 * MINUTE, MINUTE, "min"), (0.0, 1.0, "s"))
@@ -90,8 +90,8 @@ def band(
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
 ) -> None:
-    """Shade what is usual; where a side is not known, there is no shade."""
-    # The band stands still within a block of readings, so that evenly spaced ones show all of it.
+    """Shade what is usual; there is no shade where a side is not known."""
+    # The band does not change within a block of readings, so that evenly spaced ones show all of it.
     kept = np.unique(np.linspace(0, len(times) - 1, min(len(times), _POINTS)).astype(np.intp))
     axis.fill_between(
         clock(times[kept]),
@@ -152,7 +152,7 @@ def error_label(metric: str) -> str:
 
 
 def moment(time: float) -> str:
-    """A time in Unix seconds as a caption has it, to the second."""
+    """A time in Unix seconds as a caption shows it, to the second."""
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" if time >= _REAL_TIME else f"{time:g} s"
 
 

@@ -38,8 +38,8 @@ _MOST_FEATURES = 6
 def sensor(result: SensorResult, path: Path, metric: str = "mae") -> Figure:
     """Draw a sensor's series over its band, above its error against the threshold, incidents shaded.
 
-    Of several features, the (at most six) that were most often to blame are drawn, each with the anomalies
-    that it had the largest share in.
+    With several features, at most six are drawn: those most often to blame, each with the anomalies in which
+    it had the largest share.
 
     Raises:
         StreamdetectError: matplotlib is not installed.

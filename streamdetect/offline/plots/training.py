@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def training_loss(history: Mapping[str, Sequence[float]], path: Path) -> Figure:
-    """Draw the loss of each epoch, and of the validation where there was one (`loss`, `val_loss`)."""
+    """Draw the loss of each epoch (`loss`), and the validation loss if there was one (`val_loss`)."""
     figure = new_figure(7, 4)
     axis = figure.subplots()
     names = {"loss": ("training", LINE, "-"), "val_loss": ("validation", LIMIT, "--")}
@@ -58,7 +58,7 @@ def error_histogram(
 ) -> Figure:
     """Draw how the reconstruction errors (M,) spread, and the threshold among them.
 
-    Of a threshold that moves, (M,), its median is drawn over the range it had.
+    If the threshold changes, (M,), its median is drawn over its range.
     """
     figure = new_figure(7, 4)
     axis = figure.subplots()

@@ -1,4 +1,4 @@
-"""What the autoencoder makes of single windows."""
+"""Single windows and their reconstructions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _MISFIT = 0.25  # how dark the area between a window and its reconstruction is
 def reconstruction(windows: Sequence[Rebuilt], path: Path, title: str = "") -> Figure:
     """Draw windows with their reconstructions over them, in the sensor's own units.
 
-    One feature: three windows a row. Several: a row a window, a column a feature, at most the six that the
-    reconstructions miss by most.
+    With one feature, each row holds three windows. With several, each window has a row and each feature a
+    column: at most the six features that are rebuilt worst.
 
     Raises:
         StreamdetectError: matplotlib is not installed.

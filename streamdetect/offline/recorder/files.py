@@ -1,4 +1,4 @@
-"""Rows to files of bounded size, in a folder of bounded size, which the next run goes on with."""
+"""Write rows to files of bounded size, in a folder of bounded size; the next run continues them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Bounds:
     """How much is kept, and how."""
 
     file_bytes: int = 64 << 20
-    """A file that is as large is followed by another one."""
+    """A file that has reached this size is followed by a new one."""
     folder_bytes: int = 2 << 30
-    """The oldest file is removed when all of them are larger."""
+    """The oldest file is removed when all files together are larger than this."""
     form: Literal["csv", "parquet"] = "csv"
-    """Of files that are complete; the one that is written to is CSV, which a power cut leaves readable."""
+    """Format of complete files; the file being written is CSV, which stays readable after a power cut."""
 
 
 class Files:
@@ -65,7 +65,7 @@ class Files:
         writer.writerows([_cell(cell) for cell in row] for row in rows)
 
     def flush(self) -> None:
-        """Make what was written durable; begin another file, and remove old ones, where it is time to."""
+        """Make what was written durable; begin a new file and remove old ones when it is time to."""
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._file.tell() >= self.bounds.file_bytes:
@@ -76,7 +76,7 @@ class Files:
         self._remove_oldest()
 
     def close(self) -> None:
-        """Make everything durable and end."""
+        """Make everything durable and close the file."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -97,7 +97,7 @@ class Files:
         return self.folder / f"{datetime.fromtimestamp(self._clock(), UTC).strftime(_NAME)}.csv"
 
     def _open(self, path: Path) -> IO[str]:
-        """Open a file to go on with: after the last whole row, the one before a torn one."""
+        """Open a file to continue after its last whole row: a torn row is cut off."""
         if path.exists():
             _cut_torn_row(path)
         file = path.open("a", newline="", encoding="utf-8")

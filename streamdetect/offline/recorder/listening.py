@@ -1,4 +1,4 @@
-"""The broker's messages to rows, by the daemon's own topics, paths, ids and times."""
+"""Turn the broker's messages into rows, by the daemon's own topics, paths, ids and times."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SAY_EVERY = 60.0  # s
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What one detector hears, without its model: one may well be recording in order to train it."""
+    """What one detector hears, without its model: the recording may be what trains it."""
 
     config: DetectorConfig
     codec: Codec
@@ -72,9 +72,9 @@ class Recorder:
 
         Args:
             config: whose topics, payloads and broker these are.
-            folder: gets a folder a detector.
+            folder: gets a folder for each detector.
             bounds: how much is kept.
-            features: of a detector that joins them, where its bundle is still to be made.
+            features: of a detector that joins them, if its bundle does not exist yet.
             clock: Unix seconds.
 
         Raises:
@@ -107,10 +107,10 @@ class Recorder:
         self._stopping = True
 
     def run(self, seconds: float = inf) -> None:
-        """Record until `stop`, or for so long.
+        """Record until `stop`, or for so many seconds.
 
         Raises:
-            StreamdetectError: the disk does not take it.
+            StreamdetectError: the files cannot be written.
             RuntimeError: the network thread failed.
         """
         until = time.monotonic() + seconds
@@ -130,7 +130,7 @@ class Recorder:
                 files.close()
 
     def status(self) -> str:
-        """How much there is, in a line; while it runs, also why nothing comes."""
+        """How much was recorded, in a line; while it runs, also why nothing comes."""
         size = sum(files.size for files in self._files)
         deaf = not self.edge.subscribed and not self._ended
         trouble = f"; {self.edge.last_error or 'not connected'}" if deaf else ""
@@ -170,7 +170,7 @@ def _rows(gathered: Gathered) -> list[list[object]]:
 
 
 def _as_it_comes(config: DetectorConfig) -> DetectorConfig:
-    """Without what is done with the readings of a sensor one after the other: reading them does it."""
+    """The settings without those for a sensor's series: they apply when the recording is read."""
     fields = type(config).model_fields
     return config.model_copy(update={name: fields[name].default for name in _SERIES})
 
@@ -179,7 +179,7 @@ def listener(config: Config, at: int, features: Sequence[str] = ()) -> Listener:
     """What a detector hears.
 
     Raises:
-        ConfigError: it joins features, and neither its bundle nor anybody else says which.
+        ConfigError: it joins features, and neither the caller nor its bundle names them.
     """
     one = _as_it_comes(config.detectors[at])
     payload = one.payload_settings(config.mqtt.max_payload)
@@ -188,6 +188,6 @@ def listener(config: Config, at: int, features: Sequence[str] = ()) -> Listener:
     try:
         known = tuple(features) or Bundle.load(one.bundle).manifest.features
     except BundleError as error:
-        rule = f"is not there to say which features are joined ({error}); --features names them"
+        rule = f"must load to name the features that are joined ({error}); --features names them without it"
         raise ConfigError([Problem(f"detectors[{at}].bundle", rule, one.bundle)]) from error
     return Listener(one, codec(payload), known)

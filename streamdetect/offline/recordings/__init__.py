@@ -1,6 +1,6 @@
-"""Recorded data in: files of many kinds become `Recording`s, and what was made of them is said.
+"""Recorded data: files of many kinds become `Recording`s, with an account of how they were read.
 
-`read` reads them, `describe` says what was made of them.
+`read` reads them, `describe` says how they were read.
 """
 
 from __future__ import annotations

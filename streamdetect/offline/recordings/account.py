@@ -1,4 +1,4 @@
-"""What was made of the files, said: nothing is decided without a word."""
+"""Say how files were read: no decision is silent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tally(NamedTuple):
 
 
 def tally(recordings: Iterable[Recording]) -> Tally:
-    """Count up the rows of these."""
+    """Count the rows of these recordings."""
     parts = [
         Tally(
             rows=len(one) + one.dropped,
@@ -62,7 +62,7 @@ def check_loss(recordings: Sequence[Recording]) -> None:
     An empty cell in the only value column loses nothing: there was no reading.
 
     Raises:
-        DataError: More than half are; says of which kind.
+        DataError: More than half of the rows are lost; says for which reasons.
     """
     found = tally(recordings)
     empty = sum(one.incomplete for one in recordings if len(one.features) == 1)
@@ -79,7 +79,7 @@ def _remedy(found: Tally) -> str:
     if worst == found.incomplete:
         return "--columns leaves a feature out, --per-column makes each column a sensor"
     if worst == found.torn:
-        return "is it the right --time-column, --delimiter?"
+        return "are --time-column and --delimiter right?"
     if worst == found.late:
         return "--sort puts them in order of time, --sensor-column tells several sensors apart"
     return "--sensor-column tells several sensors apart, --time-format reads finer times"
@@ -94,7 +94,7 @@ def describe(recordings: Sequence[Recording]) -> list[str]:
 
 
 def _describe_files(accounts: Iterable[Account]) -> Iterator[str]:
-    """A paragraph for all files of which the same is to be said."""
+    """A paragraph for all files that were read in the same way."""
     alike: dict[Account, list[str]] = {}
     for account in accounts:
         alike.setdefault(replace(account, file=""), []).append(account.file)
@@ -113,7 +113,7 @@ def _describe_rows(recordings: Sequence[Recording]) -> Iterator[str]:
     parts = {one.name: tally([one]) for one in recordings}
     poor = [f"{name} ({part})" for name, part in parts.items() if 2 * part.used < part.rows]
     if poor and len(recordings) > 1:
-        yield f"  note      most rows are lost of {_names(poor, 3)}"
+        yield f"  note      most rows of {_names(poor, 3)} are lost"
 
 
 def _names(names: Sequence[str], most: int = _MOST_NAMES) -> str:

@@ -1,4 +1,4 @@
-"""InfluxDB's annotated CSV to rows: several tables in one file, a series a group key."""
+"""InfluxDB's annotated CSV to rows: several tables in one file, a series for each group key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_annotated(head: Sequence[str]) -> bool:
 
 
 def read(lines: Iterable[str], layout: Layout) -> Sheet:
-    """Give a row a value: its series, named by measurement, tags and field; its time; the value."""
+    """Give a row for each value: its series, named by measurement, tags and field; its time; the value."""
     layout = replace(
         layout,
         sensor_column=layout.sensor_column or "series",

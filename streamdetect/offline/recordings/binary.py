@@ -22,7 +22,7 @@ def read_arrow(path: Path, kind: str, file: IO[bytes], layout: Layout) -> Sheet:
     """Give the rows of a Parquet or Feather file.
 
     Raises:
-        DataError: It is damaged.
+        DataError: The file is damaged.
         StreamdetectError: pyarrow is not installed.
     """
     try:
@@ -40,7 +40,7 @@ def read_arrow(path: Path, kind: str, file: IO[bytes], layout: Layout) -> Sheet:
             table = feather.read_table(file)
             names, batches = table.column_names, table.to_batches(_BATCH)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: is not sound {kind}: {error}") from error
+        raise DataError(f"{path}: is not valid {kind}: {error}") from error
     return Sheet(kind, _arrow_rows(names, batches), replace(layout, header=True))
 
 
@@ -67,7 +67,7 @@ def read_workbook(path: Path, file: IO[bytes], layout: Layout) -> Sheet:
     """Give the rows of a sheet of a workbook of Excel or LibreOffice.
 
     Raises:
-        DataError: It is damaged, or has no such sheet.
+        DataError: The file is damaged, or has no such sheet.
         StreamdetectError: python-calamine is not installed.
     """
     try:
@@ -81,11 +81,11 @@ def read_workbook(path: Path, file: IO[bytes], layout: Layout) -> Sheet:
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in wanted}
     except CalamineError as error:
         raise DataError(
-            f"{path}: is not a sound workbook, or has no sheet {layout.sheet!r}: {error}"
+            f"{path}: is not a valid workbook, or has no sheet {layout.sheet!r}: {error}"
         ) from error
     name = next((name for name, rows in sheets.items() if rows), wanted[0])
     others = [other for other in sheets if other != name]
-    notes = (f"sheet {name!r}; not {', '.join(map(repr, others))}: --sheet",) if others else ()
+    notes = (f"sheet {name!r}, not {', '.join(map(repr, others))}: --sheet chooses",) if others else ()
     rows = (Row(line, list(map(_cell, cells))) for line, cells in enumerate(sheets[name], 1) if any(cells))
     return Sheet("workbook", rows, layout, notes)
 

@@ -105,7 +105,7 @@ def numbers(cells: Sequence[str], form: NumberFormat | None = None, unit: str = 
     Args:
         cells: N of them.
         form: How numbers are written.
-        unit: What stands behind each number.
+        unit: What follows each number.
     """
     form = form or NumberFormat()
     if unit:
@@ -134,7 +134,7 @@ def number(cell: str) -> float:
 
 
 def common_unit(cells: Sequence[str]) -> str:
-    """What stands behind every number of these cells, as " °C"; empty if they differ."""
+    """What follows every number of these cells, as " °C"; empty if they differ."""
     units = {match[2] if (match := _WITH_UNIT.fullmatch(cell.strip())) else "" for cell in cells}
     return units.pop() if len(units) == 1 else ""
 

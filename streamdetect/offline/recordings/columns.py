@@ -47,13 +47,13 @@ class Choice:
     label: int | None
     values: tuple[int, ...]
     features: tuple[str, ...]
-    suffixes: tuple[str, ...]  # what stands behind each number of a feature, as " °C"
+    suffixes: tuple[str, ...]  # what follows each number of a feature, as " °C"
     number: cells.NumberFormat
     left_out: tuple[LeftOut, ...]
 
     @property
     def required(self) -> tuple[int, ...]:
-        """Columns without whose cell a row is dropped whole."""
+        """Columns that every row needs: a row with one of these cells empty is dropped."""
         return *self.time, *self.sensor
 
     @property
@@ -85,7 +85,7 @@ class Chooser:
         """Choose the columns.
 
         Raises:
-            DataError: A named column is missing, or what was not named cannot be found out.
+            DataError: A named column is missing, or one that was not named cannot be found.
         """
         layout = self.layout
         wanted = [] if layout.sensor_column in (None, "none") else _split(layout.sensor_column or "")
@@ -170,12 +170,12 @@ class Chooser:
             return self._with_clock(likely[0])
         if len(self.names) == 1:
             raise DataError(
-                f"{self.path}: has one column, {self.names[0][:60]!r}: --delimiter tells where the next one "
-                "begins, --time-column none that there is no time (of mosquitto_sub, -F %J keeps the times)"
+                f"{self.path}: has one column, {self.names[0][:60]!r}: name its --delimiter, or say "
+                "--time-column none if it has no times (mosquitto_sub -F %J writes the times)"
             )
         raise DataError(
-            f"{self.path}: which column is the time? Name it by --time-column, or say --time-column none for "
-            f"a reading every --step seconds (columns: {_listed(self.names)})"
+            f"{self.path}: which column is the time? Name it with --time-column, or say --time-column none "
+            f"for a reading every --step seconds (columns: {_listed(self.names)})"
         )
 
     def _with_clock(self, at: int) -> tuple[int, ...]:
@@ -220,7 +220,7 @@ class Chooser:
         return why_no_feature(self.names[at], self._filled(at), self.number, timed=bool(time))
 
     def _ramp(self, reasons: dict[int, str]) -> tuple[int, ...]:
-        """A column that goes up by 1, where nothing else can be the feature and it is not called a number."""
+        """A column that goes up by 1 and has no row number's name, if nothing else can be the feature."""
         ramps = [at for at, why in reasons.items() if why == ROW_NUMBERS and not is_counter(self.names[at])]
         return tuple(ramps[:1])
 
@@ -237,7 +237,7 @@ class Chooser:
     def _check_sensors(
         self, time: tuple[int, ...], time_format: str, sensor: tuple[int, ...], left_out: dict[int, str]
     ) -> None:
-        """Refuse rows of several sensors taken for those of one."""
+        """Refuse rows of several sensors that would be taken for those of one."""
         if sensor or not time or self.layout.sensor_column == "none":
             return
         try:
@@ -254,7 +254,7 @@ class Chooser:
                 name, some = self.names[at], ", ".join(sensors[:3])
                 raise DataError(
                     f"{self.path}: the rows are of several sensors: column {name!r} has {len(sensors)} "
-                    f"values ({some}, …); name it by --sensor-column {name}, or say --sensor-column none"
+                    f"values ({some}, …); name it with --sensor-column {name}, or say --sensor-column none"
                 )
 
 

@@ -51,7 +51,7 @@ def _rows(lines: Iterable[str], delimiter: str, before: int) -> Iterator[Row]:
 
 
 def _without_mark(rows: Iterator[Row]) -> Iterator[Row]:
-    """The header that some loggers mark as a comment, as a header."""
+    """The header, also where a logger marks it as a comment."""
     first = next(rows)
     yield Row(first.line, [first.cells[0].lstrip("# "), *first.cells[1:]])
     yield from rows
@@ -73,7 +73,7 @@ def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     try:
         reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
         return [cells for cells in reader if cells]
-    except csv.Error:  # the reader of the whole file says it with its line
+    except csv.Error:  # the reader of the whole file reports it with its line
         return []
 
 

@@ -21,10 +21,10 @@ _SERIES = ["series", "time", "value"]
 
 
 def read(path: Path, file: IO[str], layout: Layout) -> Sheet:
-    """Give the rows of a JSON document, or of one a line.
+    """Give the rows of a JSON document, or of one on each line.
 
     Raises:
-        DataError: It is no JSON, or none that is known here.
+        DataError: The file is not JSON, or not of a known kind.
     """
     documents = _load(path, file.read())
     first = documents[0] if documents else None
@@ -48,7 +48,7 @@ def _document(path: Path, document: Record, layout: Layout) -> Sheet:
 
 
 def _records(path: Path, records: Sequence[Any], layout: Layout) -> Sheet:
-    """A list, or an object a line."""
+    """A list, or an object on each line."""
     if _is_of(records, "topic", "payload"):
         return _mosquitto(records, layout)
     if _is_of(records, "target", "datapoints"):
@@ -60,7 +60,7 @@ def _records(path: Path, records: Sequence[Any], layout: Layout) -> Sheet:
         return _lists(records, layout)
     if not _is_of(records):
         raise DataError(
-            f"{path}: must be a list of objects, an object a line, or what Prometheus or InfluxDB answers"
+            f"{path}: must be a list of objects, one object a line, or an answer of Prometheus or InfluxDB"
         )
     return Sheet("JSON", _table([flat(record) for record in records]), replace(layout, header=True))
 
@@ -107,7 +107,7 @@ def flat(record: Record, before: str = "") -> dict[str, str]:
 
 
 def _load(path: Path, text: str) -> list[Any]:
-    """One document, or one a line."""
+    """One document, or one on each line."""
     try:
         return [json.loads(text)]
     except ValueError as error:
@@ -140,7 +140,7 @@ def _table(records: Sequence[Mapping[str, str]]) -> Iterator[Row]:
 
 
 def _long(kind: str, series: Iterable[tuple[str, Iterable[tuple[object, object]]]], layout: Layout) -> Sheet:
-    """A row a value, of series that have a name and pairs of time and value."""
+    """A row for each value, of series that have a name and pairs of time and value."""
 
     def rows() -> Iterator[Row]:
         yield Row(0, _SERIES)
@@ -155,7 +155,7 @@ def _long(kind: str, series: Iterable[tuple[str, Iterable[tuple[object, object]]
 
 
 def _prometheus(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A series a name, made of the metric's name and the labels that not all of them share."""
+    """A series for each name, made of the metric's name and the labels that not all of them share."""
     metrics = [dict(result.get("metric", {})) for result in results]
     shared = {
         label for label in (metrics[0] if metrics else ()) if len({one.get(label) for one in metrics}) == 1
@@ -168,7 +168,7 @@ def _prometheus(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[obj
 
 
 def _influx(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A series a field of each series of InfluxDB 1."""
+    """A series for each field of each series of InfluxDB 1."""
     for series in (one for result in results for one in result.get("series", [])):
         columns, rows = series["columns"], series["values"]
         where = [series.get("name", ""), *map(str, series.get("tags", {}).values())]
@@ -179,7 +179,7 @@ def _influx(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object,
 
 
 def _home_assistant(lists: Sequence[Sequence[Record]]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A list an entity, of which only the first state may name it."""
+    """A list for each entity, of which only the first state may name it."""
     for states in lists:
         if states:
             pairs = [(one.get("last_changed", one.get("last_updated")), one.get("state")) for one in states]
@@ -187,7 +187,7 @@ def _home_assistant(lists: Sequence[Sequence[Record]]) -> Iterator[tuple[str, li
 
 
 def _mosquitto(messages: Sequence[Record], layout: Layout) -> Sheet:
-    """What `mosquitto_sub -F %J` or `%j` prints: a topic a sensor; retained messages tell no time."""
+    """What `mosquitto_sub -F %J` or `%j` prints: each topic is a sensor; retained messages tell no time."""
     fresh = [message for message in messages if not message.get("retain")]
     records = [
         {"topic": str(one["topic"]), "tst": str(one["tst"]), **_payload(one["payload"])} for one in fresh

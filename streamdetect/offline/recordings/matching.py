@@ -1,4 +1,4 @@
-"""Recordings and those whom they are for agree on features by name, never by place alone."""
+"""Match the features of recordings to those that a model needs: by name, never by place alone."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 def with_features(recordings: Sequence[Recording], wanted: Sequence[str], whose: str) -> list[Recording]:
     """Give the recordings with these features, in this order.
 
-    One feature fits whatever its name is: a sensor's value has many names. Several are found by name, and by
-    place only where one side has no names but numbers.
+    A single feature fits whatever its name is: a sensor's value has many names. Several are found by name; by
+    place only if one side has numbers instead of names.
 
     Args:
         recordings: Of one or more features each.
         wanted: Names of F features.
-        whose: Who wants them, for the message.
+        whose: What needs these features, for the message.
 
     Raises:
-        DataError: A recording lacks one; names it and what there is.
+        DataError: A recording lacks a feature; names the recording and the features that it has.
     """
     return [_with_features(one, tuple(wanted), whose) for one in recordings]
 
@@ -54,7 +54,7 @@ def _with_features(recording: Recording, wanted: tuple[str, ...], whose: str) ->
 
 
 def _without(account: Account, wanted: tuple[str, ...], whose: str) -> Account:
-    """What is said of a file of which only these features are wanted."""
+    """The account of a file of which only these features are used."""
     others = [LeftOut(name, f"no feature of {whose}") for name in account.features if name not in wanted]
     return replace(account, features=wanted, left_out=(*account.left_out, *others))
 

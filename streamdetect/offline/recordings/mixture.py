@@ -14,10 +14,10 @@ _OUT_OF_ORDER = 0.05  # share of steps that do not go on in time, past which row
 
 
 def tells_sensors(name: str, column: Sequence[str], moments: Sequence[float]) -> list[str]:
-    """The sensors, at most every second row a new one, that a column tells apart; none if it tells none.
+    """The sensors that a column tells apart, at most one for every two rows; empty if it tells none apart.
 
-    It does if it is called so; or if the times of all rows together are out of order and those of each
-    of its values are less so; or if it comes in blocks, and time starts again with each.
+    A column does so if its name says so; if the times of all rows together are out of order and those of
+    each of its values are less so; or if its values come in blocks, and time starts again with each block.
 
     Args:
         name: Of the column.

@@ -1,4 +1,4 @@
-"""What of a recording is fit to learn from."""
+"""The parts of a recording that are fit to learn from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def normal(recordings: Sequence[Recording]) -> list[Recording]:
-    """Cut out the readings that are known to be anomalous; what is left of a recording is one or several.
+    """Cut out the readings that are known to be anomalous; what is left is one recording or several.
 
     A window may not reach over a cut: the readings before and after it never followed each other.
     """

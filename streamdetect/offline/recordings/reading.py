@@ -51,7 +51,7 @@ _SUFFIX = re.compile(f"({'|'.join(map(re.escape, _SUFFIXES))})+$")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """What one file says of one sensor, unusable values still in it as NaN."""
+    """What one file says of one sensor; unusable values are still there, as NaN."""
 
     name: tuple[str, ...]  # levels, as the data spells them
     keys: tuple[str, ...]  # what a labels file may call it, besides the path
@@ -244,7 +244,7 @@ def _by_sensor(table: Table, sensors: Sequence[str], layout: Layout) -> Iterator
 
 
 def _own_features(table: Table, group: NDArray[np.intp], layout: Layout) -> list[int]:
-    """The features that a sensor ever has, unless they were chosen: sensors of one file may differ."""
+    """The features that a sensor has at all, unless they were chosen: sensors of one file may differ."""
     every = list(range(len(table.features)))
     if layout.columns is not None:
         return every
@@ -297,7 +297,7 @@ def _recording(
 
 
 def _in_order(recording: Recording, layout: Layout) -> Recording:
-    """Turn a recording round that is newest first; sort one that is to be sorted."""
+    """Reverse a recording that is newest first; sort one if asked to."""
     if layout.sort:
         order = np.argsort(recording.times, kind="stable")
     elif times.newest_first(recording.times):

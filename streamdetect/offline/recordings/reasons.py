@@ -35,7 +35,7 @@ _MOST_TEXT = 0.1  # share of cells that may be text in a column of numbers
 
 
 class Column(NamedTuple):
-    """A column of numbers, as far as it was looked at."""
+    """The part of a column of numbers that was looked at."""
 
     name: str
     """In lower case."""
@@ -48,7 +48,7 @@ class Column(NamedTuple):
 
     @property
     def is_binary(self) -> bool:
-        """Whether there is nothing but 0 and 1."""
+        """Whether there are only 0 and 1."""
         return set(self.values.tolist()) <= {0.0, 1.0}
 
     @property
@@ -89,7 +89,7 @@ def why_no_feature(name: str, filled: Sequence[str], form: cells.NumberFormat, *
         timed: Whether the table has a time.
     """
     if not filled:
-        return "empty as far as was looked"
+        return "empty in the rows looked at"
     if not is_numeric(filled, form):
         return _text(filled, form)
     values = cells.numbers(filled, form, cells.common_unit(filled))

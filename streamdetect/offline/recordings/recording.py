@@ -1,4 +1,4 @@
-"""What a recording is, and what the reader is told about the files it lies in."""
+"""What a recording is, and what the reader is told about its files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was made of one file."""
+    """How one file was read."""
 
     file: str
     kind: str
@@ -61,7 +61,7 @@ class Recording:
     named: bool = True
     """Whether the features have names of their own; otherwise they are numbered."""
     accounts: tuple[Account, ...] = ()
-    """What was made of each of its files."""
+    """How each of its files was read."""
 
     def __len__(self) -> int:
         return len(self.times)

@@ -22,7 +22,7 @@ class Sheet(NamedTuple):
     """The rows of one file, with its header if it has one."""
 
     kind: str
-    """As people call the format."""
+    """The usual name of the format."""
     rows: Iterator[Row]
     layout: Layout
     """What is known of the columns, now that the format is."""

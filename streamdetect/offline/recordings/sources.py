@@ -1,4 +1,4 @@
-"""A file, or the standard input, to bytes or text, whatever it is packed in."""
+"""Turn a file, or the standard input, into bytes or text, however it is packed."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class _Part:
 
 
 def read_table(path: Path, source: Source, layout: Layout) -> Table | None:
-    """Read one file; None if it has a header and no more.
+    """Read one file; None if it has only a header.
 
     Raises:
         DataError: It cannot be read as asked; names the file and, where there is one, the line, the column
@@ -127,9 +127,9 @@ def _sheet(path: Path, source: Source, layout: Layout, opened: ExitStack) -> She
 
 
 def _refuse_foreign(path: Path, start: str) -> None:
-    """Name what is text and no table."""
+    """Refuse text that is not a table, and name what it is."""
     if start.startswith("<"):
-        raise DataError(f"{path}: is HTML or XML, no table")
+        raise DataError(f"{path}: is HTML or XML, not a table")
     if _LINE_PROTOCOL.match(start):
         raise DataError(
             f"{path}: is InfluxDB's line protocol; ask the database itself (influxdb://…), or write it as CSV"
@@ -151,7 +151,7 @@ def _read(path: Path, sheet: Sheet) -> Table | None:
     chunk, headers = first[choice.before_data :], 0
     while chunk or not parts:
         data = [row for row in chunk if row.cells != first[0].cells] if choice.header else chunk
-        headers += len(chunk) - len(data)  # of files that were put together
+        headers += len(chunk) - len(data)  # of files that were joined
         parts.append(_convert(path, data, start, choice))
         start += len(data)
         chunk = list(islice(rows, _CHUNK))
@@ -217,7 +217,7 @@ def _odd(rows: Sequence[Row], place: int, values: NDArray[np.float64], choice: C
 
 
 def _complete(rows: Sequence[Row], choice: Choice) -> list[int]:
-    """Find the rows that are not torn and have every cell that a row cannot do without."""
+    """Find the rows that are not torn and have every cell that a row needs."""
     last = choice.last
     kept = [index for index, row in enumerate(rows) if len(row.cells) > last]
     for column in choice.required:
@@ -286,7 +286,7 @@ def _of_times(parts: Sequence[_Part]) -> Iterator[str]:
 
 
 def _is_counter(column: NDArray[np.float64]) -> bool:
-    """Whether it goes up all the way, as what a meter counts does."""
+    """Whether the values only rise, as those of a meter do."""
     steps = np.diff(column[np.isfinite(column)])
     return len(steps) >= _COUNTING and bool((steps >= 0).all()) and float(np.mean(steps > 0)) > 1 / 2
 
@@ -306,7 +306,7 @@ def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
             for number, count in _sentinels(column)
         )
         if not choice.sensor and _is_counter(column):
-            yield f"{name} only ever rises, like a counter: how fast it does is what can be learnt"
+            yield f"{name} only ever rises, like a counter: only its rate can be learnt"
     for name, *found in zip(choice.features, *(part.odd for part in parts), strict=True):
         odd = [one for one in found if one]
         if odd:

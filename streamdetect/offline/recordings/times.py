@@ -1,4 +1,4 @@
-"""Cells to times: which format they have, and what it makes of them."""
+"""Turn cells into times: find their format, and read them by it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMATS = ("auto", "iso", *PER_SECOND, "excel")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone
 _END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
 _PLAUSIBLE = 1e8  # 1973: smaller numbers are seconds since some start
-_LIKELY = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100: other numbers alone are rather no times
+_LIKELY = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100: other numbers by themselves are probably not times
 _EXCEL_EPOCH = 25_569.0  # days from 1899-12-30 to 1970-01-01
 _EXCEL_DAYS = (18_000.0, 80_000.0)  # 1949 to 2119
 _NO_START = 10_000.0  # s; a recording that counts the seconds since a start begins before
@@ -186,14 +186,14 @@ def _refuse_counts(first: float) -> None:
             "say --time-format excel or --time-format s",
         )
     if abs(first) >= _NO_START:
-        raise BadCell(0, "is no Unix time since 1973; say what it is by --time-format, as s or %y%m%d")
+        raise BadCell(0, "is not a Unix time since 1973; name its format with --time-format, as s or %y%m%d")
 
 
 def _guess_dates(cells: Sequence[str]) -> str:
     formats = [one for one in _DATE_FORMATS if _fits(_reader(one), cells[:1])]
     fitting = [one for one in formats if _fits(_reader(one), cells)]
     if not fitting:
-        raise BadCell(0, "is neither ISO 8601 nor Unix time; say what it is by --time-format")
+        raise BadCell(0, "is neither ISO 8601 nor Unix time; name its format with --time-format")
     for month_first, day_first in _ORDER_SWAPPED.items():
         both = [one.replace(month_first, day_first) for one in fitting if month_first in one]
         if both and both[0] in fitting:

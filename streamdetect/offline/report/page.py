@@ -40,11 +40,11 @@ class Page(NamedTuple):
 
 _COUNTING = (
     "A known fault is found only by an incident that is open while it lasts; one that opens after its end is "
-    "late, and false. Cover: the share of a lasting fault with an incident open. Again: of the "
-    "faults that came after a found one, those found."
+    "late, and false. Cover: the share of a lasting fault during which an incident was open. Again: the "
+    "faults found among those that came after a found fault of the same sensor."
 )
 _THINNING = (
-    "Of long recordings, lines are drawn through the lowest and the highest reading of each of "
+    "In long recordings, lines are drawn through the lowest and the highest reading of each of "
     f"{SPANS:,} spans, and through every reading near an incident. Every anomalous reading is marked."
 )
 
@@ -97,7 +97,7 @@ def write(
         note(_COUNTING) if labelled else "",
         tables.incidents(results),
         tables.faults(results),
-        note(f"A row leads to its place in the chart. {_THINNING if thinned else ''}"),
+        note(f"Each row links to its place in the chart. {_THINNING if thinned else ''}"),
     ]
     sections = [
         _section(number, result, chart, metric)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamdetect.offline.backtest.results import SensorResult
 
 SPANS = 1000
-"""About one a pixel of a wide chart."""
+"""About one for each pixel of a wide chart."""
 
 _DETAIL = 20_000  # readings near incidents that are drawn one by one; more would not be told apart anyway
 
@@ -24,8 +24,8 @@ _DETAIL = 20_000  # readings near incidents that are drawn one by one; more woul
 def kept(result: SensorResult, features: Sequence[int]) -> NDArray[np.intp]:
     """The readings that are drawn, oldest first.
 
-    Of each of a thousand spans the lowest and the highest value, error and threshold; every anomalous
-    reading; both sides of a gap; and every reading near an incident, unless those are too many.
+    These are the lowest and the highest value, error and threshold of each of a thousand spans; every
+    anomalous reading; both sides of a gap; and every reading near an incident, unless those are too many.
     """
     recording = result.recording
     if len(recording) <= 2 * SPANS:

@@ -28,7 +28,7 @@ _FAULT_HEAD = ("sensor", "from", "for", "outcome", "found after", "cover")
 
 
 class _Event(NamedTuple):
-    """A row that leads to its place in a chart."""
+    """A row that links to its place in a chart."""
 
     id: str
     chart: int
@@ -38,7 +38,7 @@ class _Event(NamedTuple):
 
 
 def summary(summaries: Sequence[Summary]) -> str:
-    """A row a sensor that leads to its chart, and one for all."""
+    """A row for each sensor, with a link to its chart, and one for all."""
     shown = columns(with_total(summaries))
     rows = []
     for place, cells in enumerate(zip(*shown.values(), strict=True), 1):
@@ -51,7 +51,7 @@ def summary(summaries: Sequence[Summary]) -> str:
 
 
 def incidents(results: Sequence[SensorResult]) -> str:
-    """A row an incident, in the order of the sensors."""
+    """A row for each incident, in the order of the sensors."""
     labelled = any(result.recording.labels is not None for result in results)
     head = [*_INCIDENT_HEAD, *["known"] * labelled]
     rows = [
@@ -63,7 +63,7 @@ def incidents(results: Sequence[SensorResult]) -> str:
 
 
 def faults(results: Sequence[SensorResult]) -> str:
-    """A row a known fault and what became of it; nothing if there are none."""
+    """A row for each known fault and what became of it; nothing if there are none."""
     rows = []
     for chart, result in enumerate(results, 1):
         for number, fate in enumerate(meeting(result).fates, 1):

@@ -1,4 +1,4 @@
-"""What a sensitivity costs in false alarms, and what it finds, as a page."""
+"""The report of a tuning: what each sensitivity costs in false alarms, and what it finds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _HEAD = ("sensitivity", "false a week", "false a week, held out", "found", "found, held out")
 _PARTS = (
-    "Each sensitivity is tried on the whole recording. What is held out is the latest part of the time: "
-    "nothing is chosen on it. Of the first tenth nothing counts, for sensors are still learnt."
+    "Each sensitivity is tried on the whole recording. The latest part of the time is held out: nothing is "
+    "chosen on it. Nothing in the first tenth counts, because the sensors are still being learnt."
 )
 _UNLABELLED = "Without labels every incident counts as false."
 
