@@ -69,7 +69,7 @@ def test_incidents_go_on_and_errors_are_learnt_afresh():
     assert np.isfinite(verdicts.means[-3:]).all()
     assert not np.isnan(verdicts.expected[:3]).any()  # of the values everything is
     judge = second.state.judge
-    assert (judge.worst_feature.errors.count[:3] > 0).all()
+    assert (judge.panel.worst_feature.errors.count[:3] > 0).all()
 
 
 @pytest.mark.parametrize("steps", [3, 4, 6])
