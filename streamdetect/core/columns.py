@@ -22,7 +22,7 @@ class Columns:
     """
 
     shared: ClassVar[bool] = False
-    """Whether others hold it, too: then it is no branch, and whoever made it resizes and clears it."""
+    """Whether several objects hold it: then it is not a branch, and its maker resizes and clears it."""
 
     def __init__(self) -> None:
         self._fills: dict[str, Any] = {}
@@ -37,20 +37,20 @@ class Columns:
         return {name: part for name, part in parts if isinstance(part, Columns) and not part.shared}
 
     def resize(self, size: int) -> None:
-        """Make room for `size` rows; rows that are new start as declared."""
+        """Make room for `size` rows; new rows start as declared."""
         for name, fill in self._fills.items():
             old: Array = getattr(self, name)
             # Rows of zeros cost no memory before they are used.
             new = np.zeros((size, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
-            if fill != 0:  # so written, NaN too
+            if fill != 0:  # true of NaN, too
                 new[len(old) :] = fill
             setattr(self, name, new)
         for part in self._branches().values():
             part.resize(size)
 
     def clear(self, rows: Rows, places: EllipsisType | slice = ...) -> None:
-        """Give these rows back their declared start, or `places` of the second axis, which all then have."""
+        """Reset these rows to their declared start, or only `places` of the second axis, if all have one."""
         for name, fill in self._fills.items():
             getattr(self, name)[rows, places] = fill
         for part in self._branches().values():

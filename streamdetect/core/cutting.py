@@ -1,4 +1,4 @@
-"""Readings to the model's input: what is missing is filled in, windows are cut and scaled."""
+"""Turn readings into the model's input: fill in what is missing, cut windows and scale them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ACCEPTED, INCOMPLETE = int(Outcome.ACCEPTED), int(Outcome.INCOMPLETE)  # numpy is slow with enumerations
 READINGS_AT_ONCE = 1024
-"""Of a recording: more gain nothing."""
+"""Readings of a recording in a batch; larger batches are no faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class CuttingSettings:
 
     @property
     def first_steps(self) -> int:
-        """Readings that a sensor's first window has."""
+        """Readings in a sensor's first window."""
         return self.min_steps or self.time_steps
 
 
@@ -126,7 +126,7 @@ class WindowCutter(Columns):
         return windows
 
     def _real(self, due: Due) -> NDArray[np.bool_] | None:
-        """What of the due windows is neither padding nor missing, (M, T, F)."""
+        """Which values of the due windows are neither padding nor missing, (M, T, F)."""
         features, steps = self.settings.features, self.settings.time_steps
         if self.settings.missing == "mask":
             return np.asarray(

@@ -57,7 +57,7 @@ class DetectorSettings:
 
     @property
     def cutting(self) -> CuttingSettings:
-        """What of it is about cutting windows."""
+        """The settings that are about cutting windows."""
         return CuttingSettings(
             self.time_steps,
             self.features,
@@ -70,7 +70,7 @@ class DetectorSettings:
 
 
 class SensorState(Columns):
-    """All that is kept of the sensors, one row each."""
+    """Everything that is kept of the sensors, one row each."""
 
     def __init__(self, settings: DetectorSettings, rules: RuleColumns) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Detector:
         self.state = SensorState(settings, self.rules)
         self.reconstruct = reconstruct
         self.heard_since = -inf
-        """Unix seconds; a sensor last heard of before that may have spoken without being heard."""
+        """Unix seconds; a sensor last heard of before it may have sent readings that were not heard."""
         self._resuming = False
         self.soonest = -inf
         """Unix seconds up to which no sensor falls silent."""
@@ -128,7 +128,7 @@ class Detector:
         return reconstruction_errors(windows, self.reconstruct(windows), self.settings.error, pushed.real)
 
     def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
-        """Hold readings, and the errors (M,) and (M, F) of their windows, against the past; then remember."""
+        """Judge readings, and the errors (M,) and (M, F) of their windows, by the past; then remember."""
         cut, readings = pushed.cut, pushed.readings
         times = readings.times[cut.index]
         waits = self._waits(cut.pauses, times)
@@ -162,7 +162,7 @@ class Detector:
             for edge in edges
         ]
         self.soonest = min(self.soonest, float(self._deadlines(cut.grid.rows).min(initial=inf)))
-        newest = self.newest  # asks every sensor
+        newest = self.newest  # computed over all sensors
         silent = self.look(newest) if newest > self.soonest else []
         verdicts.transitions = [*pushed.evicted, *told, *silent]
         return verdicts
@@ -199,9 +199,9 @@ class Detector:
         return self._free(np.array(excluded, dtype=np.intp), "excluded")
 
     def accept(self, sensor: str) -> list[Transition]:
-        """Let what is going on be normal: close the sensor's incident, if it has one, and learn anew.
+        """Accept what goes on as normal: close the sensor's incident, if one is open, and learn anew.
 
-        Without one, what the last one reached is within its limits from now on.
+        If none is open, the values that the last incident reached are within their limits from now on.
 
         Raises:
             KeyError: the sensor is not known.
@@ -234,9 +234,9 @@ class Detector:
         return float(self.state.judge.panel.sensitivity[self.sensors.find([sensor])[0]])
 
     def warmup(self) -> tuple[int, float]:
-        """How many sensors have no baseline yet, and the most seconds that one of them has to go.
+        """How many sensors have no baseline yet, and the seconds until the last of them has one.
 
-        At the rates of their readings; 0 where no rate is known yet.
+        The seconds follow from the rates of their readings; 0 where no rate is known yet.
         """
         rows, judge = self.sensors.rows(), self.state.judge
         cold = rows[judge.warming_up(rows)]
@@ -307,7 +307,7 @@ class Detector:
 
     @property
     def shape(self) -> str:
-        """The settings on which the meaning of the columns rests."""
+        """The settings on which the meaning of the columns depends."""
         settings = self.settings
         steps = settings.time_steps, settings.cutting.first_steps, settings.features
         return repr((*steps, settings.scaling, settings.missing, *settings.judging.shape))
@@ -338,7 +338,7 @@ class Detector:
         return np.array([self._row(sensor) for sensor in sensors], dtype=np.intp)
 
     def _waits(self, pauses: Floats, times: Floats) -> tuple[Floats, Floats]:
-        """What was waited for each reading (N,): see Seen."""
+        """How long each reading (N,) was waited for: see Seen."""
         pauses = np.where(np.isinf(pauses), np.nan, pauses)
         heard = times - self.heard_since
         return np.where(pauses > heard, np.nan, pauses), np.minimum(pauses, heard)

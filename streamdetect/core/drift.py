@@ -1,8 +1,8 @@
 """Whether a model fits a sensor worse than it did: its usual error against that of the sensor's first week.
 
-What is anomalous enters no baseline, but what changes slowly enough does: the limit climbs along with it, and
-nothing is told until the model is of no use. So the mean error of a week, that of a weekday and of a Sunday
-alike, is held against the mean of the sensor's first week.
+What is anomalous enters no baseline, but what changes slowly enough does: the threshold climbs along with it,
+and nothing is told until the model is useless. So the mean error of a whole week, with its weekdays and its
+Sunday, is compared with the mean of the sensor's first week.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 WEEK = 604_800.0  # s
 LIMIT, BACK = 1.5, 1.25
-"""Times the usual error of the first week from which a model fits worse, and down to which it still does.
+"""Times the usual error of the first week: from `LIMIT` a model fits worse, until it is down to `BACK`.
 
 Of 31 sensors of five rooms over 89 days, in which spring became summer, the largest is 1.31, of 24 pairs of
 made sensors and models over 42 days 1.20. With means of three days they are 1.82 and 1.42: weekends differ.
 """
 MOST_PACE = 2.0
-"""Times its usual interval that a reading counts for at most: a pause says nothing about the model."""
+"""A reading counts for at most this many usual intervals: a pause says nothing about the model."""
 
 
 class Drifted(NamedTuple):
-    """A sensor that its model fits worse from now on."""
+    """A sensor whose model fits worse from now on."""
 
     sensor: str
     time: float  # Unix seconds
     since: float  # of the first reading that counts
-    error: float  # the usual reconstruction error now,
-    first: float  # and in the sensor's first week
+    error: float  # the usual reconstruction error now
+    first: float  # the usual one in the sensor's first week
 
     @property
     def ratio(self) -> float:

@@ -1,4 +1,4 @@
-"""What is wrong, told from which views found it and from how the value moved meanwhile."""
+"""The kind of fault, told from the views that found it and from how the value moved meanwhile."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ CHECKS: Mapping[str, Fault] = {"silent": "silent", "stuck": "stuck", "limits": "
 SLOW = {"trend", "profile"}
 VALUE = {"level", "range", *SLOW}
 SETTLED = 10
-"""Anomalous readings from which more than a spike can be told."""
+"""From so many anomalous readings on, more than a spike can be told."""
 KNOWN_LATER = {"level", "drift", "noise"}
-"""What can be told only then."""
+"""The faults that can be told only then."""
 ONE_SIDED = 1.0
-"""Mean over standard deviation of the deviations from which the value is off to one side."""
+"""Mean over standard deviation of the deviations; from here on the value is off to one side."""
 ALONE = 0.8
-"""Of the squares, that one reading has in a spike: the window remembers it for longer than it lasted."""
+"""One reading's share of the squares in a spike: the window remembers it for longer than it lasted."""
 GROWS = 0.5
-"""Correlation of the deviations with time from which they grow."""
+"""Correlation of the deviations with time; above it they grow."""
 
 
 class FaultFacts(NamedTuple):

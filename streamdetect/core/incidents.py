@@ -1,4 +1,4 @@
-"""Incidents: anomalous readings of one sensor as one thing, which opens, is updated and closes."""
+"""Incidents: a run of anomalous readings of one sensor, which opens, is updated and closes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class IncidentSettings:
     excess: float = 1.0  # once the parts of their scores above 1 add up to this
     close_ratio: float = 1.0  # a reading speaks for closing at scores up to this
     close_after: int = 30  # such readings in a row that close one; a sensor with a rhythm needs more
-    cooldown: int = 0  # after one closes, none opens for so long
+    cooldown: int = 0  # readings after one closes, in which none opens
     update_every: int = 0  # 0 = updated only when more is known: its severity rises, its fault is told
     critical_score: float = 2.0
     regime_change_after: float = 86_400.0  # s; what lasts for longer is the new normal; inf = never
     regime_readings: int = 120  # and spans at least these readings
-    withhold_recurring: bool = True  # tell what comes back at regular times three times only
+    withhold_recurring: bool = True  # what comes back at regular times is told only three times
 
 
 Severity = Literal["warning", "critical"]
@@ -66,8 +66,8 @@ class Edge(NamedTuple):
     recurs: float = nan  # s after which it comes back; NaN = it does not
     last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
     held: float = nan  # s for which the value has been the same, or nothing was heard of the sensor
-    most: float = nan  # s for which that ever was so before
-    limit: float = nan  # given by the user, that the worst value was beyond
+    most: float = nan  # the most s for which that was so before
+    limit: float = nan  # set by the user, that the worst value was beyond
 
 
 Direction = Literal["", "up", "down"]
@@ -211,7 +211,7 @@ class Incidents(Columns):
         return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
 
     def foresee(self, row: int) -> tuple[bool, float]:
-        """Whether the incident is, so far, what comes back at regular times, and after how many seconds.
+        """Whether the incident is, so far, one that comes back at regular times, and after how many seconds.
 
         What a check finds is told in any case. NaN: nothing was due.
         """

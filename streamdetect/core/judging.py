@@ -1,4 +1,4 @@
-"""Readings and errors to verdicts: look in every view, judge against the past, then remember."""
+"""Turn readings and errors into verdicts: look in every view, judge against the past, then remember."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """What was waited for each reading of a stretch, (U, L) each; see Seen."""
+    """How long each reading of a stretch was waited for, (U, L) each; see Seen."""
 
     pauses: Floats
     unheard: Floats
@@ -53,7 +53,7 @@ class Ruling(NamedTuple):
     """What was found of each reading of a batch, in arrival order or laid out (U, L)."""
 
     score: Floats  # the largest of all views; NaN = none can tell yet
-    view: NDArray[np.int64]  # whose it is
+    view: NDArray[np.int64]  # the view that gave it
     views: Floats  # (…, W) of each view
     means: Floats  # of the reconstruction error; NaN = not known yet
     sigmas: Floats
@@ -66,9 +66,9 @@ class Ruling(NamedTuple):
 class Judge(Columns):
     """Looks at each sensor's readings in several views, and keeps its incidents.
 
-    A sensor's readings are taken block by block. Within a block all that a score rests on stands still, so a
-    stretch of it is scored at once; only its incidents are taken through it reading by reading, because what
-    may be learnt of the stretch depends on them.
+    A sensor's readings are taken block by block. Within a block nothing changes that a score depends on, so a
+    stretch of it is scored at once. Only the incidents go through it reading by reading, because what may be
+    learnt of the stretch depends on them.
     """
 
     readings: NDArray[np.int64]  # (S,) since the start or the last change of regime
@@ -137,7 +137,7 @@ class Judge(Columns):
         return Ruling._make(map(grid.read, whole)), edges
 
     def deadlines(self, rows: Rows, last: Floats) -> Floats:
-        """When rows (U,) heard of at these times will be silent for too long; infinite: they are already."""
+        """When rows (U,) last heard of at these times will be silent for too long; infinite if they are."""
         return np.where(self.incidents.silent[rows], np.inf, last + self.panel.silence.limit(rows))
 
     def restart(self, rows: Rows) -> None:
@@ -146,7 +146,7 @@ class Judge(Columns):
         self.readings[rows], self.begun[rows] = 0, np.nan
 
     def forget_errors(self, rows: Rows) -> None:
-        """Forget what was learnt of reconstruction errors: another model makes others."""
+        """Forget what was learnt of reconstruction errors: another model has other errors."""
         self.panel.forget_errors(rows)
         self.error[rows] = self.threshold[rows] = np.nan
         self.scores[rows, RECONSTRUCTION] = np.nan
@@ -251,7 +251,7 @@ class Judge(Columns):
         return ruling, stepped.counts, stepped.edges
 
     def silent_for(self, edge: Edge) -> Edge:
-        """An edge of a sensor that is or was silent, with how long, and how long at most before."""
+        """Add to an edge of silence how long the sensor was silent, and how long at most before."""
         row = edge.row
         limit, most = (
             float(self.panel.silence.limit(np.array([row]))[0]),
@@ -262,7 +262,7 @@ class Judge(Columns):
         return edge._replace(held=lasted if alone else np.nan, most=most or np.nan)
 
     def _explained(self, edge: Edge, usual: Floats) -> Edge:
-        """An edge with how long the value has been the same, nothing was heard, or the limit it is beyond.
+        """Add to an edge how long the value was the same or nothing was heard, or the limit it is beyond.
 
         Args:
             edge: whose line is one of the stretch looked at last.
@@ -284,7 +284,7 @@ class Judge(Columns):
         return np.where(usual > 0, usual, np.inf)
 
     def _patience(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Calm readings (U,) that close an incident, and of how many at most it passed as a spike does."""
+        """Calm readings (U,) that close an incident, and the length below which it passed as a spike does."""
         settings, least = self.settings, self.incidents.settings.close_after
         period, usual = np.nan_to_num(self.panel.rhythm.period[rows]), self.panel.silence.usual[rows]
         period[period * usual >= settings.daily] = 0.0
@@ -347,7 +347,7 @@ class Judge(Columns):
             column[stretch.rows] = stretch.at_end(part, counts)
 
     def _end_blocks(self, stretch: Stretch, stepped: Stepped) -> None:
-        """Count the readings, and let what was learnt be in force where a block ends."""
+        """Count the readings, and bring into force what was learnt where a block ends."""
         rows, counts = stretch.rows, stepped.counts
         times = stretch.times[stretch.lines, counts - 1]
         if np.count_nonzero(stepped.changed):

@@ -1,4 +1,4 @@
-"""Readings with a missing feature: filled with the value before, masked or left out; never taken for 0."""
+"""Readings with a missing feature: filled with the last value, masked or left out; never taken for 0."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Count, mean and variance of many series, summed about their first values and merged.
 
-To sum about a value of the series itself keeps the sums exact under a large offset.
+Sums about a value of the series itself stay exact under a large offset.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Moments(NamedTuple):
         return np.sqrt(self.m2 / np.maximum(self.n, 1.0))
 
     def fading(self, most: float) -> Moments:
-        """The same mean and variance as if of at most `most` values, so that new ones weigh more."""
+        """The same mean and variance, counted as at most `most` values, so that new ones weigh more."""
         n = np.minimum(self.n, most)
         return Moments(n, self.mean, self.m2 * (n / np.maximum(self.n, 1.0)))
 
@@ -103,8 +103,8 @@ def added(start: Floats, values: Floats) -> Floats:
 def sum_in_order(values: Floats) -> Floats:
     """The sum over the first axis of (n, ...), added up one by one.
 
-    numpy does so for sums that lie side by side, at a twentieth of the price of a cumsum. Where there is only
-    one, it would add it up pairwise, which gives other last bits.
+    numpy does so for sums that lie side by side, at a twentieth of the price of a cumsum. A single sum
+    it would add up pairwise, which gives other last bits.
     """
     single = values[0].size == 1
     total: Floats = np.cumsum(values, axis=0)[-1] if single else np.ascontiguousarray(values).sum(axis=0)

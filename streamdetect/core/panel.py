@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 LEVEL, PROFILE, RANGE = map(VIEWS.index, ("level", "profile", "range"))
 GRADUAL = np.array([view not in CHECKS for view in VIEWS])
-"""Views (W,) that a sensor can be made more or less sensitive in; the others have fixed limits."""
+"""Views (W,) in which a sensor can be made more or less sensitive; the others have fixed limits."""
 LEAST_LIMIT = 2.0
-"""On the deviations of a value from its mean, in standard deviations."""
+"""The least limit on the deviation of a value from its mean, in standard deviations."""
 
 
 class Panel(Columns):
@@ -70,7 +70,7 @@ class Panel(Columns):
         for part in (*self.signals, *self.views):
             setattr(self, part.name, part)  # a branch of the columns
         self.by_day = "profile" in rules.used
-        """Whether the time of day is looked at: it is a fifth of what judging costs."""
+        """Whether the time of day is looked at: that is a fifth of the cost of judging."""
         daily = () if self.by_day else (Profile, SlowProfile)
         widths = [1 if signal.view == "reconstruction" else features for signal in self.signals]
         traits = Traits(
@@ -98,14 +98,14 @@ class Panel(Columns):
         return known
 
     def learn(self, stretch: Stretch, lesson: Lesson, looked: Looked, disarmed: NDArray[np.bool_]) -> None:
-        """Remember what was normal; disarmed (U, V) signals score no more before they are back."""
+        """Remember what was normal; disarmed (U, V) signals do not score until they are back."""
         self.baselines.learn(stretch, lesson, looked)
         self.baselines.armed[stretch.rows] &= ~disarmed
         for part in self._learners:
             part.learn(stretch, lesson)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_], times: Floats) -> None:
-        """Let what was learnt be in force: a block of these rows (U,), whole or not, ends at these times."""
+        """Bring into force what was learnt: a block of these rows (U,), whole or not, ends at these times."""
         self._watch_drift(rows, times)
         self.baselines.refresh(rows, full)
         for part in (*self.signals, *self.views):
@@ -119,12 +119,12 @@ class Panel(Columns):
         self.baselines.clear(rows)
 
     def allow(self, rows: Rows) -> None:
-        """Let what the last incident of these rows reached be normal: there was nothing wrong."""
+        """Count what the last incident of these rows reached as normal: nothing was wrong."""
         self.baselines.allow(rows)
         self.range.allow(rows)
 
     def forget_errors(self, rows: Rows) -> None:
-        """Forget what was learnt of reconstruction errors: another model makes others."""
+        """Forget what was learnt of reconstruction errors: another model has other errors."""
         for signal in self.signals:
             if signal.view == "reconstruction":
                 signal.clear(rows)
@@ -167,7 +167,7 @@ class Panel(Columns):
             expected: (U, F) of the values.
         """
         shape = stretch.times.shape
-        # A view lies beside the next: numpy finds the largest of a few that lie together ten times as slowly.
+        # The views are the outer axis: numpy takes ten times as long over the maxima of a short inner one.
         views = np.moveaxis(np.full((len(VIEWS), *shape), np.nan), 0, 2)
         features = np.zeros((*shape, len(VIEWS)), dtype=np.int64) if self.features > 1 else None
         parts = [(signal.view, signal_scores[:, :, self._places[signal.name]]) for signal in self.signals]
@@ -240,10 +240,10 @@ class Panel(Columns):
         return np.where(np.isnan(usual), mean, usual)
 
     def band(self, rows: Rows, known: Known, expected: Floats) -> tuple[Floats, Floats]:
-        """Within what the values of a stretch are usual, (U, F) each; NaN = not known, or no bound.
+        """The bounds within which the values of a stretch are usual, (U, F) each; NaN = not known, or none.
 
-        A single value spreads more than the mean of n by which its level is judged: by the root of n, if one
-        does not depend on the other.
+        A single value spreads more than the mean of n by which its level is judged: by the root of n, if
+        the values are independent.
         """
         where = self.levels
         mean, reach = known.mean[:, where], known.limit[:, where] * known.sigma[:, where]
@@ -266,7 +266,7 @@ class Panel(Columns):
         return self.settings.sigma if signal.view == "reconstruction" else LEAST_LIMIT
 
     def _watch_drift(self, rows: Rows, times: Floats) -> None:
-        """Hold the errors of blocks that end at these times (U,) against those of the sensors' first week."""
+        """Compare the errors of blocks that end at these times (U,) with those of the sensors' first week."""
         where = self._places.get("reconstruction")
         if where is not None:
             block = self.baselines.block.moments(rows)

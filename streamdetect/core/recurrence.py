@@ -18,16 +18,16 @@ KEPT = 8
 TIMES = 3
 """Incidents after which the next is expected:"""
 DAYS, DAY = 7, 86_400.0  # s
-"""at about the same time of so many days, of which some may have passed for normal,"""
+"""at about the same time of day in the last so many days, some of which may have passed for normal,"""
 LEAST_PERIOD = 14_400.0
 """or in a row, so many seconds apart at least: what comes back sooner is a fault that goes on, as where a
 controller hunts."""
 LATE = 1800.0
-"""Seconds that one may be early or late by."""
+"""Seconds by which an incident may be early or late."""
 MORE = 1.5
-"""Times as far or as long as before, from which it is not the same."""
+"""Times as far or as long as before, above which it is not the same."""
 LEAST_EXTENT, LEAST_LENGTH = 4.0, 600.0
-"""Standard deviations and seconds that are not more in any case."""
+"""Standard deviations and seconds up to which it is the same in any case."""
 
 
 class Excursion(NamedTuple):
@@ -88,6 +88,6 @@ class Recurrence(Columns):
         return None
 
     def _like(self, row: int, which: NDArray[np.bool_], period: float) -> Due:
-        # The second largest, so that one among them that went further makes nothing of the next.
+        # The second largest, so that a single one that went further does not excuse the next.
         lengths, extents = np.sort(self.lengths[row, which]), np.sort(np.abs(self.extents[row, which]))
         return Due(period, max(MORE * float(lengths[-2]), LEAST_LENGTH), MORE * float(extents[-2]))

@@ -1,4 +1,4 @@
-"""What the user says of single sensors: which views look at them, and what counts in their unit."""
+"""What the user sets for single sensors: which views look at them, and what counts in their unit."""
 
 from __future__ import annotations
 

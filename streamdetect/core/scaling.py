@@ -1,4 +1,4 @@
-"""Raw values to the model's input: as trained, or from each sensor's own past, or from the window alone."""
+"""Scale raw values for the model: as trained, from each sensor's own past, or from the window alone."""
 
 from __future__ import annotations
 

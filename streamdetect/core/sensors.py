@@ -45,7 +45,7 @@ class Sensors:
         return np.array([self._rows.get(sensor, -1) for sensor in sensors], dtype=np.intp)
 
     def admit(self, sensor: str) -> int:
-        """The sensor's row; a new one gets a free row. The caller has seen to it that there is room."""
+        """The sensor's row; a new one gets a free row. The caller makes sure that there is room."""
         row = self._rows.get(sensor)
         if row is None:
             row = self._free.pop() if self._free else len(self.ids)

@@ -64,7 +64,7 @@ class Smoother(Columns):
         self.column("seen", np.int64)
 
     def run(self, rows: Rows, values: Floats) -> Run:
-        """These values (U, L, F) after those that are remembered; nothing is remembered."""
+        """These values (U, L, F) after those that are remembered; remembers none of them."""
         joined = np.concatenate([self.past.take(rows, axis=0), values], axis=1)
         steps = np.ascontiguousarray(joined.swapaxes(0, 1))
         return Run(joined, steps, self.seen[rows], values.shape[1])

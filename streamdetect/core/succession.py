@@ -1,7 +1,7 @@
-"""From a detector with one model to one with another: what is known of the sensors goes on.
+"""Replace a detector by one with another model, and keep what is known of the sensors.
 
 Values, times and incidents mean the same whatever the model. What was learnt of reconstruction errors does
-not: another model makes others. So each sensor's errors are learnt afresh, and all else stays in force.
+not: another model has other errors. So each sensor's errors are learnt afresh, and all else stays in force.
 """
 
 from __future__ import annotations

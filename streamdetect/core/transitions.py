@@ -25,7 +25,7 @@ class Transition:
     fault: Fault  # what is wrong, as far as it can be told
     direction: Direction  # of the value from its mean
     views: Mapping[str, float]  # the largest score so far of each view that could tell
-    feature: int  # that the largest score belongs to
+    feature: int  # with the largest score
     value: tuple[float, ...]  # (F,) the newest reading
     expected: tuple[float, ...]  # (F,) of the value
     lower: tuple[float, ...]  # (F,) where its score is 1
@@ -42,8 +42,8 @@ class Transition:
     peak_value: tuple[float, ...]  # (F,)
     windows: int  # anomalous readings so far
     held: float  # s for which the value has been the same, or nothing was heard of the sensor
-    most: float  # s for which that ever was so before
-    limit: float  # given by the user, that the worst value was beyond
+    most: float  # the most s for which that was so before
+    limit: float  # set by the user, that the worst value was beyond
     feature_errors: tuple[float, ...]  # (F,); empty = no longer known
     reason: Reason
     recurs: float = nan  # s after which it comes back, as it did before; NaN = it does not

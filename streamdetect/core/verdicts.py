@@ -65,7 +65,7 @@ class Verdicts:
     sigmas: Floats  # (A,)
     thresholds: Floats  # (A,)
     scores: Floats  # (A,) the largest of all views; > 1 is anomalous
-    views: NDArray[np.int64]  # (A,) whose it is, a place in VIEWS
+    views: NDArray[np.int64]  # (A,) the view that gave it, an index into VIEWS
     view_scores: Floats  # (A, W) of each view
     expected: Floats  # (A, F) of the value
     lower: Floats  # (A, F) where its score is 1
@@ -73,7 +73,7 @@ class Verdicts:
     anomalous: NDArray[np.bool_]  # (A,)
     transitions: list[Transition]
     outcomes: NDArray[np.uint8]  # (N,) Outcome
-    drifted: list[Drifted]  # sensors that their model fits worse from now on
+    drifted: list[Drifted]  # sensors whose model fits worse from now on
 
     def __len__(self) -> int:
         return len(self.index)
@@ -116,7 +116,7 @@ class SensorColumns:
     warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
     readings_to_go: NDArray[np.int64]  # (S,) until it is
     interval: Floats  # (S,) s between readings; 0 = not known yet
-    drift: Floats  # (S,) times the usual reconstruction error of the first week that it is now
+    drift: Floats  # (S,) the usual reconstruction error now, over that of the first week
     drifting: NDArray[np.bool_]  # (S,) the model fits worse than it did
 
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from .moments import Floats
 
 MOST_PACE = 2.0
-"""Times the usual interval that a reading can make an incident older by, on the average."""
+"""A reading makes an incident older by at most this many usual intervals, on average."""
 MOST_EXCESS = 1.0
-"""What one reading's score adds at most."""
+"""The most that one reading's score adds to the excess."""
 MINUTE = 60.0
 LEAST_EXCESS = 0.3
-"""What scores above 1 must add up to is for a reading a minute; for one that stands for longer it is so much
-less, down to this share. On servers with a reading in 5 minutes 22 of 38 faults are found so, 16 without."""
+"""The excess that opens an incident is for a reading a minute. For readings further apart it is less, in
+proportion, down to this share: on servers with a reading every 5 minutes 22 of 38 faults are found so, and
+16 without."""
 
 
 class Scored(NamedTuple):
@@ -51,7 +52,7 @@ class Scored(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What became of a stretch."""
+    """What became of the incidents in a stretch."""
 
     counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
     open: NDArray[np.bool_]  # (U, L) after each reading
@@ -189,7 +190,7 @@ class _Walk:
         top, at = rows[worst], lines[worst]
         state.peak_score[top], state.peak_error[top] = score[worst], scored.errors[at, place]
         state.feature[top] = scored.feature[at, place]
-        # A long mean is at its worst when the value is back: the worst reading is the one furthest off.
+        # A long mean peaks when the value is already back: so the worst reading is the one furthest off.
         worst = (square > state.largest[rows]) | (worst & (state.largest[rows] == 0.0))
         state.largest[rows] = np.maximum(state.largest[rows], square)
         state.peak_time[rows[worst]] = times[worst]
@@ -220,7 +221,7 @@ class _Walk:
         self.stepped.closed[line, place] = True
         self.stepped.passed[line, place] = state.age[row] - state.calm[row] < self.short[line]
         if self.scored.over[line, place].any():
-            # It scores no more before it has been back: what comes after has to be looked at anew.
+            # These signals do not score until they are back: so the readings after this are scored anew.
             self.stepped.disarmed[line] = self.scored.over[line, place]
             self.stepped.counts[line] = place + 1
         told = not state.withheld[row]
@@ -230,7 +231,7 @@ class _Walk:
             self.stepped.edges.append(edge._replace(line=line, place=place, recurs=recurs))
 
     def _change(self, row: int, line: int, place: int) -> None:
-        """An incident that has lasted this long is the new normal."""
+        """End an incident that has lasted so long that it is the new normal."""
         state, time = self.incidents, float(self.scored.times[line, place])
         if state.withheld[row]:
             self._tell("opened", row, line, place)
@@ -254,7 +255,7 @@ class _Walk:
                 self.stepped.edges.append(edge)
 
     def _withhold(self, row: int, line: int, place: int) -> None:
-        """Tell that it opened, unless it is what comes back at regular times."""
+        """Tell that an incident opened, unless it is one that comes back at regular times."""
         state = self.incidents
         state.withheld[row], period = state.foresee(row)
         if not state.withheld[row]:

@@ -1,4 +1,4 @@
-"""Warm-up: how long too little is known of a sensor to leave anything out of what is learnt."""
+"""Warm-up: the time in which too little is known of a sensor to leave out any of its readings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Warmup(NamedTuple):
     seconds: float
 
     def lasts(self, seen: Rows, begun: Floats, times: Floats) -> NDArray[np.bool_]:
-        """Which of the next readings (U, L), at these Unix seconds, are within it: the sooner of two ends.
+        """Which of the next readings (U, L), at these Unix seconds, are within the warm-up.
 
         Args:
             seen: (U,) readings so far.

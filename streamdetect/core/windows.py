@@ -22,7 +22,7 @@ DUPLICATE, LATE = int(Outcome.DUPLICATE), int(Outcome.LATE)
 
 
 class Accepted(NamedTuple):
-    """What the times of a batch say, in its own order."""
+    """What the times of a batch say, in arrival order."""
 
     outcomes: NDArray[np.uint8]  # (N,)
     pauses: Floats  # (N,) s since the sensor's reading before; infinite before its first
@@ -48,7 +48,7 @@ class Windows(Columns):
     It is kept oldest first, (S, T, F): a batch is joined to the buffers of its sensors, every window is then
     a contiguous slice, and the last T readings go back. That moves T readings per sensor and batch where a
     circular buffer writes one, but the window has to be copied out anyway, and several readings of one
-    sensor in a batch need no rounds.
+    sensor in a batch need no loop.
     """
 
     buffer: Floats  # (S, T, F)

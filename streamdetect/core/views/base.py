@@ -1,7 +1,7 @@
 """What every view of a sensor does: score a stretch of readings, then remember what was normal in it.
 
-All that a score rests on stands still within a block of a sensor's readings and is found anew at its end. So
-a block can be looked at in one go, and where a batch is cut cannot be seen.
+Whatever a score depends on stays the same within a block of a sensor's readings and is found anew at its
+end. So a block can be looked at in one go, and the cuts between batches cannot be seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Daily(NamedTuple):
 
     known: NDArray[np.bool_]  # (U,) whether what to expect is known
     differences: Floats  # (U, L, F) of the values from it; 0 where it is not known
-    run: Run  # of them
+    run: Run  # of the differences
     smooth: Floats  # (U, L, F) their mean over many readings; NaN where it is not known
     near: Floats  # and over a few
     warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
@@ -60,7 +60,7 @@ class Stretch(NamedTuple):
         return np.arange(self.times.shape[1]) < counts[:, None]
 
     def at_end(self, part: NDArray[Any], counts: Rows) -> NDArray[Any]:
-        """(U, …) what a part (U, L, …) is at the last of the first counts[u] places of each line."""
+        """(U, …) the value of a part (U, L, …) at the last of the first counts[u] places of each line."""
         return part[:, 0] if part.shape[1] == 1 else part[self.lines, counts - 1]
 
 
@@ -75,7 +75,7 @@ class Lesson(NamedTuple):
     ]  # (U, L) of the kept ones, those that no view found anomalous, or all in a warm-up
     opened: NDArray[np.bool_]  # (U, L) an incident opened here
     learns: NDArray[np.bool_]  # (U,) whether anything is learnt; not from a regime that has just ended
-    closed: NDArray[np.bool_]  # (U, L) one closed here
+    closed: NDArray[np.bool_]  # (U, L) an incident closed here
     passed: NDArray[np.bool_]  # (U, L) and was too short to be more than a spike
 
     def through_incidents(self) -> Iterator[tuple[Rows, int]]:
@@ -86,13 +86,13 @@ class Lesson(NamedTuple):
 
 
 class Learner(Columns):
-    """What learns from stretches, and lets that be in force at the ends of blocks."""
+    """Learns from stretches; what it learnt comes into force at the ends of blocks."""
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
-        """Take in what was normal of the stretch that was looked at last, and what the next one needs."""
+        """Take in what was normal in the stretch looked at last, and what the next stretch needs."""
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
-        """Let what was learnt be in force; `full` (U,) tells the ends of blocks from the early ones."""
+        """Bring into force what was learnt; `full` (U,) tells the ends of blocks from the early ones."""
 
     def restart(self, rows: Rows) -> None:
         """Forget the past of these rows: they have a new normal."""
@@ -106,7 +106,7 @@ class View(Learner, ABC):
 
     @property
     def looks(self) -> bool:
-        """Whether there is anything that it can tell of any sensor."""
+        """Whether the view can tell anything of any sensor."""
         return True
 
     @abstractmethod

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 MAXIMA = 100.0
 """Block maxima that count, exponentially weighted."""
 PRIOR, PRIOR_VARIANCE, PRIORS = 3.0, 0.25, 3.0
-"""Made-up block maxima to begin with: their mean, variance and number."""
+"""Assumed block maxima to begin with: their mean, variance and number."""
 FIRST_LIMIT = 4.0
 ALLOWED = 1.1
-"""Times what an incident reached that the limit is raised to when somebody says that it was none."""
+"""When somebody says that an incident was none, its limits rise to so many times what it reached."""
 LEAST_SIGMA = 1e-12
 STILL_THERE = 0.4
-"""Of what a long mean is off by, that the last readings must be off by."""
+"""Share of the deviation of a long mean by which the last readings must still be off."""
 
 
 class Known(NamedTuple):
-    """What signals are held against, (U, V) each; NaN where it is not known yet."""
+    """The baselines of signals, (U, V) each; NaN where they are not known yet."""
 
     mean: Floats
     sigma: Floats
@@ -47,7 +47,7 @@ class Traits(NamedTuple):
     two_sided: NDArray[np.bool_]  # too low is as anomalous as too high
     spread: Floats  # standard deviations of the block maxima by which the limit is above their mean
     floor: Floats  # the least limit
-    cap: Floats  # the most limits that a block maximum counts as
+    cap: Floats  # a block maximum counts as at most so many times the limit
 
 
 class Looked(NamedTuple):
@@ -64,7 +64,7 @@ class Looked(NamedTuple):
 
 
 class Baselines(Columns):
-    """What V signals of each sensor are held against."""
+    """The baselines of V signals of each sensor."""
 
     mean: Floats  # (S, V) in force; NaN = not known yet
     sigma: Floats
@@ -168,7 +168,7 @@ class Baselines(Columns):
             self._in_incident(rows[lines], worst, known.limit[lines], lesson, at)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
-        """Let what was learnt be in force, and end the blocks that are full."""
+        """Bring into force what was learnt, and end the blocks that are full."""
         past = Moments(self.count[rows], self.centre[rows], self.m2[rows]).fading(self.memory)
         block = self.block.moments(rows)
         some = block.n > 0
@@ -185,9 +185,9 @@ class Baselines(Columns):
         self.sigma[rows] = np.where(enough, sigma, np.nan)
 
     def allow(self, rows: Rows) -> None:
-        """Let what the last incident of these rows reached be within their limits, which fade as ever.
+        """Raise the limits of these rows above what their last incident reached; they fade as ever.
 
-        The block maxima are made to spread so far that they give the limit.
+        The variance of the block maxima is set so that it gives this limit.
         """
         reached = ALLOWED * self.worst[rows]
         over = reached > self.limit[rows]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .base import Lesson, Stretch
 
 BEYOND = 2.0
-"""The least score of a value that is beyond a limit: a limit is not a matter of degree."""
+"""The least score of a value that is beyond a limit, however little."""
 
 
 class FixedThreshold(View):
-    """A reconstruction error against a limit that nothing moves."""
+    """A reconstruction error against a fixed limit."""
 
     name = "reconstruction"
 

@@ -1,4 +1,4 @@
-"""The value against its time of day: what is usual at six in the morning need not be so at three."""
+"""The value against its time of day: what is usual at six in the morning may not be usual at three."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SLOTS = 48
 SLOT = DAY / SLOTS  # s
 NEAR = 3
 WEIGHT = 0.3
-"""Of a new day in the mean of a slot."""
+"""Weight of a new day in the mean of a slot."""
 
 
 def slot_of(times: Floats) -> NDArray[np.int64]:
@@ -46,7 +46,7 @@ class Profile(Signal):
     readings = 20
 
     slots: NDArray[np.float32]  # (S, 48, F) mean of each slot on past days; NaN = not known
-    slot: NDArray[np.int64]  # (S,) the slot that it is; -1 before the first reading
+    slot: NDArray[np.int64]  # (S,) the present slot; -1 before the first reading
     count: NDArray[np.int64]  # (S,) readings of it so far
     total: Floats  # (S, F) and their sum
     before: NDArray[np.int64]  # (S,) the slot before, which does not count yet; -1 = none
@@ -68,7 +68,7 @@ class Profile(Signal):
         self.smoother = Smoother(self.readings, features)  # of the differences
 
     def enter(self, rows: Rows, slots: NDArray[np.int64]) -> None:
-        """Go on to these slots (U,) where they are others."""
+        """Go on to these slots (U,) where they have changed."""
         changed = slots != self.slot[rows]
         if not np.count_nonzero(changed):
             return
@@ -149,7 +149,7 @@ class Profile(Signal):
         self.slot[rows] = slot
 
     def _fold(self, rows: Rows) -> None:
-        """Let the slot before last count."""
+        """Count the slot before last."""
         at = rows, self.before[rows]
         old, new = self.slots[at], self.before_mean[rows]
         self.slots[at] = np.where(np.isnan(old), new, old + WEIGHT * (new - old))
@@ -158,7 +158,7 @@ class Profile(Signal):
 class SlowProfile(Signal):
     """The same over an hour and a half: the mean of the last means of ten differences.
 
-    Of a reading in 5 minutes it is over 40 of them: over all 90 it would take 7 hours to see anything.
+    With a reading every 5 minutes it is the mean of 40 of them: all 90 would take 7 hours to show anything.
     """
 
     name = "slow_profile"

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from .base import Lesson, Stretch
 
 MARGIN = 0.1
-"""Of the range, by which the value may leave it,"""
+"""Share of the range by which the value may leave it,"""
 GROWTH, GROWTH_MEMORY = 1.5, 3.0
-"""or so much of what the range has grown by in about as many of the last blocks: a value that wanders leaves
+"""or so many times the growth of the range in about so many of the last blocks: a value that wanders leaves
 its range again and again."""
 LEAST_WIDTH = 1e-12
 DAY = 0.95 * 86_400.0
-"""Seconds that a day takes at least: the end of a block does not come at the same second of each."""
+"""The least seconds of a day: the end of a block does not come at the same second of each day."""
 LEAST_DAYS, DAYS = 5.0, 100.0
-"""Days whose lowest and highest values say how far a day's differ from one to the next; and that count."""
+"""Days that tell how far the lowest and highest values differ from day to day, at least and at most."""
 SPREAD = 2.5
-"""Standard deviations from the mean of a day's highest value, within which another day's is no wonder. Of the
-false alarms on quiet rooms, whose range grows with the seasons, this takes a sixth."""
+"""Standard deviations from the mean of the days' highest values, within which a day's highest is usual. This
+removes a sixth of the false alarms on quiet rooms, whose range grows with the seasons."""
 
 
 class Range(View):
-    """How far the mean of a few values is outside of all its past, in margins.
+    """How far the mean of a few values is outside the range of all its past, in margins.
 
     The margin is a share of the range, or as far as the highest and lowest values of single days reach.
 
@@ -88,7 +88,7 @@ class Range(View):
         return np.where(high < low, -np.inf, low - below), np.where(high < low, np.inf, high + above)
 
     def allow(self, rows: Rows) -> None:
-        """Let what was seen in the last incident of these rows belong to their range."""
+        """Count what was seen in the last incident of these rows as part of their range."""
         self.low[rows] = np.minimum(self.low[rows], self.inner_low[rows])
         self.high[rows] = np.maximum(self.high[rows], self.inner_high[rows])
 

@@ -22,14 +22,15 @@ HYSTERESIS = 0.5
 GAPS, LEAST_GAPS = 8, 4
 NEVER = -(2**40)
 REGULAR = 1.5
-"""The second largest gap over the second smallest, up to which it is a rhythm."""
+"""The second largest gap over the second smallest; up to this it is a rhythm."""
 EVEN = 1.3
-"""The largest gap over the smallest, up to which a cycle can be overdue."""
+"""The largest gap over the smallest; up to this a cycle can be overdue."""
 OVERDUE = 1.2
-"""Times the largest gap: too long. At 1.15 a house has false alarms, at 1.3 most slow machines are missed."""
+"""A cycle of more than so many times the largest gap is too long. At 1.15 a house has false alarms, at 1.3
+most slow machines are missed."""
 LEAST_PERIOD = 40
-"""Readings. A crossing is known to a reading or two; of a shorter cycle that is too much of the fifth that it
-may be late by: on servers it gives .7 false alarms a day."""
+"""Readings. A crossing is known to a reading or two; in a shorter cycle that is too much of the fifth by
+which it may be late: on servers it gives 0.7 false alarms a day."""
 DAILY = 43_200.0
 """Seconds from which a cycle is the day's: a weekend is not overdue."""
 

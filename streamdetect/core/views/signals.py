@@ -30,7 +30,7 @@ class Signal(Learner, ABC):
     spread: ClassVar[float] = 3.0
     """Standard deviations of the block maxima by which the limit is above their mean."""
     cap: ClassVar[float] = np.inf
-    """The most limits that a block maximum counts as."""
+    """A block maximum counts as at most so many times the limit."""
 
     judges_cold: ClassVar[bool] = True
     """Whether it judges while it is warming up."""

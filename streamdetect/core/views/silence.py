@@ -1,4 +1,4 @@
-"""Silence: a sensor has not been heard of for far longer than it ever was.
+"""Silence: a sensor has not been heard of for far longer than ever before.
 
 The only clock is the time of the readings: the newest of all sensors, and how long nothing has come since.
 """
@@ -25,9 +25,9 @@ SILENT = VIEWS.index("silent")
 USUAL, LONGEST = 10.0, 3.0
 """Times the usual interval, and times the longest one seen: the longer of the two is too long."""
 WEIGHT = 0.2
-"""Of a new block in the usual interval."""
+"""Weight of a new block in the usual interval."""
 CAP = 3.0
-"""The most usual intervals that a pause counts as."""
+"""A pause counts as at most this many usual intervals."""
 LEAST_READINGS = 100
 
 
@@ -40,7 +40,7 @@ class Silence(Columns):
     total: Floats  # (S,) s, of the pauses of this block
     pauses: Floats  # (S,) how many
     readings: Floats  # (S,)
-    known: NDArray[np.bool_]  # (S,) enough of them for a limit, in force
+    known: NDArray[np.bool_]  # (S,) enough readings for a limit, in force
 
     def __init__(self, rules: RuleColumns) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Silence(Columns):
         self.readings[rows] += counts
 
     def refresh(self, rows: Rows) -> None:
-        """Let what was learnt be in force."""
+        """Bring into force what was learnt."""
         some = self.pauses[rows] > 0
         rows = rows[some]
         mean, usual = self.total[rows] / self.pauses[rows], self.usual[rows]

@@ -1,4 +1,4 @@
-"""Stuck: the value has not changed for far longer than it ever did."""
+"""Stuck: the value has not changed for far longer than ever before."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FACTOR = 3.0
 LEAST_RUN = 20
 AT_AN_END = 3.0
 """Times as long, where the value is the lowest or the highest that there ever was: it is dark all night, a
-tank stays full, what is off draws nothing. Of 34 false alarms on quiet recordings this takes 6."""
+tank stays full, what is off draws nothing. This removes 6 of 34 false alarms on quiet recordings."""
 GROWTH = 1.5
 """A run that was too long raises the limit by at most this factor."""
 FIRM = 1.0
-"""What is added to the score of a value that is stuck: it is not a matter of degree."""
+"""What is added to the score of a value that is stuck, however little too long."""
 
 
 class Stuck(View):
