@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the commands of `streamdetect spark`."""
     commands = parser.add_subparsers(metavar="run | rescale | doctor", required=True, dest="spark_command")
-    run_ = commands.add_parser("run", help="the detectors on Spark: a log in, events and metrics out")
+    run_ = commands.add_parser("run", help="run the detectors: read the log, send events, serve metrics")
     rescale = commands.add_parser(
         "rescale", help="spread the state over another number of partitions, while nothing runs"
     )
     rescale.add_argument("partitions", metavar="N", type=_count)
-    doctor_ = commands.add_parser("doctor", help="tell whether machine, log and configuration are fit")
+    doctor_ = commands.add_parser("doctor", help="check this machine, the log and the configuration")
     for one in (run_, rescale, doctor_):
         one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True)
     for one in (run_, rescale):
         add_spark_arguments(one)
     run_.add_argument(
-        "--partitions", metavar="N", type=_count, help="of the state, of a new checkpoint [the cores]"
+        "--partitions", metavar="N", type=_count, help="partitions of a new checkpoint [Spark's 200]"
     )
 
 
 def add_spark_arguments(parser: ArgumentParser) -> None:
     """Add the options that say where Spark is."""
     parser.add_argument(
-        "--master", metavar="URL", help="local[2], spark://host:7077 [what spark-submit says]"
+        "--master", metavar="URL", help="where Spark is: local[2], spark://host:7077 [what spark-submit says]"
     )
     parser.add_argument(
-        "--conf", metavar="NAME=VALUE", type=_setting, action="append", default=[], help="of Spark"
+        "--conf", metavar="NAME=VALUE", type=_setting, action="append", default=[], help="a setting of Spark"
     )
 
 

@@ -1,4 +1,4 @@
-"""Messages of the log to packs for shards, by the daemon's own codecs."""
+"""Decodes messages of the log into packs for shards, with the daemon's own codecs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Heard(NamedTuple):
-    """A detector as far as what it hears is concerned: no model."""
+    """What decoding needs of a detector; the model is not part of it."""
 
     name: str
     config: DetectorConfig
@@ -45,10 +45,10 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Decodes stretches of one partition after the other; keeps nothing from one to the next."""
+    """Decodes one stretch after the other; keeps nothing from one to the next."""
 
     def __init__(self, config: Config) -> None:
-        """Load what the codecs have to know.
+        """Load what the codecs need.
 
         Raises:
             BundleError: a bundle is unusable.
@@ -61,10 +61,10 @@ class Decoder:
         """Decode a stretch.
 
         Args:
-            partition: where it is from.
+            partition: which one the stretch is from.
             entries: at least one message.
-            horizon: Unix seconds; a message that came later does not move the clock, as other partitions may
-                not have been read up to it.
+            horizon: Unix seconds; a message that came later does not move the clock, because other partitions
+                may not have been read that far.
         """
         messages = [Message(one.topic, one.payload, 1, 0, 0, one.time, retain=False) for one in entries]
         gathered, outcomes, rejected, _, _ = self._gathering.gather(messages)

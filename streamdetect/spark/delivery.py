@@ -1,4 +1,4 @@
-"""Events to their sinks, on the executors, before the micro-batch that found them counts as done."""
+"""Delivers events to their sinks: on the executors, before their micro-batch counts as done."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _LONGEST = 30.0  # s between two attempts
 
 
 class Delivery:
-    """The sinks of a configuration, open for as long as the process of an executor lives."""
+    """The sinks of a configuration, open while the process of an executor lives."""
 
     def __init__(self, config: Config) -> None:
-        """Open nothing yet.
+        """Prepare the sinks; nothing is opened yet.
 
         Raises:
             ConfigError: a secret cannot be read.
@@ -45,11 +45,11 @@ class Delivery:
         self._workers: Sequence[Worker] = workers(config)
 
     def deliver(self, events: Sequence[Event]) -> None:
-        """Give every sink the events that it wants; return when all have them.
+        """Deliver to every sink the events that it wants; return when all are delivered.
 
         Raises:
-            StreamdetectError: one does not take them. The micro-batch fails, and all of it is done again:
-                what was delivered comes once more, with the same ids.
+            StreamdetectError: a sink does not take an event. The whole micro-batch fails and is done again:
+                events that were delivered come a second time, with the same ids.
         """
         if not events:
             return
@@ -69,7 +69,7 @@ class Delivery:
 
 
 def _deliver(worker: Worker, event: Event) -> None:
-    """Deliver one event, with patience; one that the sink will never take is said and given up."""
+    """Deliver one event, in several attempts; log and drop an event that the sink refuses."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             worker.deliver(event)
@@ -95,7 +95,7 @@ def _delivery(text: str) -> Delivery:
 
 
 def delivering(text: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Deliver the events in results, and pass the results on to the driver."""
+    """Deliver the events of results, and pass the results on to the driver."""
     for batch in batches:
         results = [orjson.loads(one.as_py()) for one in batch.column("result")]
         events = [_event(one) for result in results for one in result["events"]]

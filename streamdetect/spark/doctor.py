@@ -1,4 +1,4 @@
-"""Whether this machine, the log and the configuration are fit for Spark, point by point."""
+"""Checks whether this machine, the log and the configuration are ready for Spark."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _LEAST_JAVA = 17  # what Spark 4 asks for
 
 
 class Finding(NamedTuple):
-    """One point."""
+    """The outcome of one check."""
 
     sound: bool
     text: str
 
 
 def examine(config: Config) -> Iterator[Finding]:
-    """Look at everything that can be looked at before the first micro-batch."""
+    """Check everything that can be checked before the first micro-batch."""
     yield _java()
     for problem in refusals(config):
         yield Finding(sound=False, text=str(problem))

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0  # s
-_COUNT_EVERY = 15.0  # s between two questions to the log how much is left
+_COUNT_EVERY = 15.0  # s between two counts of the messages that are left
 
 
 def drive(spark: SparkSession, text: str, config: Config) -> None:
     """Run the query until it fails or is told to stop.
 
     Raises:
-        StreamdetectError: the query failed; what was not done is done after the next start.
+        StreamdetectError: the query failed; the next start goes on from the checkpoint.
     """
     stop, totals = threading.Event(), Totals()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,7 +63,7 @@ def _watch(query: StreamingQuery, planner: Planner, totals: Totals, stop: thread
 
 
 def _behind(query: StreamingQuery, planner: Planner) -> int:
-    """How many messages of the log are still to be read; as before while nothing is known."""
+    """How many messages of the log are still to be read; 0 while that is not known."""
     progress = query.lastProgress
     if progress is None or not progress.sources[0].endOffset:
         return 0
@@ -71,7 +71,7 @@ def _behind(query: StreamingQuery, planner: Planner) -> int:
     try:
         bounds = planner.bounds()
     except StreamdetectError as error:
-        log.warning("cannot ask how much is left: %s", error)
+        log.warning("cannot count the messages that are left: %s", error)
         return 0
     return sum(one.end - reached.get(str(at), one.first) for at, one in enumerate(bounds))
 

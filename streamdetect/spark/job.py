@@ -1,4 +1,4 @@
-"""The query: the log, shards as keys, their detectors as state, sinks on the executors."""
+"""The query of Spark: it reads the log, keeps each shard as state, and delivers events on the executors."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SEED = "-seed"
-"""Beside a checkpoint: the states that it begins with, written by `streamdetect state import`."""
+"""Ends the name of the directory, next to a checkpoint, with its first states; `state import` writes it."""
 SEED_SCHEMA = f"shard int, {STATE_SCHEMA}"
-_STACK = "-Xss16m"  # with the usual 1 MB, the driver's thread ended by a StackOverflowError in its first plan
+_STACK = "-Xss16m"  # with the default of 1 MB the driver's first plan ended in a StackOverflowError
 SETTINGS = {
     "spark.app.name": "streamdetect",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.streaming.stateStore.providerClass": (
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
     ),
-    # What a micro-batch changed is written, not all of the state.
+    # Write what a micro-batch changed, not the whole state.
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
-    "spark.ui.showConsoleProgress": "false",  # it would be among the log
+    "spark.ui.showConsoleProgress": "false",  # it would be written into the log
     "spark.driver.extraJavaOptions": _STACK,
     "spark.executor.extraJavaOptions": _STACK,
 }
@@ -52,11 +52,11 @@ def session(master: str | None, settings: Mapping[str, str]) -> SparkSession:
     """Start Spark's driver here, or take the one that spark-submit has started.
 
     Args:
-        master: local[2], spark://host:7077, k8s://…; None where spark-submit says it.
-        settings: of Spark, beside and above ours.
+        master: local[2], spark://host:7077, k8s://…; None if spark-submit sets it.
+        settings: of Spark; they override ours.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    logging.getLogger("py4j").setLevel(logging.WARNING)  # it tells of each call
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # it logs each call
     builder = SparkSession.builder
     if master:
         builder = builder.master(master)
@@ -70,15 +70,15 @@ def begin(spark: SparkSession, text: str, totals: Totals) -> StreamingQuery:
 
     Args:
         spark: the driver.
-        text: of the configuration, checked before.
-        totals: are shown what came of each micro-batch.
+        text: of the configuration, already checked.
+        totals: observe the results of each micro-batch.
     """
     config = parse(text)
     checkpoint = str(config.spark.checkpoint)
     spark.dataSource.register(Source)
     rows = spark.readStream.format(NAME).option("config", text).load()
-    # The watermark is the newest reading of all shards, by which timers go. Its column is left out then: an
-    # operator that sees it drops what is older.
+    # Timers go by the watermark, which is the newest reading of all shards. The select leaves its column out:
+    # an operator that sees the column drops older rows.
     packs = rows.withWatermark("clock", "0 seconds").select("shard", "pack", "counts")
     results = packs.groupBy("shard").transformWithState(
         ShardProcessor(text), RESULT_SCHEMA, "Append", "EventTime", _seed(spark, checkpoint).groupBy("shard")
@@ -93,7 +93,7 @@ def begin(spark: SparkSession, text: str, totals: Totals) -> StreamingQuery:
 
 
 class _Batches:
-    """What is done with the results of a micro-batch: on the executors, and then here."""
+    """Handles the results of each micro-batch: first on the executors, then on the driver."""
 
     def __init__(self, text: str, totals: Totals) -> None:
         config = parse(text)
@@ -103,7 +103,7 @@ class _Batches:
         self._history = HistorySink(kept, config.history) if kept else None
 
     def take(self, results: DataFrame, number: int) -> None:
-        """Deliver, count, say and keep it."""
+        """Deliver the events, log them, keep them in the history, and count."""
         began = time.monotonic()
         rows = results.mapInArrow(partial(delivering, self._text), RESULT_SCHEMA).collect()
         found: list[tuple[int, dict[str, Any]]] = [
@@ -122,8 +122,8 @@ class _Batches:
 
 
 def _seed(spark: SparkSession, checkpoint: str) -> DataFrame:
-    """The states to begin with; none for a checkpoint that began empty."""
-    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(checkpoint + SEED)  # type: ignore[union-attr] # noqa: SLF001 - Spark's way to its file systems
+    """The first states of the checkpoint; none for a checkpoint that began empty."""
+    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(checkpoint + SEED)  # type: ignore[union-attr] # noqa: SLF001 - the only way to Spark's file systems
     files = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # noqa: SLF001
     if files.exists(path):
         return spark.read.schema(SEED_SCHEMA).parquet(checkpoint + SEED)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamdetect.config import SparkConfig
 
 _PATIENCE = 10.0  # s for an answer
-_POLL = 0.2  # s: `consume` waits for so long unless all that it was asked for is there
+_POLL = 0.2  # s that `consume` waits for all messages that it was asked for
 _MS = 1000.0
 
 
@@ -29,7 +29,7 @@ class KafkaLog(Log):
         self._topic = settings.streams[0]
         self._options = {
             "bootstrap.servers": ",".join(settings.servers),
-            "group.id": "streamdetect",  # must be there; nothing is committed under it
+            "group.id": "streamdetect",  # is required; nothing is committed under it
             "enable.auto.commit": False,
             "enable.partition.eof": False,
             "isolation.level": "read_committed",
@@ -49,7 +49,7 @@ class KafkaLog(Log):
         return [next(self.read(partition, offset, offset + 1))[0].time for partition, offset in offsets]
 
     def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
-        """Yield messages; see Log. Offsets that transactions use up have none."""
+        """Yield messages; see Log. Offsets that transactions use have no message."""
         with self._consumer() as consumer:
             place = TopicPartition(self._topic, partition, start)
             consumer.assign([place])
@@ -59,7 +59,7 @@ class KafkaLog(Log):
                 messages = consumer.consume(wanted, _POLL)
                 waited = 0.0 if messages else waited + _POLL
                 if waited > _PATIENCE:
-                    raise StreamdetectError(f"Kafka: no message for {waited:g} s, {end} not reached")
+                    raise StreamdetectError(f"Kafka: no message for {waited:g} s before offset {end}")
                 if stretch := [_entry(one) for one in messages if int(one.offset() or 0) < end]:
                     yield stretch
 

@@ -1,7 +1,7 @@
-"""Shards that a process has written and may be asked for again: to read one back takes as long as to judge.
+"""Keeps the shards that a process has written, because reading one back takes as long as judging.
 
-Spark's state is what counts. A shard that was kept stands for it only if the state is what was written last,
-byte for byte; after a failure, or when another machine had the shard meanwhile, it is not.
+Spark's state decides. A kept shard is used only if that state is, byte for byte, what the shard wrote last:
+after a failure, or when another machine had the shard meanwhile, it is not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_BYTES = 256 << 20
 
 
 class Kept:
-    """Shards by number, the latest of them, at most `most` bytes as they were written."""
+    """The latest shards by number; as written they take at most `most` bytes."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
@@ -23,7 +23,7 @@ class Kept:
         self._shards: dict[int, tuple[bytes, Shard]] = {}  # oldest first
 
     def take(self, number: int, sealed: bytes) -> Shard | None:
-        """Give the shard, and keep it no longer: who takes it changes it. None if it is not this state."""
+        """Return the shard and keep it no longer, as it will change; None if it did not write these bytes."""
         if number not in self._shards:
             return None
         written, shard = self._shards.pop(number)
@@ -31,7 +31,7 @@ class Kept:
         return shard if written == sealed else None
 
     def put(self, sealed: bytes, shard: Shard) -> None:
-        """Keep a shard that was just written so."""
+        """Keep a shard with the bytes that it has just written."""
         self.take(shard.place.number, b"")
         self._shards[shard.place.number] = sealed, shard
         self._size += len(sealed)

@@ -1,4 +1,4 @@
-"""A log that can be read again from any offset: what Spark needs to be exact, and MQTT is not."""
+"""A log that can be read again from any offset. Spark needs that to be exact; MQTT does not give it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 STRETCH = 20_000
-"""Messages at once, about."""
+"""About how many messages are read at once."""
 STRETCH_BYTES = 32 << 20
 
 
@@ -26,8 +26,8 @@ class Bounds(NamedTuple):
     """What a partition holds now."""
 
     first: int  # offset of its oldest message
-    end: int  # and of the one that comes next
-    newest: float  # Unix seconds of its newest message; 0 without any
+    end: int  # offset of the next message to come
+    newest: float  # Unix seconds at which its newest message came; 0 if it has none
 
 
 class Log(ABC):
@@ -50,5 +50,5 @@ class Log(ABC):
         """Yield the messages from one offset to before another, in stretches.
 
         Raises:
-            StreamdetectError: some are no longer there, or the log does not answer.
+            StreamdetectError: some messages are no longer there, or the log does not answer.
         """

@@ -1,4 +1,4 @@
-"""Detectors from a daemon to shards and back: the same state, divided by sensors or joined again."""
+"""Moves detectors from a daemon to shards and back: divides their state by sensor, or joins it again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def from_bytes(sealed: bytes, what: str) -> list[DetectorState]:
     """Read such a file.
 
     Raises:
-        StateError: it is none, of another version, or damaged; names which.
+        StateError: it is another kind of file, of another version, or damaged; says which.
     """
     return unseal(FILE_KIND, sealed, what).states
 
@@ -75,18 +75,20 @@ def divided(states: Sequence[DetectorState], shards: int) -> Iterator[tuple[int,
     """Yield the shards that have a sensor, each as the bytes of its state.
 
     Raises:
-        StateError: features wait to be joined or put in order, which is not done on Spark.
+        StateError: a detector holds readings back, to join or to sort them, which does not work on Spark.
     """
     for state in states:
         if state.waiting:
-            raise StateError(
-                f"detector {state.name}: must have no readings that wait, got {len(state.waiting)}"
-            )
+            raise StateError(f"detector {state.name}: must not hold readings back, got {len(state.waiting)}")
     sharding = Sharding(shards)
     places = [(state, sharding.of_all(_ids(state.detector))) for state in states]
     for shard in sorted({number for _, its in places for number in its.tolist()}):
         parts = [_part(state, its == shard) for state, its in places]
-        facts = {"shard": shard, "shards": shards, "seen": []}  # offsets are those of another log
+        facts = {
+            "shard": shard,
+            "shards": shards,
+            "seen": [],
+        }  # no offsets: they are of another log
         yield shard, seal(KIND, facts, parts)
 
 
@@ -104,7 +106,7 @@ def joined(shards: Iterable[tuple[int, bytes]]) -> list[DetectorState]:
                 continue
             if known.identity != state.identity:
                 raise StateError(
-                    f"detector {state.name}: shards must have the same settings; shard {shard} has not"
+                    f"detector {state.name}: must have the same settings in all shards, not in shard {shard}"
                 )
             heard_since = max(known.detector.heard_since, state.detector.heard_since)
             known.detector.restore(state.detector.snapshot())
@@ -118,7 +120,7 @@ def _ids(detector: Detector) -> list[str]:
 
 
 def _part(state: DetectorState, chosen: NDArray[np.bool_]) -> DetectorState:
-    """The state with these of its sensors, a mask in the order of its snapshot."""
+    """The state with the chosen sensors only; the mask is in the order of the snapshot."""
     saved = state.detector.snapshot()
     whole = {name: saved.pop(name) for name in ("made_with", "heard_since")}
     detector = Detector(state.detector.settings, state.detector.reconstruct)

@@ -1,4 +1,4 @@
-"""NATS JetStream as a log: a stream for each partition, whose sequences are the offsets."""
+"""NATS JetStream as a log: one stream for each partition; its sequence numbers are the offsets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CONNECT = 5  # s
 _PATIENCE = 60.0  # s for a stretch
 _HEARTBEAT = 5.0  # s
-_PENDING = 1 << 40  # messages and bytes: the server's flow control bounds both, not ours
+_PENDING = 1 << 40  # messages and bytes; the server's flow control bounds both, so the client need not
 _ESCAPED = re.compile(r"/[./]|\.|/")
 _NS = 1_000_000_000
 
@@ -50,7 +50,7 @@ class NatsLog(Log):
         return found
 
     def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
-        """Yield messages, by an ordered consumer that the server paces; see Log."""
+        """Yield messages, from an ordered consumer whose pace the server sets; see Log."""
         with asyncio.Runner() as runner:
             stretches = self._read(self._settings.streams[partition], start, end)
             while stretch := _told(runner.run, anext(stretches, [])):
@@ -121,13 +121,13 @@ class NatsLog(Log):
 
 
 class _Arrivals:
-    """Gathers messages into stretches; while one waits to be taken, the server is not read from."""
+    """Gathers messages into stretches; reads nothing from the server while a stretch waits to be taken."""
 
     def __init__(self, levels: int, end: int) -> None:
         self._levels, self._end = levels, end
         self._entries: list[Entry] = []
         self._size = 0
-        self._whole = asyncio.Event()  # a stretch is, or all of it
+        self._whole = asyncio.Event()  # a stretch is complete, or it is the last one
         self._taken = asyncio.Event()
         self._done = False
 
@@ -146,10 +146,10 @@ class _Arrivals:
             await self._taken.wait()
 
     async def stretch(self) -> list[Entry]:
-        """The next messages; none when all have been given.
+        """The next messages; empty when there are no more.
 
         Raises:
-            TimeoutError: none came for too long.
+            TimeoutError: the stretch did not become complete in time.
         """
         if self._done and not self._entries:
             return []
@@ -162,9 +162,9 @@ class _Arrivals:
 
 
 def mqtt_topic(subject: str, levels: int) -> str:
-    """The MQTT topic of a NATS subject, after so many levels of its own.
+    """The MQTT topic in a NATS subject, without the first `levels` levels.
 
-    NATS writes / as . and . as //, and an empty level as / beside the dot.
+    NATS writes / as . and . as //, and an empty level as / next to the dot.
     """
     rest = subject.split(".", levels)[-1] if levels else subject
     if "/" not in rest:
@@ -194,7 +194,7 @@ def _seconds(written: str) -> float:
 
 
 def _told(run: Any, asked: Any) -> Any:  # noqa: ANN401
-    """Run, with what NATS says as an error of ours."""
+    """Run, and turn errors of NATS into ours."""
     try:
         return run(asked)
     except (NatsError, OSError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Which log a configuration means."""
+"""Opens the log that a configuration names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def open_log(settings: SparkConfig) -> Log:
         ModuleNotFoundError: its client is not installed.
     """
     if settings.log == "kafka":
-        from streamdetect.spark.kafka import KafkaLog  # noqa: PLC0415 - an extra of its own
+        from streamdetect.spark.kafka import KafkaLog  # noqa: PLC0415 - only with the extra kafka
 
         return KafkaLog(settings)
-    from streamdetect.spark.nats import NatsLog  # noqa: PLC0415 - one of two
+    from streamdetect.spark.nats import NatsLog  # noqa: PLC0415 - only where it is used
 
     return NatsLog(settings)

@@ -1,6 +1,6 @@
-"""What a shard takes in: the readings that one partition of the log brought for it, in one piece.
+"""A pack: the readings for one shard from one stretch of a partition.
 
-Spark moves rows one by one, and a shard takes its readings in as columns. So one row carries all readings of
+Spark moves rows one by one, but a shard takes its readings in as columns. So one row carries all readings of
 a shard that a task has decoded.
 """
 
@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
     detector: str
     readings: Readings
-    labels: Mapping[str, Mapping[str, str]]  # by sensor, where the topic or the payload gives any
+    labels: Mapping[str, Mapping[str, str]]  # by sensor; only sensors whose topic or payload gives labels
 
 
 class Pack(NamedTuple):
@@ -38,11 +38,11 @@ class Pack(NamedTuple):
 
     partition: int
     start: int  # offset of the first message of the stretch
-    end: int  # and of the one after its last
+    end: int  # offset after its last message
     shares: Sequence[Share]
 
     def to_bytes(self) -> bytes:
-        """Write it."""
+        """Write the pack as bytes."""
         head = [
             [one.detector, list(one.readings.sensors), one.readings.values.shape[1], one.labels]
             for one in self.shares
@@ -73,14 +73,14 @@ class Pack(NamedTuple):
 
 
 class Sharding:
-    """Which shard a sensor belongs to; fixed for as long as its state lives."""
+    """Says which shard a sensor belongs to; fixed for as long as the state lives."""
 
     def __init__(self, shards: int, most: int = 1_000_000) -> None:
-        """Begin with none known.
+        """Begin with no sensor remembered.
 
         Args:
             shards: how many there are.
-            most: sensors whose shard is remembered: the hash of an id takes 0.5 µs, a look-up 0.05 µs.
+            most: sensors whose shard is remembered at most: a hash takes 0.5 µs, a look-up 0.05 µs.
         """
         self.shards = shards
         self._most = most
@@ -101,7 +101,7 @@ class Sharding:
         return np.fromiter(map(self._known.__getitem__, sensors), np.int64, len(sensors))
 
     def split(self, detector: str, gathered: Gathered) -> Iterator[tuple[int, Share]]:
-        """Yield each shard's share in what was gathered for a detector, in the order in which it came."""
+        """Yield each shard's share of a detector's readings, in the order in which they came."""
         readings = gathered.readings()
         shards = self.of_all(readings.sensors)
         order = np.argsort(shards, kind="stable")

@@ -1,4 +1,4 @@
-"""A shard as Spark's state: read it, let it take its packs in, write it back, and say when to look again."""
+"""A shard as Spark's state: read it, give it its packs, write it back, and set its timer."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ STATE = "shard"
 STATE_SCHEMA = "sealed binary"
 RESULT_SCHEMA = "shard int, result binary"
 _MS = 1000
-_LATEST = 253_402_300_799_000  # ms; the end of the year 9999, past which Spark's timers do not go
+_LATEST = 253_402_300_799_000  # ms; the end of the year 9999, the latest that Spark's timers take
 
 
 class ShardProcessor(StatefulProcessor):
     """Runs on executors, for all shards of a task one after the other."""
 
     def __init__(self, text: str) -> None:
-        """Take the text of the configuration: what is made of it does not travel."""
+        """Take the text of the configuration: Spark can send text to executors, but not detectors."""
         self._text = text
 
     def init(self, handle: StatefulProcessorHandle) -> None:
@@ -64,7 +64,7 @@ class ShardProcessor(StatefulProcessor):
         timerValues: TimerValues,  # noqa: N803
         expiredTimerInfo: ExpiredTimerInfo,  # noqa: ARG002, N803
     ) -> Iterator[Row]:
-        """Look for sensors that have fallen silent, by the newest reading of all shards."""
+        """Look for silent sensors; the time is that of the newest reading of all shards."""
         shard = self._load(key[0])
         yield self._keep(shard, shard.look(timerValues.getCurrentWatermarkInMs() / _MS), [])
 
@@ -75,7 +75,7 @@ class ShardProcessor(StatefulProcessor):
         self._state.update((sealed,))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
     def _place(self, number: int) -> Place:
         return Place(number, self._config.spark.shards)
@@ -89,7 +89,7 @@ class ShardProcessor(StatefulProcessor):
         return kept or Shard.from_bytes(sealed, self._place(number), self._assemblies, self._config)
 
     def _keep(self, shard: Shard, result: Result, counts: Sequence[Any]) -> Row:
-        """Write the shard back; the row says what came of it."""
+        """Write the shard back, and return the row with its result."""
         sealed = shard.to_bytes()
         self._state.update((sealed,))
         self._set_timer(shard)
@@ -101,12 +101,12 @@ class ShardProcessor(StatefulProcessor):
             "work": shard.work(result),
             "counts": counts,
         }
-        shard.began = Result()  # said
+        shard.began = Result()  # it is in the row now
         self._kept.put(sealed, shard)
         return Row(shard=shard.place.number, result=orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def _set_timer(self, shard: Shard) -> None:
-        """Have one timer, at the time at which the shard has to look."""
+        """Set one timer, at the time when the shard has to look."""
         for timer in list(self._handle.listTimers()):
             self._handle.deleteTimer(timer)
         if isfinite(due := shard.due):
@@ -115,6 +115,6 @@ class ShardProcessor(StatefulProcessor):
 
 @lru_cache(maxsize=2)
 def _assembled(text: str) -> tuple[Config, Sequence[Assembly], Kept]:
-    """The detectors of a configuration with their models, and shards that go on, once for each process."""
+    """The detectors of a configuration with their models, and the kept shards, once for each process."""
     config = parse(text)
     return config, assemble(config), Kept()

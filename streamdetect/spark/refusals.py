@@ -1,4 +1,4 @@
-"""What a configuration asks for that cannot be served on Spark, each by its name."""
+"""Finds the options of a configuration that do not work on Spark."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ if TYPE_CHECKING:
     from streamdetect.config import Config, DetectorConfig
 
 _SECTIONS = {
-    "answers": "commands reach one daemon, not the executors",
-    "homeassistant": "discovery is the daemon's",
-    "page": "it reads the detectors of one daemon",
+    "answers": "commands reach a daemon, not the executors",
+    "homeassistant": "only the daemon announces sensors to Home Assistant",
+    "page": "the page reads the detectors of a daemon",
 }
 _ONE_BY_ONE = {
-    "wait": "readings are held back by the daemon only; the log is in order already",
-    "equal_times": "what is the same reading is told by its time there",
-    "difference": "it needs the reading before, which another task may have had",
-    "resample": "it needs the reading before, which another task may have had",
-    "join": "features of a device may be in different partitions",
+    "wait": "only the daemon holds readings back; the log is in order already",
+    "equal_times": "a reading that is read again is recognised by its time",
+    "difference": "it needs the previous reading, which another task may have read",
+    "resample": "it needs the previous reading, which another task may have read",
+    "join": "the features of a device may be in different partitions",
 }
 
 
 def refuse(config: Config) -> None:
-    """See that everything can be served.
+    """Check that everything works on Spark.
 
     Raises:
-        ConfigError: something cannot; all of it is told.
+        ConfigError: something does not; names all of it.
     """
     if problems := list(refusals(config)):
         raise ConfigError(problems)
 
 
 def refusals(config: Config) -> Iterator[Problem]:
-    """Find what cannot be served."""
+    """Find each option that does not work on Spark."""
     for name, why in _SECTIONS.items():
         if getattr(config, name).enabled:
             yield Problem(f"{name}.enabled", f"must be false on Spark: {why}", "true")
     if config.files:
-        yield Problem("files", "must be empty on Spark: executors would write one file side by side")
+        yield Problem("files", "must be empty on Spark: several executors would write the same file")
     if config.maintenance:
-        yield Problem("maintenance", "must be empty on Spark: mute where the events go, see deploy/spark")
+        yield Problem("maintenance", "must be empty on Spark: mute the events where they are received")
     if config.spark.checkpoint is None:
-        yield Problem("spark.checkpoint", "is required on Spark: where the state is")
+        yield Problem("spark.checkpoint", "is required on Spark: it holds the state")
     for at, detector in enumerate(config.detectors):
         yield from _of_detector(f"detectors[{at}]", detector)
 
@@ -54,7 +54,7 @@ def _of_detector(path: str, detector: DetectorConfig) -> Iterator[Problem]:
     usual = type(detector)()
     for name, why in _ONE_BY_ONE.items():
         if getattr(detector, name) != getattr(usual, name):
-            yield Problem(f"{path}.{name}", f"cannot be served on Spark: {why}")
+            yield Problem(f"{path}.{name}", f"does not work on Spark: {why}")
     if detector.payload.format == "sparkplug":
-        rule = "cannot be served on Spark: a birth has to be known where its data is decoded"
+        rule = "does not work on Spark: the task that decodes data may not have read the birth"
         yield Problem(f"{path}.payload.format", rule, "sparkplug")

@@ -1,4 +1,4 @@
-"""States as bytes that say what they are: a kind, a version, a length and a checksum before the content."""
+"""States as sealed bytes: a kind, a version, a length and a checksum stand before the content."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _LENGTHS = Struct("<II")  # of the facts, and of the snapshot's head
 
 
 class Opened(NamedTuple):
-    """What was in sealed bytes."""
+    """The content of sealed bytes."""
 
     facts: dict[str, object]
     states: list[DetectorState]
 
 
 def seal(kind: bytes, facts: Mapping[str, object], states: Sequence[DetectorState]) -> bytes:
-    """Write detectors, and what else is to be known of them.
+    """Write detectors, and some facts about them.
 
     Args:
-        kind: up to 8 bytes that name what this is the state of.
-        facts: what JSON can hold.
-        states: the detectors; they may go on.
+        kind: up to 8 bytes that name what the state belongs to.
+        facts: anything that JSON can hold.
+        states: the detectors; they can go on afterwards.
     """
     said = orjson.dumps(facts)
     head, *columns = encode(states)
@@ -46,12 +46,12 @@ def unseal(kind: bytes, sealed: bytes, what: str) -> Opened:
     """Read what `seal` has written.
 
     Args:
-        kind: what it has to be.
+        kind: the kind that it must have.
         sealed: the bytes.
-        what: they are, for the message of an error: `shard 17`.
+        what: a name for error messages, like `shard 17`.
 
     Raises:
-        StateError: it is something else, of another version, or damaged; names which.
+        StateError: it is of another kind, of another version, or damaged; says which.
     """
     if len(sealed) < _HEAD.size:
         raise StateError(f"{what}: length: must be >= {_HEAD.size} bytes, got {len(sealed)}")

@@ -1,4 +1,4 @@
-"""The states of shards in and out of a checkpoint of Spark."""
+"""Writes the states of shards for a new checkpoint of Spark, and reads them from one."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _SCHEMA = pa.schema([("shard", pa.int32()), ("sealed", pa.binary())])  # job.SEE
 
 
 def plant(checkpoint: str, shards: Iterable[tuple[int, bytes]]) -> int:
-    """Write the states that a new checkpoint begins with; Spark itself is not started for it.
+    """Write the states that a new checkpoint begins with, without starting Spark.
 
     Args:
         checkpoint: a path, or a URL that pyarrow knows (s3a:// is its s3://).
-        shards: each with its state; one at a time is in memory.
+        shards: each with its state; only one at a time is in memory.
 
     Returns:
-        How many shards there were.
+        How many shards were written.
 
     Raises:
-        StateError: the checkpoint has begun, or has a beginning already.
+        StateError: the checkpoint exists already, or states for it do.
     """
     where = (
         checkpoint.replace("s3a://", "s3://", 1) if "://" in checkpoint else str(Path(checkpoint).resolve())
@@ -39,7 +39,9 @@ def plant(checkpoint: str, shards: Iterable[tuple[int, bytes]]) -> int:
     files, path = fs.FileSystem.from_uri(where)
     for taken in (path, path + SEED):
         if files.get_file_info(taken).type != fs.FileType.NotFound:
-            raise StateError(f"{taken}: must not be there yet: a state is where a checkpoint begins")
+            raise StateError(
+                f"{taken}: must not be there yet: only a new checkpoint can begin with these states"
+            )
     files.create_dir(path + SEED)
     count = 0
     with parquet.ParquetWriter(f"{path}{SEED}/states.parquet", _SCHEMA, filesystem=files) as writer:
@@ -53,7 +55,7 @@ def harvest(spark: SparkSession, checkpoint: str) -> Iterator[tuple[int, bytes]]
     """Yield the shards of a checkpoint whose query is stopped, each with its state.
 
     Raises:
-        StateError: there is none.
+        StateError: it is not a checkpoint of streamdetect, or cannot be read.
     """
     source = spark.read.format("statestore").option("stateVarName", STATE)
     try:

@@ -1,8 +1,8 @@
-"""One shard: the detectors of the sensors whose ids hash to it; packs of readings in, events out.
+"""One shard: the detectors of the sensors whose ids hash to it; it takes packs in and gives events.
 
-What comes out depends on the readings alone: not on how the log was cut into batches, nor on what is read
-again after a failure, nor on the order in which the packs of several partitions arrive. A sensor's readings
-are in one partition of the log, as they are on one topic.
+The events depend on the readings alone: not on how the log was cut into batches, nor on what is read again
+after a failure, nor on the order in which the packs of several partitions arrive. All readings of a sensor
+are in one partition of the log, because they are on one topic.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 KIND = b"SDSHARD"
 AT_ONCE = 4096
-"""Readings a call: windows of 32 readings of one value take 0.5 MB then."""
+"""Readings in one call: their windows, of 32 readings of one value, take 0.5 MB."""
 
 
 class Place(NamedTuple):
-    """Which shard, of how many."""
+    """The number of a shard, and how many there are."""
 
     number: int
     of: int
@@ -52,7 +52,7 @@ class Work:
     """What one detector of a shard did, and what it knows now."""
 
     readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(Outcome), np.int64))
-    """(outcomes,) how many readings met each Outcome."""
+    """(outcomes,) how many readings had each Outcome."""
     windows: int = 0
     anomalous: int = 0
     transitions: list[str] = field(default_factory=list)  # kinds
@@ -63,7 +63,7 @@ class Work:
 
 @dataclass(slots=True)
 class Result:
-    """What came of a call."""
+    """What a call gave."""
 
     events: list[Event] = field(default_factory=list)
     verdicts: list[tuple[str, Verdicts]] = field(default_factory=list)  # by detector
@@ -74,7 +74,7 @@ class Shard:
     """The detectors of one shard.
 
     Attributes:
-        began: what became of detectors whose saved state went no further, with the events that say so.
+        began: events and counts of detectors that could not go on from their saved state.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class Shard:
 
         Args:
             place: which shard this is.
-            assemblies: what is configured; their own detectors stay as they are.
-            config: the same.
-            states: of the detectors that were.
-            seen: by partition, the offset up to which the log is in them.
+            assemblies: what is configured; their own detectors are not changed.
+            config: the whole configuration.
+            states: the saved detectors.
+            seen: by partition, the offset up to which their state holds the log.
         """
         self.place = place
         self._seen = dict(seen or {})
@@ -104,7 +104,7 @@ class Shard:
         self.began = Result(handover.events, work=work)
 
     def process(self, packs: Iterable[Pack]) -> Result:
-        """Take in readings; what is in the detectors already has no effect."""
+        """Take readings in; a reading that the detectors have taken in before has no effect."""
         result = Result()
         fresh = list(self._fresh(packs))
         for at, assembly in enumerate(self._assemblies):
@@ -121,7 +121,7 @@ class Shard:
         """Open incidents of sensors that have been silent for too long, and forget those idle for too long.
 
         Args:
-            clock: Unix seconds, the newest reading of all shards.
+            clock: Unix seconds of the newest reading of all shards.
         """
         result = Result()
         for at, assembly in enumerate(self._assemblies):
@@ -134,11 +134,11 @@ class Shard:
 
     @property
     def due(self) -> float:
-        """Unix seconds of the readings' clock at which `look` finds something; inf: never."""
+        """Unix seconds, by the time of readings, at which `look` may find something; inf: never."""
         return min((_due(one) for one in self._assemblies), default=inf)
 
     def states(self) -> list[DetectorState]:
-        """The detectors, for whoever goes on with them."""
+        """The detectors as they are to be saved."""
         return [
             DetectorState(
                 one.name, one.bundle.lineage, one.features, one.detector, labels, {}, one.encoder.origin
@@ -147,7 +147,7 @@ class Shard:
         ]
 
     def to_bytes(self) -> bytes:
-        """Write all that is known."""
+        """Write the shard as bytes."""
         facts = {"shard": self.place.number, "shards": self.place.of, "seen": [*self._seen.items()]}
         return seal(KIND, facts, self.states())
 
@@ -156,7 +156,7 @@ class Shard:
         """Read what `to_bytes` has written.
 
         Raises:
-            StateError: it is of another version, of another shard, or damaged; names which.
+            StateError: it is of another version, of another shard, or damaged; says which.
         """
         what = f"state of shard {place.number}"
         facts, states = unseal(KIND, sealed, what)
@@ -167,7 +167,7 @@ class Shard:
         return cls(place, assemblies, config, states, dict(seen))
 
     def work(self, result: Result) -> dict[str, Work]:
-        """What was done, with what is known now."""
+        """What was done, and what is known now, by detector."""
         for assembly in self._assemblies:
             detector, work = assembly.detector, result.work.setdefault(assembly.name, Work())
             rows, judge = detector.sensors.rows(), detector.state.judge
@@ -177,9 +177,9 @@ class Shard:
         return result.work
 
     def _fresh(self, packs: Iterable[Pack]) -> Iterator[Pack]:
-        """Give the packs in the order of the log, without those that are in already.
+        """Yield the packs in the order of the log, without those that were taken in before.
 
-        One that is in by a part is taken: what is in of it has no effect, by the times of its readings.
+        A pack of which a part was taken in is yielded: by their times, its old readings have no effect.
         """
         for pack in sorted(packs, key=lambda one: (one.partition, one.start)):
             if pack.end > self._seen.get(pack.partition, 0):
@@ -205,7 +205,7 @@ class Shard:
         latents: Mapping[Window, NDArray[np.float32]],
         result: Result,
     ) -> Work:
-        """Make the events of transitions, and count them."""
+        """Make an event of each transition, and count them."""
         assembly, labels = self._assemblies[at], self._labels[at]
         result.events += [
             assembly.encoder.encode(one, labels.get(one.sensor, {}), latents.get((one.sensor, one.time)))
@@ -222,7 +222,7 @@ class Shard:
 
 
 def _fresh(assembly: Assembly) -> Assembly:
-    """The assembly with a detector of its own, which knows nothing, and the model that all share."""
+    """The assembly with a new detector, which has no sensors yet, and the model that all share."""
     detector = assembly.detector
     return replace(assembly, detector=Detector(detector.settings, detector.reconstruct))
 
@@ -234,7 +234,7 @@ def _due(assembly: Assembly) -> float:
 
 
 def _portions(parts: Sequence[Readings]) -> Iterator[Readings]:
-    """Join readings, and cut them so that no call is larger than `AT_ONCE`."""
+    """Join readings, and cut them into portions of at most `AT_ONCE`."""
     if not parts:
         return
     sensors = [sensor for part in parts for sensor in part.sensors]

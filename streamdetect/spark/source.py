@@ -1,4 +1,4 @@
-"""The log as a data source of Spark: a task for each partition, offsets that are the log's, packs as rows."""
+"""The log as a data source of Spark: a task for each partition, the log's offsets, packs as rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.spark.log import Bounds
 
 Offsets = dict[str, int]
-"""The offset to go on from, by partition; and the horizon, see `Planner.next`."""
+"""The offset to go on from, by partition, and the horizon: see `Planner.next`."""
 
 NAME = "streamdetect"
 SCHEMA = "shard int, clock timestamp, pack binary, counts binary"
@@ -44,7 +44,7 @@ _ROW = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Task(InputPartition):
-    """What one task reads: from one offset of a partition to before another."""
+    """What one task reads: a partition from `start` to before `end`."""
 
     partition: int
     start: int
@@ -53,7 +53,7 @@ class Task(InputPartition):
 
 
 class Planner:
-    """Says up to where a micro-batch reads."""
+    """Plans how far each micro-batch reads."""
 
     def __init__(self, settings: SparkConfig) -> None:
         self._settings, self._log = settings, open_log(settings)
@@ -65,16 +65,16 @@ class Planner:
         return {str(at): one.first if earliest else one.end for at, one in enumerate(bounds)} | {_HORIZON: 0}
 
     def next(self, start: Offsets) -> Offsets:
-        """Up to where the next micro-batch reads; `start` if there is nothing new.
+        """How far the next micro-batch reads; `start` if there is nothing new.
 
-        The horizon is the time, by the log's clock, up to which every partition is read then. Who has not
-        been heard of by it was silent; who has not been heard of after it may only wait to be read.
+        The horizon is the time, by the log's clock, up to which every partition will have been read. A sensor
+        without a reading before the horizon was silent; its readings after the horizon may still be unread.
         """
-        horizon = max(one.newest for one in self._log.bounds())  # what came by then, the next call knows of
+        horizon = max(one.newest for one in self._log.bounds())  # the next call knows all that came by then
         bounds = self._log.bounds()
         if len(bounds) < len(start) - 1:
             raise StreamdetectError(
-                f"spark.streams: must be at least the {len(start) - 1} partitions of the checkpoint, "
+                f"spark.streams: must name at least the {len(start) - 1} partitions of the checkpoint, "
                 f"got {len(bounds)}"
             )
         starts = [start.get(str(at), one.first) for at, one in enumerate(bounds)]
@@ -82,7 +82,7 @@ class Planner:
             if begin < one.first:
                 raise StreamdetectError(
                     f"partition {at}: must still have message {begin}, its oldest is {one.first}: "
-                    "the log keeps too little for how long nobody read it"
+                    "the log dropped messages before they were read"
                 )
         ends = [
             max(begin, min(one.end, begin + self._settings.max_messages))
@@ -95,12 +95,12 @@ class Planner:
         return {str(at): end for at, end in enumerate(ends)} | {_HORIZON: int(horizon * _MICRO)}
 
     def bounds(self) -> list[Bounds]:
-        """What the partitions hold now."""
+        """What each partition holds now."""
         return self._log.bounds()
 
 
 class Reader(DataSourceStreamReader):
-    """Plans micro-batches on the driver, and reads them on executors."""
+    """Plans micro-batches on the driver, and reads them on the executors."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -111,7 +111,7 @@ class Reader(DataSourceStreamReader):
         return self._planner.first()
 
     def latestOffset(self, start: Offsets, limit: ReadLimit) -> Offsets:  # noqa: ARG002, N802 - `max_messages` limits
-        """Up to where the next micro-batch reads."""
+        """How far the next micro-batch reads."""
         return self._planner.next(start)
 
     def partitions(self, start: Offsets, end: Offsets) -> Sequence[Task]:
@@ -124,7 +124,7 @@ class Reader(DataSourceStreamReader):
         ]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        """Read and decode on an executor; a row is a shard's readings of a stretch."""
+        """Read and decode on an executor; a row holds the readings of a stretch for one shard."""
         task: Task = partition  # type: ignore[assignment] # one of ours
         decode, settings = decoder(self._text).decode, parse(self._text).spark
         for entries in open_log(settings).read(task.partition, task.start, task.end):
@@ -146,7 +146,7 @@ class Source(DataSource):
 
     @classmethod
     def name(cls) -> str:
-        """What it is known by."""
+        """The name of the format."""
         return NAME
 
     def schema(self) -> str:
@@ -159,9 +159,9 @@ class Source(DataSource):
 
 
 def _rows(partition: int, shards: int, decoded: Decoded) -> pa.RecordBatch:
-    """Rows of packs; the first also carries what became of the messages.
+    """One row for each pack; the first also carries the counts of the messages.
 
-    A stretch of which nothing is taken in still has a row, for some shard: it has to be counted.
+    A stretch without readings still has a row, for any shard, so that its messages are counted.
     """
     clock = 0 if decoded.clock == -inf else int(decoded.clock * _MICRO)
     packs: list[tuple[int, bytes | None]]

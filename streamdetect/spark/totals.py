@@ -1,4 +1,4 @@
-"""What Prometheus sees of the cluster, from the driver: the daemon's names, with the shard as a label."""
+"""The metrics of the cluster, served by the driver: the daemon's names, with the shard as a label."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _OUTCOMES = [outcome.name.lower() for outcome in Outcome]
 
 
 class Totals:
-    """Adds up what the results of all shards say. A micro-batch that failed and was done again counts once.
+    """Adds up the results of all shards. A micro-batch that failed and was done again counts once.
 
     Attributes:
-        batches: micro-batches done.
-        behind: messages of the log that are not taken in yet.
-        batch_seconds: what the last micro-batch took.
+        batches: how many micro-batches are done.
+        behind: how many messages of the log are not taken in yet.
+        batch_seconds: how long the results of the last micro-batch took to compute, deliver and count.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class Totals:
         for name, text, value in (
             ("last_message_timestamp_seconds", "When the latest message arrived.", self._newest),
             ("spark_batches", "Micro-batches done since the driver was started.", self.batches),
-            ("spark_batch_seconds", "What the last micro-batch took.", self.batch_seconds),
+            ("spark_batch_seconds", "How long the last micro-batch took.", self.batch_seconds),
             ("spark_behind_messages", "Messages of the log that are not taken in yet.", self.behind),
         ):
             yield GaugeMetricFamily(PREFIX + name, text, value=value)

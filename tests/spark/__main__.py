@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from cluster.scenario import Scenario  # noqa: E402 - what is beside us is found only now
+from cluster.scenario import Scenario  # noqa: E402 - found only by the line above
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     Returns:
         0 if all did, else 1.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
     folder = Path(tempfile.mkdtemp(prefix="spark-"))
     scenario = Scenario(folder)
     held = failed = 0
@@ -30,7 +30,7 @@ def main() -> int:
             began = time.monotonic()
             try:
                 figure, holds = step()
-            except Exception:  # noqa: BLE001 - whatever went wrong, what was started is ended, and told
+            except Exception:  # noqa: BLE001 - shows any failure, and ends what was started
                 traceback.print_exc()
                 figure, holds = "see above", False
             held, failed = held + holds, failed + (not holds)

@@ -1,4 +1,4 @@
-"""Assemblies for shards: the core's quick detector, and packs made of a stream in any cut."""
+"""Assemblies for shards, with the core's quick detector, and packs that cut a stream anywhere."""
 
 import numpy as np
 from quick_detector import settings
@@ -17,7 +17,7 @@ GENERAL = Bundle.load("general")
 
 
 def halved(windows):
-    """A model that is half right: errors that are no zeros, and the same in any batch."""
+    """A model that halves: its errors are not zero, and do not depend on the batch."""
     return windows * np.float32(0.5)
 
 
@@ -36,7 +36,7 @@ def shard(number=0, of=1, **changes):
 
 
 def again(one, **changes):
-    """The shard as its next task finds it: from its bytes."""
+    """The shard as its next task reads it, from its bytes."""
     return Shard.from_bytes(one.to_bytes(), one.place, [assembly(**changes)], CONFIG)
 
 

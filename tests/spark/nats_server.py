@@ -1,4 +1,4 @@
-"""A real NATS server with JetStream, and what publishes to it."""
+"""A real NATS server with JetStream, and a publisher."""
 
 import asyncio
 import shutil
@@ -13,7 +13,7 @@ from real_broker import free_port
 
 
 class NatsServer:
-    """A process with its own folder; the port stays the same over restarts."""
+    """A process with its own folder; it keeps its port when it is started again."""
 
     def __init__(self, folder, lines=()):
         if shutil.which("nats-server") is None:
@@ -73,7 +73,7 @@ class NatsServer:
         self.do(add)
 
     def publish(self, messages):
-        """Publish (subject, payload) each, acknowledged."""
+        """Publish each (subject, payload), and wait until the server has acknowledged all."""
 
         async def publish(client):
             stream = client.jetstream(publish_async_max_pending=1000)
@@ -83,7 +83,7 @@ class NatsServer:
         self.do(publish)
 
     def stored(self):
-        """Messages that the streams have taken."""
+        """How many messages the streams have taken."""
 
         async def count(client):
             found = await client.jetstream().streams_info()

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Spark, NATS and Mosquitto on this machine: a cluster of two workers, with everything in it killed once.
+# Spark, NATS and Mosquitto on this machine: a cluster of two workers, and each part killed once.
 #
 #   bash tests/spark/run.sh
 #
-# It takes 4 minutes on 2 idle cores. The last line is `spark: N passed, N failed`; the status is 0 if none failed.
+# Its first four steps took 20 minutes on 2 busy cores. The last line is `spark: N passed, N failed`; the status is 0 if none failed.
 #
-# Missing Debian packages are installed, by apt-get as root or with sudo: Java, nats-server, Mosquitto. Where
-# there is no Java to be had, that is said, and the status is 0. Python packages are those of tests/run.sh.
+# It installs missing Debian packages by apt-get, as root or with sudo: Java, nats-server, Mosquitto. Where they
+# cannot be installed, it says so and the status is 0. The Python packages are those of tests/run.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tests/install.sh
@@ -20,7 +20,7 @@ command -v mosquitto_sub > /dev/null || missing+=(mosquitto-clients)
 command -v ps > /dev/null || missing+=(procps)
 mapfile -t -O "${#missing[@]}" missing < <(venv_package)
 if ! install_packages "${missing[@]}"; then
-    echo "spark: skipped, for these packages cannot be had: ${missing[*]}"
+    echo "spark: skipped, because these packages cannot be installed: ${missing[*]}"
     exit 0
 fi
 

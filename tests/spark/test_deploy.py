@@ -1,4 +1,4 @@
-"""What deploy/spark holds is what NATS, Mosquitto, systemd, the operator and we ourselves can read."""
+"""NATS, Mosquitto, systemd, the Spark operator and streamdetect can read the files of deploy/spark."""
 
 import json
 import re

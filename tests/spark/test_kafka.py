@@ -1,4 +1,4 @@
-"""Kafka as the log, over the brokers that librdkafka brings along for tests."""
+"""Kafka as the log, with the mock brokers of librdkafka."""
 
 import pytest
 from assembling import of_topics
@@ -11,7 +11,7 @@ from streamdetect.spark.source import Planner
 
 @pytest.fixture(scope="module")
 def brokers():
-    """A producer with brokers of its own, and their address."""
+    """A producer with its own broker, and the address of that broker."""
     producer = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1})
     known = producer.list_topics("readings", timeout=10)
     (broker,) = known.brokers.values()

@@ -25,7 +25,7 @@ def test_a_state_that_another_wrote_is_not_it():
     before = one.to_bytes()
     taken_in(one, 1)
     kept.put(one.to_bytes(), one)
-    assert kept.take(0, before) is None  # the task that wrote it failed
+    assert kept.take(0, before) is None  # as after the task that wrote it failed
     assert kept.take(0, one.to_bytes()) is None
 
 

@@ -1,4 +1,4 @@
-"""The log: offsets that stay, stretches that are bounded, and what of it may move the clock."""
+"""The log: offsets stay, stretches are bounded, and only messages up to the horizon move the clock."""
 
 import time
 from contextlib import suppress
@@ -98,7 +98,7 @@ def test_a_log_that_has_dropped_what_was_not_read_is_an_error_that_says_so(serve
 def test_fewer_partitions_than_the_checkpoint_has_are_refused(server):
     server.add_streams(2)
     planner = Planner(config_of(server).spark)
-    with pytest.raises(StreamdetectError, match="must be at least the 3 partitions"):
+    with pytest.raises(StreamdetectError, match="must name at least the 3 partitions"):
         planner.next({"0": 1, "1": 1, "2": 1, "horizon": 0})
 
 
@@ -146,7 +146,7 @@ def test_messages_become_packs_of_their_shards_and_the_rest_is_counted():
         if 0 <= shard < SHARDS
     }
     assert readings == {"sensors/a": [[1.0]], "sensors/b": [[2.0]]}
-    assert decoded.clock == 1_700_000_005.0  # what came after the horizon does not count
+    assert decoded.clock == 1_700_000_005.0  # a message after the horizon does not count
     assert decoded.outcomes == {"accepted": 2, "rejected": 1, "ignored": 1}
     assert decoded.rejected == {"type": 1}
 

@@ -1,4 +1,4 @@
-"""A detector goes from a daemon to shards and back, and nobody can tell by what it says."""
+"""A detector moves from a daemon to shards and back, and its verdicts do not change."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def state_of(detector, labels=None):
 
 
 def columns(detector):
-    """Everything that is known, sensor by sensor."""
+    """Everything that the detector knows, by sensor."""
     saved = detector.snapshot()
     order = np.argsort(saved["sensors"])
     rows = {name: column[order] for name, column in saved.items() if name not in {"made_with", "heard_since"}}
@@ -53,7 +53,7 @@ def test_shards_go_on_from_where_a_daemon_was(readings, shards, share):
             parts[number] = of.to_bytes()
     assert sorted(repr(row[1:]) for row in found) == sorted(repr(row[1:]) for row in expected)
     (back,) = moving.joined(parts.items())
-    back.detector.look(whole.newest)  # a shard's clock is that of all only when it is told
+    back.detector.look(whole.newest)  # a shard learns the clock of all shards only here
     assert columns(back.detector) == columns(whole)
 
 
@@ -86,7 +86,7 @@ def test_labels_go_with_their_sensors():
 
 def test_readings_that_wait_cannot_come_along():
     state = state_of(assembly().detector)._replace(waiting={"device": object()})
-    with pytest.raises(StateError, match="must have no readings that wait, got 1"):
+    with pytest.raises(StateError, match="must not hold readings back, got 1"):
         list(moving.divided([state], 4))
 
 

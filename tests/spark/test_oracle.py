@@ -1,4 +1,4 @@
-"""Recordings through a log, decoding, packs and shards: the verdicts of a backtest, to the last bit."""
+"""Recordings through log, decoding, packs and shards give the verdicts of a backtest, to the last bit."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "broker"))
 from test_live_equals_replay import COLUMNS, motes, nab, opensmarthome, told
 
 SHARDS, PARTITIONS = 8, 3
-MOST = 15_000  # readings of each
+MOST = 15_000  # readings of each data set
 CONFIG = validate(
     {
         "spark": {"shards": SHARDS},
@@ -67,7 +67,7 @@ def first_readings(recordings):
 
 
 def batches(recordings, rng):
-    """The log by partition, cut anywhere: of each batch the stretches, which all end at the same time."""
+    """The log, cut at random into batches: the stretches by partition, which all end at the same time."""
     messages, sharding = Messages(recordings, "in/{sensor}", "json"), Sharding(PARTITIONS)
     stretches, counts, left = defaultdict(list), defaultdict(int), 0
     for one in messages:

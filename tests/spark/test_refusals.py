@@ -1,4 +1,4 @@
-"""What cannot be served on Spark is refused by its name, all of it at once."""
+"""Options that do not work on Spark are refused by name, all at once."""
 
 import pytest
 from assembling import of_topics

@@ -1,4 +1,4 @@
-"""Shards say what one detector of all sensors says, however readings are cut, read again and shuffled."""
+"""Shards give the verdicts of one detector, however readings are cut, read again and shuffled."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def expected(readings):
 
 
 def by_sensor(rows):
-    """Verdicts of each sensor in their order, without the place in a batch."""
+    """The verdicts of each sensor in order, without their place in a batch."""
     found = {}
     for row in rows:
         found.setdefault(row[1], []).append(repr(row[2:]))
@@ -158,7 +158,7 @@ def test_a_state_that_does_not_fit_is_refused_by_name(spoil, message):
 
 
 def open_incident():
-    """A shard with an incident that is open."""
+    """A shard with an open incident."""
     one = shard()
     quiet = Readings(["a"] * 60, 1e9 + np.arange(60.0), np.random.default_rng(1).normal(size=(60, 1)))
     loud = Readings(["a"] * 5, 1e9 + 60 + np.arange(5.0), np.full((5, 1), 50.0))

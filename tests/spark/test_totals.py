@@ -1,4 +1,4 @@
-"""What Prometheus sees: the daemon's names, with the shard as a label."""
+"""The metrics of the cluster: the daemon's names, with the shard as a label."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A standalone cluster of two workers, the driver, NATS and Mosquitto in front of it: real processes."""
+"""A standalone cluster of two workers, its driver, NATS and Mosquitto, all as real processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HOME = Path(pyspark.__file__).parent
 ROOT = Path(__file__).parents[3]
-PATIENCE = 300.0  # s; from a start of Spark to its first micro-batch, half a minute on an idle machine
+PATIENCE = 300.0  # s; a start of Spark took 134 s to its first micro-batch on 2 busy cores
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
@@ -42,7 +42,7 @@ mappings {{ "sensors.*.data": "sd.{{{{partition({partitions},1)}}}}.sensors.{{{{
 
 
 def until(done: Callable[[], bool], what: str) -> None:
-    """Wait for something, with patience."""
+    """Wait until `done` says so."""
     end = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > end:
@@ -51,7 +51,7 @@ def until(done: Callable[[], bool], what: str) -> None:
 
 
 class Site:
-    """Broker, log and cluster in a folder; closes all of them."""
+    """Broker, log and cluster in one folder."""
 
     def __init__(self, folder: Path, partitions: int) -> None:
         self.folder, self.partitions = folder, partitions
@@ -95,7 +95,7 @@ class Site:
         return [pid for worker in self.workers for pid in children(worker.pid)]
 
     def close(self) -> None:
-        """End everything that was started here."""
+        """End all processes."""
         self.heard.close()
         for process in reversed(self._processes):
             for pid in [*children(process.pid), process.pid]:
@@ -114,7 +114,7 @@ class Driver:
         self._times = 0
 
     def start(self) -> None:
-        """Begin, or begin again."""
+        """Start it, or start it again."""
         self._times += 1
         command = [
             *(sys.executable, "-m", "streamdetect", "spark", "run", "-c", str(self._config)),
@@ -144,7 +144,7 @@ class Driver:
         return self._process is not None and self._process.poll() is None
 
     def reached(self) -> tuple[int, int]:
-        """The last micro-batch that is done, -1 before the first, and the messages up to its end."""
+        """The last micro-batch that is done, or -1, and how many messages are taken in by then."""
         done = [int(path.name) for path in (self._checkpoint / "commits").glob("[0-9]*")]
         if not done:
             return -1, 0
@@ -153,7 +153,7 @@ class Driver:
         return max(done), sum(end - 1 for name, end in its.items() if name != "horizon")
 
     def finish(self, messages: int) -> None:
-        """Wait until so many messages of the log are in, and a micro-batch after that is done."""
+        """Wait until so many messages of the log are taken in."""
 
         def done() -> bool:
             if not self.running:
@@ -164,7 +164,7 @@ class Driver:
 
 
 class Heard:
-    """Every event that comes out, by an ordinary subscriber."""
+    """Every event, as an ordinary MQTT subscriber receives it."""
 
     def __init__(self, port: int) -> None:
         command = ["mosquitto_sub", "-p", str(port), "-t", "streamdetect/events/#", "-q", "1", "-i", "heard"]
@@ -177,20 +177,20 @@ class Heard:
         self.payloads.extend(line.rstrip(b"\n") for line in self._process.stdout)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._process.terminate()
         self._process.wait(10)
 
 
 def children(pid: int) -> list[int]:
-    """Processes that this one has started and that have not ended."""
+    """The child processes that have not ended."""
     command = ["ps", "-o", "pid=,stat=", "--ppid", str(pid)]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     return [int(line.split()[0]) for line in lines if "Z" not in line]
 
 
 def end(pid: int) -> None:
-    """Kill a process, and those that it has started."""
+    """Kill a process and its children."""
     for child in children(pid):
         end(child)
     try:

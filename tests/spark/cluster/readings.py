@@ -1,4 +1,4 @@
-"""What is published, and what one detector of one machine says about it."""
+"""The readings that are published, and the events that one detector gives for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SENSORS, STEPS = 24, 600
 
 
 def recordings() -> list[Recording]:
-    """Sensors with spikes, shifts, duplicates and late readings; each sixth falls silent for a while."""
+    """Sensors with spikes, shifts, duplicates and late readings; every sixth is silent for a while."""
     rng = np.random.default_rng(7)
     made = []
     for at in range(SENSORS):
@@ -38,7 +38,7 @@ def recordings() -> list[Recording]:
 
 
 class Publishing:
-    """The messages of all sensors in the order of time, published bit by bit."""
+    """The messages of all sensors in order of time, published in portions."""
 
     def __init__(self, settings: MqttConfig) -> None:
         self._settings = settings
@@ -60,21 +60,21 @@ class Publishing:
         self.done = end
 
     def readings(self) -> Readings:
-        """The same, as a backtest has them."""
+        """The same readings, as a backtest takes them."""
         names = [self._messages.recordings[one.sensor].sensor for one in self._all]
         times = np.array([one.time for one in self._all])
         return Readings(names, times, np.array([one.values for one in self._all]))
 
 
 class Expected(NamedTuple):
-    """What has to come out."""
+    """The expected events and state."""
 
     events: dict[str, bytes]  # by id
     detector: Detector
 
 
 def oracle(config: Config, readings: Readings) -> Expected:
-    """What one detector in this process makes of it, in one batch."""
+    """The events and state of one detector in this process, from one batch."""
     (one,) = assemble(config)
     verdicts = one.detector.process(readings)
     events = [one.encoder.encode(each, {"sensor": each.sensor}) for each in verdicts.transitions]
@@ -82,7 +82,7 @@ def oracle(config: Config, readings: Readings) -> Expected:
 
 
 def columns(detector: Detector) -> dict[str, str]:
-    """Everything that a detector knows, sensor by sensor, to the last bit."""
+    """Everything that a detector knows, by sensor, to the last bit."""
     saved = detector.snapshot()
     order = np.argsort(saved["sensors"])
     return {

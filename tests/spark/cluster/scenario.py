@@ -1,4 +1,4 @@
-"""The steps, one after the other on one site: what a step left is where the next goes on."""
+"""The steps, one after the other on one site; each goes on from where the step before ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ detectors:
 
 
 class Scenario:
-    """A site, and what is done to it."""
+    """A site and the steps on it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -87,7 +87,7 @@ class Scenario:
         self._site.close()
 
     def takes_over(self) -> Step:
-        """a detector of a daemon goes on on Spark, without a second warm-up"""
+        """a detector of a daemon goes on on Spark"""
         (one,) = assemble(self._config)
         whole = self._publishing.readings()
         first = round(0.3 * len(self._publishing))
@@ -102,10 +102,10 @@ class Scenario:
         file = str(self._folder / "carried.state")
         self._run("state", "export", "-c", str(self._file), file)
         self._run("state", "import", "--spark", "-c", str(self._file), file)
-        self._publishing.publish(0.4)  # what the daemon had is in the log as well
+        self._publishing.publish(0.4)  # the readings that the daemon had are in the log as well
         self._driver.start()
         self._finish()
-        return f"{len(one.detector)} sensors, {first} of its readings read again without effect", True
+        return f"{len(one.detector)} sensors, {first} of its readings read again", True
 
     def executor(self) -> Step:
         """kill -9 of an executor"""
@@ -149,17 +149,17 @@ class Scenario:
         return f"first micro-batch {took:.0f} s after the start", True
 
     def log(self) -> Step:
-        """kill -9 of NATS, and Spark started again by whoever watches it"""
+        """kill -9 of NATS, then a new start of the driver"""
         self._site.nats.kill()
         self._publishing.publish(0.85)  # Mosquitto keeps it for the bridge
-        until(lambda: not self._driver.running, "the driver says that the log is gone")
+        until(lambda: not self._driver.running, "the driver ends, as the log is gone")
         self._site.nats.start()
         self._driver.start()
         self._finish()
         return f"all {self._publishing.done} messages are in", True
 
     def rescale(self) -> Step:
-        """state of 4 partitions spread over 6"""
+        """the state of 4 partitions spread over 6"""
         self._driver.stop()
         began = time.monotonic()
         self._run("spark", "rescale", str(LATER), "-c", str(self._file), "--master", "local[2]")
@@ -171,7 +171,7 @@ class Scenario:
         return f"{parts} partitions in {took:.0f} s", parts == LATER
 
     def events(self) -> Step:
-        """every event of one machine's backtest, duplicates identical by id, no other"""
+        """the events of one detector, all of them and no others; duplicates have the same bytes"""
         wanted = {name: its for name, its in self._expected.events.items() if name not in self._before}
 
         def heard() -> dict[str, set[bytes]]:
@@ -190,7 +190,7 @@ class Scenario:
         return f"{figure}, {'identical' if same else 'NOT identical'}", same
 
     def state(self) -> Step:
-        """what all shards know is what one detector knows, to the last bit"""
+        """the state of all shards is that of one detector, to the last bit"""
         self._driver.stop()
         file = self._folder / "after.state"
         options = ("--spark", "-c", str(self._file), "--master", "local[1]")
@@ -204,7 +204,7 @@ class Scenario:
         )
 
     def _finish(self) -> None:
-        """Wait until all that was published is in the log, and in Spark."""
+        """Wait until every published message is in the log, and taken in by Spark."""
         until(lambda: self._site.nats.stored() >= self._publishing.done, "all is in the log")
         self._driver.finish(self._site.nats.stored())
 
