@@ -1,5 +1,5 @@
 """The live page and its API, an extra: `pip install 'streamdetect[page]'`.
 
-It has a listener and a thread of its own. It reads what the daemon keeps anyway, and whatever it is asked to
-change goes the way of all commands, through the main loop.
+It has its own listener and thread. It reads what the daemon keeps anyway. It sends every change to the main
+loop as a command.
 """

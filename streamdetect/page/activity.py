@@ -1,4 +1,4 @@
-"""How much comes in, added up for the page."""
+"""How many messages and readings come in, for the page."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 
     from streamdetect.monitoring.reports import BatchReport
 
-_SPAN = 60  # s over which a rate is taken
-_LATENCIES = 100  # batches whose latencies are looked at
+_SPAN = 60  # s that a rate covers
+_LATENCIES = 100  # batches whose latencies are kept
 
 
 class Rates(NamedTuple):
-    """What came in a second, over the last minute."""
+    """How much came in per second, over the last minute."""
 
     messages: float
     readings: float
 
 
 class Activity:
-    """Adds up what batches brought; the main loop writes, the page's thread reads.
+    """Counts what batches brought; the main loop writes, the page's thread reads.
 
     Attributes:
-        batches: so far; messages and readings likewise.
+        batches: how many so far.
+        messages: how many so far.
+        readings: how many so far.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,16 +49,16 @@ class Activity:
         self.batches += 1
 
     def mark(self) -> None:
-        """Note how much there was by now; called once a second."""
+        """Note the counts of this moment; called once a second."""
         self._marks.append((self._clock(), self.messages, self.readings))
 
     def rates(self) -> Rates:
-        """What came in a second."""
+        """How much came in per second."""
         began, messages, readings = self._marks[0]
         seconds = max(self._clock() - began, 1.0)
         return Rates((self.messages - messages) / seconds, (self.readings - readings) / seconds)
 
     def latency(self) -> float | None:
-        """The median of the seconds from the arrival of a message to its verdict, of the last batches."""
+        """Median seconds from a message's arrival to its verdict, of the last batches; None without any."""
         latencies = np.concatenate([np.empty(0), *list(self._latencies)])
         return float(np.median(latencies)) if len(latencies) else None

@@ -1,4 +1,4 @@
-"""Answers in JSON, and errors as RFC 9457 has them."""
+"""Answers in JSON, and errors as RFC 9457 describes them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Json(Response):
-    """What orjson writes, or what it has written already."""
+    """An answer in JSON; bytes are JSON already."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON holds
-        """Write it."""
+        """Write the content as JSON."""
         return content if isinstance(content, bytes) else written_out(content)
 
 
@@ -29,14 +29,14 @@ def written_out(content: Any) -> bytes:  # noqa: ANN401 - likewise
 
 
 class ProblemError(HTTPException):
-    """A request that is not answered as asked."""
+    """Why a request is refused or failed."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
 
 
 def problem(error: HTTPException) -> Response:
-    """Write an error."""
+    """The answer that tells of an error."""
     status = HTTPStatus(error.status_code)
     content = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": error.detail}
     return Response(orjson.dumps(content), status, error.headers, media_type="application/problem+json")

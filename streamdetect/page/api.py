@@ -1,4 +1,4 @@
-"""The API: each method answers one kind of request."""
+"""The API: one method for each kind of request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DAY = 86_400.0  # s
 
 
 class Api:
-    """Answers what is asked of the API."""
+    """Answers the requests to the API."""
 
     def __init__(
         self,
@@ -51,18 +51,18 @@ class Api:
     # Who is asking
 
     def session(self, request: Request) -> Response:
-        """Who is asking, and what they may."""
+        """Who the visitor is, and whether they may change something."""
         asking.only(request.query_params, set())
         return Json(self._session(request.scope["visitor"]))
 
     async def log_in(self, request: Request) -> Response:
-        """Hold a token, or a name and password, against what is right."""
+        """Check a token, or a name and password, and log the visitor in."""
         given = await body_of(request, {"token", "name", "password"})
         visitor = self._guard.log_in(request, given)
         return self._logged(request, visitor)
 
     async def log_out(self, request: Request) -> Response:
-        """Forget who it is."""
+        """Log the visitor out."""
         self._guard.check_origin(request)
         return self._logged(request, Visitor())
 
@@ -87,7 +87,7 @@ class Api:
         }
 
     def sensor(self, request: Request) -> Response:
-        """One sensor, with its views, settings, and what people have said of it."""
+        """One sensor, with its views, its settings and the answers of people about it."""
         if "sensor" in request.path_params:
             asking.only(request.query_params, set())
             detector, sensor = request.path_params["detector"], request.path_params["sensor"]
@@ -131,7 +131,7 @@ class Api:
         return Json({"total": found.total, "incidents": [incidents.told(one) for one in found.incidents]})
 
     def incident(self, request: Request) -> Response:
-        """One incident, with what happened to it, and those that it overlaps with."""
+        """One incident, with its history and the incidents that overlap with it."""
         asking.only(request.query_params, set())
         identity = request.path_params["incident"]
         known = self._incidents.known([identity])
@@ -148,7 +148,7 @@ class Api:
         )
 
     def groups(self, request: Request) -> Response:
-        """Incidents that overlap, as one."""
+        """One page of groups of incidents that overlap."""
         given = request.query_params
         asking.only(given, asking.INCIDENT_OPTIONS)
         limit, offset = asking.window(given)
@@ -158,38 +158,38 @@ class Api:
     # The daemon
 
     def health(self, request: Request) -> Response:
-        """How the daemon does."""
+        """The health of the daemon."""
         asking.only(request.query_params, set())
         return Json(self._health.now())
 
     def about(self, request: Request) -> Response:
-        """What it is."""
+        """Version, detectors and licences."""
         asking.only(request.query_params, set())
         return Json(self._health.about())
 
     def events(self, request: Request) -> Response:
-        """What happens, as it happens."""
+        """Events and readings, as they come."""
         given = request.query_params
         asking.only(given, {"detector", "sensor"})
         detector, sensor = asking.text(given, "detector"), asking.text(given, "sensor")
         return self._stream.open((detector, sensor) if sensor else None)
 
     def openapi(self, request: Request) -> Response:
-        """What of all this there is, as OpenAPI has it."""
+        """The OpenAPI document of this API."""
         asking.only(request.query_params, set())
         return Json(document(self._sources.config().page.prefix))
 
-    # What people say
+    # What people change
 
     async def mute(self, request: Request) -> Response:
-        """Tell nobody about a sensor for a while."""
+        """Mute a sensor, for a while or until it is unmuted."""
         visitor = self._guard.check_writing(request)
         given = await body_of(request, {"detector", "sensor", "glob", "seconds"})
         seconds = given.get("seconds")
         return await self._carried_out(visitor, given, {"do": "mute", "for": seconds})
 
     async def unmute(self, request: Request) -> Response:
-        """Tell people about a sensor again."""
+        """Unmute a sensor."""
         visitor = self._guard.check_writing(request)
         given = await body_of(request, {"detector", "sensor", "glob"})
         return await self._carried_out(visitor, given, {"do": "unmute"})
@@ -202,7 +202,7 @@ class Api:
         return await self._carried_out(visitor, given, command)
 
     async def feedback(self, request: Request) -> Response:
-        """Say whether an incident was one."""
+        """Say whether an incident was real."""
         visitor = self._guard.check_writing(request)
         given = await body_of(request, {"verdict"})
         if given.get("verdict") not in {"true", "false"}:

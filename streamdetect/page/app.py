@@ -1,4 +1,4 @@
-"""What is served where: the API below /api/v1, the page, and what it is made of."""
+"""The web application: the API below /api/v1, the page and its static files."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).with_name("static")
 BASE = b'<base href="/">'
-"""What the page has in its head; the prefix is put in here, so that all its other addresses are relative."""
+"""A line in the head of the page; the prefix is put in here, so all other addresses can be relative."""
 _PAGES = ("/", "/sensor", "/incidents", "/incident", "/health", "/about")
 
 
 def application(settings: PageConfig, api: Api, guard: Guard) -> ASGIApp:
-    """All of it."""
+    """The application with its guard and prefix."""
     routes = [*_api_routes(api), *_page_routes(settings.prefix)]
     handlers: Any = {HTTPException: _problem, StateError: _unreadable, Exception: _bug}
     app: ASGIApp = Guarded(Starlette(routes=routes, exception_handlers=handlers), guard)
     app = Prefixed(app, settings.prefix)
-    # Typed as strings, but networks are taken as well: "10.0.0.0/8".
+    # The type says strings; networks like "10.0.0.0/8" work too.
     return ProxyHeadersMiddleware(app, list(settings.proxies)) if settings.proxies else app  # type: ignore[arg-type, return-value]
 
 
 class Prefixed:
-    """Takes the prefix off, whether or not the reverse proxy has."""
+    """Removes the prefix from the path, unless the reverse proxy has removed it."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app, self._prefix = app, prefix
@@ -101,7 +101,7 @@ def _page_routes(prefix: str) -> Iterator[BaseRoute]:
 
 
 class _Static(StaticFiles):
-    """Files that a browser asks for again each time, and is told that they are what it has."""
+    """Static files; a browser asks each time whether they have changed."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)
@@ -110,7 +110,7 @@ class _Static(StaticFiles):
 
 
 def _endpoint(methods: dict[str, Any]) -> Callable[[Request], Any]:
-    """What is answered on the page's own thread, one request after the other: it never waits for long."""
+    """An endpoint, which runs on the page's own thread, so it never waits for long."""
 
     async def endpoint(request: Request) -> Response:
         answer = methods["GET" if request.method == "HEAD" else request.method]
@@ -122,7 +122,7 @@ def _endpoint(methods: dict[str, Any]) -> Callable[[Request], Any]:
 
 
 def _page(prefix: str) -> Callable[[Request], Any]:
-    """The page, which knows by its address what to show."""
+    """The page; its script shows what the address says."""
 
     async def endpoint(_: Request) -> Response:
         text = (STATIC / "index.html").read_bytes()
@@ -138,9 +138,9 @@ def _problem(_: Request, error: Exception) -> Response:
 
 
 def _unreadable(_: Request, error: Exception) -> Response:
-    return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"cannot be read now: {error}"))
+    return problem(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"cannot read the stored data: {error}"))
 
 
 def _bug(request: Request, error: Exception) -> Response:
-    log.error("cannot answer %r", request.url.path, exc_info=error)
-    return problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "see the log"))
+    log.error("cannot answer the request for %r", request.url.path, exc_info=error)
+    return problem(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the daemon failed to answer: see its log"))

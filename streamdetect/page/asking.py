@@ -1,4 +1,4 @@
-"""What a request asks for, read strictly."""
+"""Reads the options of a request, strictly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
 MOST = 500
-"""Things on one page."""
+"""Sensors or incidents on one page at most."""
 _LONGEST = 256  # characters of a text
 
 
@@ -24,7 +24,7 @@ def query_of(given: QueryParams) -> Query:
     """Which sensors are asked for.
 
     Raises:
-        ProblemError: an option is unknown, or has a value that it cannot have.
+        ProblemError: an option is unknown, or its value is not valid.
     """
     only(given, {"state", "detector", "q", "label", "sort", "order", "limit", "offset"})
     return Query(
@@ -42,14 +42,14 @@ def query_of(given: QueryParams) -> Query:
 INCIDENT_OPTIONS = {
     *("state", "detector", "sensor", "q", "since", "until", "label", "limit", "offset"),
 }
-"""What may be asked of incidents and of groups."""
+"""The options of incidents and of groups."""
 
 
 def wanted_of(given: QueryParams) -> Wanted:
     """Which incidents are asked for.
 
     Raises:
-        ProblemError: an option has a value that it cannot have.
+        ProblemError: the value of an option is not valid.
     """
     state = choice(given, "state", ("open", "closed"), "")
     label = choice(given, "label", ("true", "false", "none"), "")
@@ -65,35 +65,35 @@ def wanted_of(given: QueryParams) -> Wanted:
 
 
 def window(given: QueryParams) -> tuple[int, int]:
-    """How many are asked for, and after how many.
+    """How many are asked for, and how many to leave out before them.
 
     Raises:
-        ProblemError: one is no number, or out of bounds.
+        ProblemError: one is not a number, or out of bounds.
     """
     return count(given, "limit", 50, most=MOST), count(given, "offset", 0, most=10_000_000)
 
 
 def moment(given: QueryParams, name: str, default: float | None) -> float | None:
-    """A time, Unix seconds.
+    """A time, in Unix seconds.
 
     Raises:
-        ProblemError: it is none.
+        ProblemError: it is not a time.
     """
     value = given.get(name, "")
     if not value:
         return default
     try:
-        found = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that nobody has escaped
+        found = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that was not escaped
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise bad(f"{name}: must be a time like 2026-01-31T12:00:00Z, got {value[:_LONGEST]!r}") from None
 
 
 def only(given: QueryParams, known: set[str]) -> None:
-    """Refuse what is not known.
+    """Refuse unknown options.
 
     Raises:
-        ProblemError: there is such an option.
+        ProblemError: there is one.
     """
     unknown = sorted(set(given) - known)
     if unknown:
@@ -101,7 +101,7 @@ def only(given: QueryParams, known: set[str]) -> None:
 
 
 def text(given: QueryParams, name: str) -> str:
-    """A text, empty if it is not given.
+    """A text; empty if it is not given.
 
     Raises:
         ProblemError: it is too long.
@@ -113,7 +113,7 @@ def text(given: QueryParams, name: str) -> str:
 
 
 def choice(given: QueryParams, name: str, choices: Sequence[str], default: str) -> str:
-    """One of some words.
+    """One of several words; the default if it is not given.
 
     Raises:
         ProblemError: it is none of them.
@@ -128,7 +128,7 @@ def count(given: QueryParams, name: str, default: int, *, most: int, least: int 
     """A whole number.
 
     Raises:
-        ProblemError: it is none, or out of bounds.
+        ProblemError: it is not a whole number, or out of bounds.
     """
     value = given.get(name, "")
     if not value:
@@ -143,7 +143,7 @@ def labels(given: QueryParams) -> Mapping[str, str]:
     """Labels, each given as name:value.
 
     Raises:
-        ProblemError: one is something else.
+        ProblemError: a label is not of this form.
     """
     found = {}
     for pair in given.getlist("label"):
@@ -155,5 +155,5 @@ def labels(given: QueryParams) -> Mapping[str, str]:
 
 
 def bad(detail: str) -> ProblemError:
-    """A request that makes no sense."""
+    """The error of a request with options that are not valid."""
     return ProblemError(HTTPStatus.BAD_REQUEST, detail)

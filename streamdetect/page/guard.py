@@ -1,7 +1,7 @@
-"""Who may look, and who may change something: nobody gets past here unasked.
+"""Who may look, and who may change something: every request passes here.
 
-A login comes by the Authorization header, which a browser adds by itself, also to a request that another site
-made it send. So whatever changes something has to bring a token that only our own page can read, too.
+A browser adds the Authorization header of a login by itself, also to a request that another site made it
+send. So a request that changes something must also bring a token that only our own page can read.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 API = "/api/v1/"
 COOKIE = "streamdetect"
-_LASTS = 30 * 86_400  # s that a login lasts; it ends with the daemon, too
+_LASTS = 30 * 86_400  # s that a login lasts; it also ends with the daemon
 CSRF = "X-CSRF-Token"
-"""The header that a writing call brings."""
+"""The header with the token that a request brings to change something."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -51,16 +51,16 @@ _HEADERS = {
 class Visitor(NamedTuple):
     """Who is asking."""
 
-    user: str = ""  # empty if nobody has said
+    user: str = ""  # empty if nobody has logged in
     may_write: bool = False
 
 
 class Guard:
     """Lets requests in, and knows who made them.
 
-    Without a name and password or a token anybody may look who reaches the address. Whoever does may change
-    something only if the address is of this machine alone, and was called by such a name: a name of elsewhere
-    that leads here is an attack (DNS rebinding), or a reverse proxy, which others reach.
+    If neither a name and password nor a token is set, everybody who reaches the address may look. They may
+    change something only if the page listens on this machine alone and the Host header names this machine:
+    another name means an attack (DNS rebinding), or a reverse proxy that others can reach.
     """
 
     def __init__(self, settings: PageConfig, access: Access) -> None:
@@ -70,10 +70,10 @@ class Guard:
         """How somebody can log in."""
 
     def visitor(self, scope: Scope) -> Visitor:
-        """Say who is asking.
+        """Say who made a request.
 
         Raises:
-            ProblemError: it is not answered.
+            ProblemError: the request is refused.
         """
         headers = Headers(scope=scope)
         authorization = headers.get("Authorization")
@@ -87,10 +87,10 @@ class Guard:
         raise self._unauthorized(headers)
 
     def log_in(self, request: Request, given: Mapping[str, Any]) -> Visitor:
-        """Hold a token, or a name and a password, against what is right.
+        """Check a token, or a name and a password.
 
         Raises:
-            ProblemError: it is wrong, or too much was wrong before.
+            ProblemError: it is wrong, or there were too many wrong ones before.
         """
         self.check_origin(request)
         token, name, password = (str(given.get(key, "")) for key in ("token", "name", "password"))
@@ -98,7 +98,7 @@ class Guard:
         return self._held_against(f"Bearer {token}" if token else f"Basic {login}", request.scope)
 
     def cookie(self, visitor: Visitor, *, secure: bool) -> str:
-        """What a browser keeps of a login; that of nobody ends one."""
+        """The cookie of a login; a visitor without a name gets one that ends the login."""
         text = b64encode(visitor.user.encode()).decode()
         value, age = (f"{text}.{self._signed('login', text)}", _LASTS) if visitor.user else ("", 0)
         flags = "; Secure" if secure else ""
@@ -106,14 +106,14 @@ class Guard:
         return f"{COOKIE}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{flags}"
 
     def csrf(self, visitor: Visitor) -> str | None:
-        """What our own page has to bring to change something; None if the visitor may not."""
+        """The token that our own page brings to change something; None if the visitor may not."""
         return self._signed("csrf", visitor.user) if visitor.may_write else None
 
     def check_writing(self, request: Request) -> Visitor:
-        """Let nobody change anything who may not, or whose browser was made to by another site.
+        """Check that a visitor may change something, and that no other site made the browser ask.
 
         Raises:
-            ProblemError: it is not allowed.
+            ProblemError: it is refused.
         """
         visitor: Visitor = request.scope["visitor"]
         if not visitor.may_write:
@@ -121,14 +121,14 @@ class Guard:
         self.check_origin(request)
         brought = request.headers.get(CSRF, "").encode()
         if not hmac.compare_digest(brought, self._signed("csrf", visitor.user).encode()):
-            raise ProblemError(HTTPStatus.FORBIDDEN, f"{CSRF}: must be what api/v1/session gives as csrf")
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"{CSRF}: must be the csrf of api/v1/session")
         return visitor
 
     def check_origin(self, request: Request) -> None:
-        """Refuse what a page of another site makes a browser send.
+        """Refuse a request that a page of another site made the browser send.
 
         Raises:
-            ProblemError: it is that.
+            ProblemError: it is such a request.
         """
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise ProblemError(HTTPStatus.FORBIDDEN, "Sec-Fetch-Site: must be same-origin")
@@ -139,21 +139,21 @@ class Guard:
             return Visitor(self._access.user(authorization), may_write=True)
         if refusal == HTTPStatus.TOO_MANY_REQUESTS:
             wait = {"Retry-After": str(round(FORGIVEN_AFTER))}
-            raise ProblemError(refusal, "there were too many wrong passwords; try again later", wait)
+            raise ProblemError(refusal, "too many wrong passwords: try again later", wait)
         raise self._unauthorized(Headers(scope=scope))
 
     def _unauthorized(self, headers: Headers) -> ProblemError:
-        """The answer to who has to log in; a page asks by itself, and wants no window of the browser's."""
+        """The error without a login; our page has its own form, so its requests open no login window."""
         asks = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         realm = 'Basic realm="streamdetect", charset="UTF-8"' if self._access.login else "Bearer"
         return ProblemError(
             HTTPStatus.UNAUTHORIZED,
-            f"a login is needed: {' or '.join(self.ways)}",
+            f"a login is required: {' or '.join(self.ways)}",
             {"WWW-Authenticate": realm} if asks else None,
         )
 
     def _user_of(self, cookie: str) -> str:
-        """Whose login a cookie is of; nobody's if we did not make it."""
+        """The user whose login a cookie holds; empty if we did not make it."""
         text, _, signed = cookie.partition(".")
         if not hmac.compare_digest(signed.encode(), self._signed("login", text).encode()):
             return ""
@@ -164,8 +164,8 @@ class Guard:
 
     def _why_not(self) -> str:
         if self.ways:
-            return "a login is needed to change something"
-        return "others reach this address: page.username or page.token_file is needed to change something"
+            return "a login is required to change something"
+        return "others reach this address: page.username or page.token_file is required to change something"
 
     def _unasked(self, host: str) -> Visitor:
         if self._settings.tls.client_ca_file is not None:
@@ -174,15 +174,15 @@ class Guard:
             return Visitor()
         if not _is_local(host):
             detail = (
-                f"Host: must be a name of this machine like localhost, got {host[:100]!r}; "
-                "behind a reverse proxy set page.proxies"
+                f"Host: must be a name of this machine, like localhost, got {host[:100]!r}; "
+                "behind a reverse proxy, set page.proxies"
             )
             raise ProblemError(HTTPStatus.MISDIRECTED_REQUEST, detail)
         return Visitor("", may_write=True)
 
 
 class Guarded:
-    """Asks the guard about every request, and says in every answer what a browser must not do with it."""
+    """Asks the guard about every request, and adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
         self._app, self._guard = app, guard
@@ -209,12 +209,12 @@ _ENCODED = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.
 
 
 def _asks_for_data(path: str) -> bool:
-    """Whether a path gives more than the page itself, which shows nothing and has to be there to log in."""
+    """Whether a path gives data; the page itself gives none, and is needed to log in."""
     return path.startswith(API) and path not in {f"{API}session", f"{API}openapi.json"}
 
 
 def _is_local(host: str) -> bool:
-    """Whether a Host header names this machine itself."""
+    """Whether a Host header names this machine."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     name = name.strip("[]").lower()
     try:

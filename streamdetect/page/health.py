@@ -1,4 +1,4 @@
-"""How the daemon does, what it turned away and what it is: for the pages of health and about."""
+"""The health of the daemon, what it rejected, and its versions: for the pages health and about."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from streamdetect.page.recorder import Recorder
     from streamdetect.page.sources import Facts, Refused, Shown, Sources
 
-_TOPICS = 200  # that are listed
-_LONGEST = 500  # characters of what came in
+_TOPICS = 200  # listed at most
+_LONGEST = 500  # characters of a topic, payload or detail
 _PACKAGES = ("youplot", "starlette", "uvicorn", "numpy", "onnxruntime", "orjson", "paho-mqtt", "pydantic")
 _SETTINGS = ("threshold", "incidents", "views", "sensitivity", "stride", "max_gap", "idle_after")
 
 
 class Health:
-    """Tells how the daemon does."""
+    """Tells the health of the daemon."""
 
     def __init__(self, sources: Sources, activity: Activity, recorder: Recorder) -> None:
         self._sources, self._activity, self._recorder = sources, activity, recorder
         self._started, self._began = time.time(), time.monotonic()
 
     def now(self) -> Facts:
-        """Tell of this moment."""
+        """The health at this moment."""
         objections = list(self._sources.unready())
         heard, topics = self._sources.topics(_TOPICS)
         shown = self._sources.detectors()
@@ -60,7 +60,7 @@ class Health:
         }
 
     def about(self) -> Facts:
-        """Tell what it is, and what it is made of."""
+        """The versions, the detectors, and the packages with their licences."""
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -153,7 +153,7 @@ def _detector(one: Shown) -> Facts:
 
 
 def _package(name: str) -> Facts | None:
-    """A package that is installed, with its licence."""
+    """A package with its licence; None if it is not installed."""
     try:
         found = distribution(name)
     except PackageNotFoundError:
@@ -164,6 +164,6 @@ def _package(name: str) -> Facts | None:
 
 
 def _classified(classifiers: object) -> str:
-    """The licence by its classifier."""
+    """The licence that the classifiers name."""
     names = classifiers if isinstance(classifiers, list) else []
     return next((name.rpartition(" :: ")[2] for name in names if name.startswith("License :: ")), "unknown")

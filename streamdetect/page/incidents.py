@@ -1,4 +1,4 @@
-"""Incidents as the page shows them: from the history in the state directory, or from one in memory."""
+"""Incidents for the page: from the history in the state directory, or from one in memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from streamdetect.store.history import Answer, Incident
 
 _IN_MEMORY = 8 << 20  # bytes; about 3,000 incidents
-_LAST_MOMENT = (
-    253_402_300_799.0  # Unix seconds of the end of the year 9999, up to which a time can be written
-)
+_LAST_MOMENT = 253_402_300_799.0  # Unix seconds of the end of the year 9999, the last that RFC 3339 can write
 _SEVERITIES = ("critical", "warning")
 _LOOKS, _LOOK_EVERY = 20, 0.05  # s
-_GROUPED = 2_000  # incidents that are looked at for groups, the latest
-_ANSWERS = 200  # that are shown
+_GROUPED = 2_000  # the latest incidents, of which groups are made
+_ANSWERS = 200  # shown at most
 
 
 class Found(NamedTuple):
@@ -36,55 +34,55 @@ class Found(NamedTuple):
 
 
 class Incidents:
-    """Reads the history of incidents; where there is none on disk it keeps one itself."""
+    """Reads the history of incidents; keeps one in memory if there is none on disk."""
 
     def __init__(self, path: Path | None, keep: float, clock: Callable[[], float]) -> None:
         """Prepare.
 
         Args:
-            path: of the history that a sink writes; None without one.
-            keep: seconds after which an incident that is over goes.
+            path: of the history that a sink writes; None if there is none.
+            keep: seconds after which a closed incident is removed.
             clock: Unix time in seconds.
         """
         self._path, self._clock = path, clock
         self._kept = None if path else History(None, keep=keep, max_size=_IN_MEMORY)
 
     def note(self, events: Sequence[Event]) -> None:
-        """Keep these events, where nobody else does."""
+        """Keep these events in memory, if no history on disk does."""
         if self._kept:
             self._kept.record(events, self._clock())
 
     def page(self, wanted: Wanted, *, limit: int, offset: int) -> Found:
-        """Give those that are looked for, those that go on first."""
+        """One page of the incidents that are wanted, open ones first."""
         source = self._source
         return Found(*select(source, wanted, limit=limit, offset=offset)) if source else Found(0, [])
 
     def known(self, ids: Sequence[str]) -> dict[str, Incident]:
-        """Give these incidents by id, as far as they are known."""
+        """These incidents by id; unknown ones are left out."""
         source = self._source
         return among(source, ids) if source and ids else {}
 
     def edges(self, incident: str) -> list[Facts]:
-        """Give what happened to an incident, in order."""
+        """The edges of an incident, in order: opened, updated, closed."""
         source = self._source
         found = edges(source, incident) if source else []
         return [{"time": written(one.time), "edge": one.edge, "message": one.message} for one in found]
 
     def answers(self, about: Callable[[Facts], bool]) -> list[Facts]:
-        """Give what people have said, the latest first."""
+        """The answers of people, the latest first."""
         source = self._source
         found = answers(source, since=0.0) if source else []
         told = [_answer(one) for one in reversed(found) if about(one.data)]
         return told[:_ANSWERS]
 
     def groups(self, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Group]]:
-        """How many groups there are of those that are looked for, and a page of them, the latest first."""
+        """How many groups the wanted incidents make, and one page of them, the latest first."""
         found = self.page(wanted, limit=_GROUPED, offset=0).incidents
         made = groups(found)[::-1]
         return len(made), made[offset : offset + limit]
 
     def group_of(self, incident: Incident) -> list[Incident]:
-        """Give the others of an incident's group, the one that began first comes first."""
+        """The other incidents of an incident's group, in the order in which they began."""
         near = Wanted(
             since=incident.started - 2 * WIDEN,
             until=(self._clock() if incident.ended is None else incident.ended) + 2 * WIDEN,
@@ -97,7 +95,7 @@ class Incidents:
         return []
 
     async def until_labelled(self, incident: str, label: str) -> None:
-        """Wait for the sink that writes the history to have what was said of an incident, for a moment."""
+        """Wait a moment, until the sink has written the label of an incident into the history."""
         for _ in range(_LOOKS):
             known = self.known([incident]).get(incident)
             if known is None or known.label == label:
@@ -106,7 +104,7 @@ class Incidents:
 
     @property
     def _source(self) -> Path | History | None:
-        """What to ask; None before the first incident has made the database, or while it does."""
+        """The history to read; None before the first incident has made the database."""
         return self._kept or (self._path if self._path and _size(self._path) else None)
 
 
@@ -119,7 +117,7 @@ def _size(path: Path) -> int:
 
 
 def told(incident: Incident) -> Facts:
-    """An incident, with what its last event said."""
+    """An incident, with the facts of its last event."""
     return {
         "id": incident.id,
         "detector": incident.detector,
@@ -140,12 +138,12 @@ def told(incident: Incident) -> Facts:
 
 
 def of_event(facts: Facts) -> Facts:
-    """The incident that an event is about, as that event leaves it."""
+    """The incident of an event, as it is after that event."""
     return told(incident_of(facts))
 
 
 def told_of_group(group: Group) -> Facts:
-    """A group, with its incidents; the one that began first comes first."""
+    """A group, with its incidents in the order in which they began."""
     goes_on = any(one.open for one in group.incidents)
     return {
         "state": "open" if goes_on else "closed",
@@ -161,7 +159,7 @@ def _answer(answer: Answer) -> Facts:
 
 
 def told_of_answer(data: Facts) -> Facts:
-    """What became of a command, with its times as all answers have them."""
+    """The outcome of a command, with its times in RFC 3339."""
     told = {name: value for name, value in data.items() if name != "request"}
     if isinstance(told.get("until"), float):
         told["until"] = written(min(told["until"], _LAST_MOMENT))
@@ -172,4 +170,4 @@ _SHOWN = (
     *("kind", "direction", "feature", "score", "value", "unit", "expected", "lower", "upper"),
     *("views", "peak", "labels", "feature_errors", "windows"),
 )
-"""Of what an event says."""
+"""The facts of an event that are shown."""

@@ -1,8 +1,8 @@
-"""The listener: uvicorn's protocol with bounds on whoever says nothing, or does not listen.
+"""The listener: uvicorn's protocol, with limits for clients that send or read too slowly.
 
-uvicorn waits for ever for a request that never becomes whole, and for a client that does not take its answer.
-Here a connection that has yet to say what it wants has a deadline and a place, as on the port of metrics; one
-too many ends the one that has been there for the longest time.
+uvicorn waits for ever for a request that is never complete, and for a client that does not read its answer.
+Here a connection without a complete request has a deadline and one of a few places, as on the metrics port.
+If all places are taken, a new connection ends the one that has waited longest.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 DEADLINE = 10.0
-"""Seconds for a request to be whole, for the handshake of TLS, and for a client to take what was written."""
+"""Seconds for a complete request, for the TLS handshake, and for a client to read what was written."""
 SILENT = 64
-"""Connections that have yet to say what they want."""
+"""Connections without a complete request at most."""
 MOST = 256
-"""Connections of all kinds; others wait to be accepted."""
+"""Connections at most; others wait to be accepted."""
 _CLOSES_WITHIN = 1.0  # s
 
 
@@ -75,21 +75,21 @@ class Listener:
             await self._end()
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._socket.close()
 
     def left(self, connection: socket.socket) -> None:
-        """Take note that a connection is over."""
+        """Note that a connection has ended."""
         self._silent.leave(connection)
         self._open.discard(connection)
         self._room.set()
 
     def heard(self, connection: socket.socket) -> None:
-        """Take note that a connection has said what it wants."""
+        """Note that a connection has sent a complete request."""
         self._silent.leave(connection)
 
     async def _serve(self, connection: socket.socket) -> None:
-        """Agree on TLS, where it is spoken, and let the protocol do the rest."""
+        """Do the TLS handshake, if TLS is on; the protocol does the rest."""
         loop = asyncio.get_running_loop()
         timeout = DEADLINE if self._tls else None
         try:
@@ -113,7 +113,7 @@ class Listener:
             await asyncio.sleep(1.0)
 
     async def _end(self) -> None:
-        """End all connections, those that are being answered after a moment."""
+        """End all connections; those that are being answered have a moment to finish."""
         for protocol in list(self._state.connections):
             protocol.shutdown()
         if self._state.tasks:
@@ -126,7 +126,7 @@ class Listener:
 
 
 class Patient(H11Protocol):
-    """One connection, whose patience has an end."""
+    """One connection, with a deadline."""
 
     def __init__(
         self, config: Config, state: ServerState, listener: Listener, connection: socket.socket
@@ -141,13 +141,13 @@ class Patient(H11Protocol):
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Free the place of the connection."""
         self._relax()
         self._listener.left(self._connection)
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """See whether a request is whole by now."""
+        """Check whether a request is complete now."""
         super().handle_events()
         if self._is_whole:
             self._relax()
@@ -156,23 +156,23 @@ class Patient(H11Protocol):
             self._begin()
 
     def pause_writing(self) -> None:
-        """Wait for a client to take what was written, but not for ever."""
+        """Wait for the client to read what was written, but not for ever."""
         super().pause_writing()
         self._begin()
 
     def resume_writing(self) -> None:
-        """Go on: it has."""
+        """Go on, as the client has read it."""
         super().resume_writing()
         self._relax()
 
     @property
     def _is_whole(self) -> bool:
-        """Whether a request is here as a whole, and is being answered."""
+        """Whether a request is complete, and is being answered."""
         return self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nothing of the next request has come; uvicorn looks after those."""
+        """Whether nothing of the next request has come; uvicorn ends such connections itself."""
         return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""The API as OpenAPI 3.1 has it; tests hold every answer against it."""
+"""The API as an OpenAPI 3.1 document; tests check every answer against it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _of(name: str) -> Schema:
 
 
 _BY_FEATURE: Schema = {
-    "description": "A number, or those of several features by name.",
+    "description": "A number; if there are several features, a number for each by name.",
     "anyOf": [_NUMBER, {"type": "object", "additionalProperties": _or_null(_NUMBER)}, {"type": "null"}],
 }
 _SCORES: Schema = {"type": "object", "additionalProperties": _or_null(_NUMBER)}
@@ -70,7 +70,7 @@ _SENSOR: dict[str, Schema] = {
     "message": _or_null(_TEXT),
     "muted": _FLAG,
     "muted_by": _or_null(_TEXT),
-    "mute": _or_null({**_TEXT, "description": "What unmute takes as glob."}),
+    "mute": _or_null({**_TEXT, "description": "The glob that unmute takes."}),
     "muted_until": _or_null(_TIME),
     "sensitivity": _NUMBER,
     "labels": _LABELS,
@@ -121,7 +121,7 @@ SCHEMAS: dict[str, Schema] = {
         user=_or_null(_TEXT),
         may_write=_FLAG,
         ways=_list(_one_of("password", "token")),
-        csrf=_or_null({**_TEXT, "description": "What writing calls bring as X-CSRF-Token."}),
+        csrf=_or_null({**_TEXT, "description": "The X-CSRF-Token of requests that change something."}),
         version=_TEXT,
         prefix=_TEXT,
     ),
@@ -174,7 +174,7 @@ SCHEMAS: dict[str, Schema] = {
         features=_list(_object(name=_TEXT, unit=_TEXT, **_COLUMNS)),
         scores=_object(**dict.fromkeys(VIEWS, _list(_or_null(_NUMBER)))),
         readings=_list(_NUMBER),
-        gone_before=_or_null({**_TIME, "description": "What was before then had to make room."}),
+        gone_before=_or_null({**_TIME, "description": "Older points were removed to make room."}),
         incidents=_list(_of("Incident")),
     ),
     "Health": _object(
@@ -255,7 +255,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Effect": {
         "type": "object",
-        "description": "What became of it: do, by, and what it was about.",
+        "description": "The outcome: do, by, and what it was about.",
         "properties": {"do": _TEXT, "by": _TEXT},
         "required": ["do", "by"],
     },
@@ -284,13 +284,13 @@ SCHEMAS: dict[str, Schema] = {
 
 
 def document(prefix: str) -> Schema:
-    """The whole document, for a page below this path."""
+    """The whole document, for a page under this prefix."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "streamdetect",
             "version": __version__,
-            "description": "What the live page reads, and what it changes. Errors are RFC 9457 problems.",
+            "description": "What the live page reads and changes. Errors are RFC 9457 problems.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": f"{prefix}/api/v1"}],
@@ -312,8 +312,8 @@ _WINDOW = ("limit", {**_COUNT, "maximum": 500, "default": 50}), ("offset", {**_C
 _SENSOR_OPTIONS = (
     ("state", _one_of(*STATES, "muted")),
     ("detector", _TEXT),
-    ("q", {**_TEXT, "description": "Part of the sensor's id, whatever the case."}),
-    ("label", {**_list(_TEXT), "description": "name:value, may come several times."}),
+    ("q", {**_TEXT, "description": "Part of the sensor's id, in upper or lower case."}),
+    ("label", {**_list(_TEXT), "description": "name:value; can be given several times."}),
     ("sort", {**_one_of(*SORTS), "default": "state"}),
     ("order", {**_one_of("asc", "desc"), "default": "asc"}),
     *_WINDOW,
@@ -322,24 +322,24 @@ _INCIDENT_OPTIONS = (
     ("state", _one_of("open", "closed")),
     *_WHOSE,
     ("q", {**_TEXT, "description": "Part of the sensor's id or of the message."}),
-    ("since", {**_TIME, "description": "Went on then or later."}),
-    ("until", {**_TIME, "description": "Began then or earlier."}),
+    ("since", {**_TIME, "description": "Incidents that were open at this time or later."}),
+    ("until", {**_TIME, "description": "Incidents that began at this time or earlier."}),
     ("label", _one_of("true", "false", "none")),
     *_WINDOW,
 )
 _SERIES_OPTIONS = (
     *_WHOSE,
-    ("from", {**_TIME, "description": "A day before `to` without it."}),
-    ("to", {**_TIME, "description": "The sensor's newest reading without it."}),
+    ("from", {**_TIME, "description": "By default a day before `to`."}),
+    ("to", {**_TIME, "description": "By default the sensor's newest reading."}),
     ("points", {"type": "integer", "minimum": 10, "maximum": 5000, "default": 500}),
 )
-_WHICH = {"sensor": _TEXT, "glob": {**_TEXT, "description": "In place of sensor: a pattern with * and ?."}}
+_WHICH = {"sensor": _TEXT, "glob": {**_TEXT, "description": "Instead of sensor: a pattern with * and ?."}}
 
 
 def _paths() -> dict[str, Any]:
     return {
         "/session": {
-            "get": _reads("Who is asking, and what they may", "Session"),
+            "get": _reads("Who the visitor is, and whether they may change something", "Session"),
             "post": _takes(
                 "Log in, with a token or a name and password; sets a cookie",
                 _some_of(token=_TEXT, name=_TEXT, password=_TEXT),
@@ -348,7 +348,7 @@ def _paths() -> dict[str, Any]:
             ),
             "delete": _reads("Log out", "Session"),
         },
-        "/sensors": {"get": _reads("Sensors, what matters first", "Sensors", *_SENSOR_OPTIONS)},
+        "/sensors": {"get": _reads("Sensors, the most urgent first", "Sensors", *_SENSOR_OPTIONS)},
         "/sensor": {"get": _reads("One sensor", "SensorInFull", *_WHOSE, required=("detector", "sensor"))},
         "/sensors/{detector}/{sensor}": {
             "parameters": [_in_path("detector"), _in_path("sensor")],
@@ -359,7 +359,7 @@ def _paths() -> dict[str, Any]:
                 "The past of one sensor", "Series", *_SERIES_OPTIONS, required=("detector", "sensor")
             )
         },
-        "/incidents": {"get": _reads("Incidents, those that go on first", "Incidents", *_INCIDENT_OPTIONS)},
+        "/incidents": {"get": _reads("Incidents, open ones first", "Incidents", *_INCIDENT_OPTIONS)},
         "/incidents/{incident}": {
             "parameters": [_in_path("incident")],
             "get": _reads("One incident", "IncidentInFull"),
@@ -367,17 +367,17 @@ def _paths() -> dict[str, Any]:
         "/incidents/{incident}/feedback": {
             "parameters": [_in_path("incident")],
             "post": _takes(
-                "Say whether an incident was one", _object(verdict=_one_of("true", "false")), "Effect"
+                "Say whether an incident was real", _object(verdict=_one_of("true", "false")), "Effect"
             ),
         },
-        "/groups": {"get": _reads("Incidents that overlap, as one", "Groups", *_INCIDENT_OPTIONS)},
-        "/health": {"get": _reads("How the daemon does", "Health")},
-        "/about": {"get": _reads("What it is", "About")},
+        "/groups": {"get": _reads("Groups of incidents that overlap", "Groups", *_INCIDENT_OPTIONS)},
+        "/health": {"get": _reads("The health of the daemon", "Health")},
+        "/about": {"get": _reads("Version, detectors and licences", "About")},
         "/events": {"get": _stream()},
         "/openapi.json": {"get": _reads("This document", None)},
         "/mute": {
             "post": _takes(
-                "Tell nobody about a sensor",
+                "Mute a sensor",
                 _some_of(
                     detector=_TEXT,
                     **_WHICH,
@@ -388,7 +388,7 @@ def _paths() -> dict[str, Any]:
         },
         "/unmute": {
             "post": _takes(
-                "Tell people again",
+                "Unmute a sensor",
                 _some_of(detector=_TEXT, **_WHICH),
                 "Effect",
             )
@@ -418,7 +418,7 @@ def _json(schema: Schema) -> Schema:
 
 def _errors() -> Schema:
     content = {"application/problem+json": {"schema": _of("Problem")}}
-    return {"default": {"description": "It is not answered as asked.", "content": content}}
+    return {"default": {"description": "The request is refused or failed.", "content": content}}
 
 
 def _reads(
@@ -443,7 +443,7 @@ def _takes(summary: str, body: Schema, schema: str, *, csrf: bool = True) -> Sch
 
 
 def _stream() -> Schema:
-    found = _reads("What happens, as it happens; with a sensor, its readings as well", None, *_WHOSE)
+    found = _reads("Events as they come; with a sensor, its readings too", None, *_WHOSE)
     content = {"text/event-stream": {"schema": _TEXT}}
     described = "Server-sent events; each `data` is a Happening."
     return {**found, "responses": {"200": {"description": described, "content": content}, **_errors()}}

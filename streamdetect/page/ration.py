@@ -1,4 +1,4 @@
-"""How much of the interpreter the page may take from the verdicts."""
+"""Limits how much computing the page may take from the detectors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 SHARE = 0.2
-"""Of the time, that the page's thread may compute for."""
+"""Share of the time that the page's thread may compute."""
 BURST = 0.5
-"""Seconds of computing that it may be ahead of that: what somebody opens first is there at once."""
+"""Seconds of computing that it may save up, so that the first page opens at once."""
 
 
 class Rationed:
     """Makes requests wait while the page's thread has computed for more than its share.
 
-    All Python threads share one interpreter, so what fifty clients ask for would hold up the main loop.
+    All Python threads share one interpreter, so the requests of fifty clients would delay the main loop.
     """
 
     def __init__(
@@ -32,22 +32,22 @@ class Rationed:
         """Prepare.
 
         Args:
-            app: what is asked.
+            app: the application that answers.
             clock: monotonic seconds.
-            computed: seconds that the thread has computed for.
+            computed: seconds that the thread has computed so far.
         """
         self._app, self._clock, self._computed = app, clock, computed
-        self._seen: tuple[float, float] | None = None  # clock and computed, when it was last looked
+        self._seen: tuple[float, float] | None = None  # clock and computed at the last look
         self._left = BURST  # s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when it is time."""
-        while (wait := self._wait()) > 0:  # noqa: ASYNC110 - nobody else knows when
+        while (wait := self._wait()) > 0:  # noqa: ASYNC110 - no event says when
             await asyncio.sleep(wait)
         await self._app(scope, receive, send)
 
     def _wait(self) -> float:
-        """Seconds until there is something left."""
+        """Seconds to wait; 0 or less if there is something left."""
         now, computed = self._clock(), self._computed()
         before, had = self._seen or (now, computed)
         self._seen = now, computed

@@ -1,4 +1,4 @@
-"""What was judged, into the series of the past: on a thread of its own, so that the main loop never waits."""
+"""Writes verdicts into the series of the past, on a thread of its own, so that the main loop never waits."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 100_000
-"""Readings that may wait to be written, about 20 MB; those beyond are left out, and counted."""
-EVERY = 1.0  # s between two writings
-SHARE = 0.1  # of the time that goes into writing, however much there is
-IN_MEMORY = 8 << 20  # bytes that are kept where there is no state directory
+"""Readings that may wait to be written, about 20 MB; more are left out and counted."""
+EVERY = 1.0  # s between two writes
+SHARE = 0.1  # of the time that may go into writing, however much there is to write
+IN_MEMORY = 8 << 20  # bytes that are kept in memory, without a state directory
 _ENDS_WITHIN = 5.0  # s
 
 
@@ -39,8 +39,8 @@ class Recorder:
     """Takes verdicts from the main loop and writes them as points.
 
     Attributes:
-        lost: readings that were left out because too many waited, or the disk did not take them.
-        failure: why the last attempt to write failed; empty while all is well.
+        lost: readings that were left out, because too many waited or the disk did not take them.
+        failure: why the last write failed; empty if it did not.
     """
 
     def __init__(self, path: Path | None, max_size: int, detectors: Callable[[], Sequence[Shown]]) -> None:
@@ -48,24 +48,24 @@ class Recorder:
 
         Args:
             path: of the store; None keeps it in memory.
-            max_size: bytes that it may have.
-            detectors: those at work.
+            max_size: bytes of the store at most.
+            detectors: gives those that run now.
 
         Raises:
-            StateError: the disk does not let us.
+            StateError: the disk does not allow it.
         """
         self.lost, self.failure = 0, ""
         self._path, self._max_size = path, max_size if path else min(max_size, IN_MEMORY)
         self.store = self._opened()
         self._detectors = detectors
         self._waiting: deque[tuple[str, Verdicts]] = deque()
-        self._came = self._done = 0  # readings; each is counted by one thread alone
+        self._came = self._done = 0  # readings; only one thread changes each
         self._closing = threading.Event()
         self._sparingly = Sparingly()
         self._thread = threading.Thread(target=self._run, name="page recorder", daemon=True)
 
     def take(self, verdicts: Sequence[tuple[str, Verdicts]]) -> None:
-        """Take what became of a batch, by detector; called by the main loop, for which it does nothing."""
+        """Queue the verdicts of a batch, by detector; called by the main loop, so nothing is written here."""
         for detector, its in verdicts:
             if self._came - self._done + len(its) > MOST_WAITING:
                 self.lost += len(its)
@@ -75,7 +75,7 @@ class Recorder:
 
     @property
     def budget(self) -> int:
-        """Bytes that it may have."""
+        """Bytes of the store at most."""
         return self._max_size
 
     def start(self) -> None:
@@ -83,7 +83,7 @@ class Recorder:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is left, and let go of the store."""
+        """Write what is left, and close the store."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(_ENDS_WITHIN)
@@ -98,7 +98,7 @@ class Recorder:
         self._guarded()
 
     def _guarded(self) -> None:
-        """Write; what cannot be written is left out, and a bug here is not the daemon's end."""
+        """Write; what cannot be written is left out, and a bug here does not end the daemon."""
         lot = [self._waiting.popleft() for _ in range(len(self._waiting))]
         readings = sum(len(its) for _, its in lot)
         try:
@@ -138,10 +138,10 @@ class Recorder:
         self.failure = reason
         allowed, _ = self._sparingly.allows("failed")
         if allowed:
-            log.warning("%d readings are not in the page's series: %s", readings, reason)
+            log.warning("%d readings could not be added to the page's series: %s", readings, reason)
 
     def _begin_again(self, error: DamagedError) -> None:
-        """Set a store aside that cannot be used, and begin a new one."""
+        """Set a damaged store aside, and begin a new one."""
         self.store.close()
         if self._path:
             log.error("the series of the page were set aside as %s: %s", set_aside(self._path), error)
@@ -160,12 +160,12 @@ class Recorder:
 def points(
     sensors: Sequence[str], times: NDArray[np.float64], columns: NDArray[np.float32], step: int
 ) -> Points:
-    """Put readings together that fall into the same step.
+    """Join the readings of each step into one point.
 
     Args:
         sensors: N, in order of arrival.
         times: (N,) Unix seconds.
-        columns: (N, 1 + 6 F + W), each reading as a point of its own.
+        columns: (N, 1 + 6 F + W), each reading as its own point.
         step: seconds of a point.
     """
     numbers = {sensor: at for at, sensor in enumerate(dict.fromkeys(sensors))}
@@ -180,7 +180,7 @@ def points(
 
 
 def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray[np.float32]:
-    """The points of groups of readings, each group's in order of time."""
+    """One point for each group of readings; a group's readings are in order of time."""
     data = np.fmax.reduceat(columns, begins)
     counts = np.diff(np.r_[begins, len(columns)])
     data[:, 0] = counts
@@ -195,7 +195,7 @@ def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray
 
 
 def _columns_of(its: Verdicts) -> NDArray[np.float32]:
-    """Each reading as a point of its own, (N, 1 + 6 F + W)."""
+    """Each reading as its own point, (N, 1 + 6 F + W)."""
     count, features = its.values.shape
     data = np.empty((count, fields(features) + len(VIEWS)), dtype=np.float32)
     data[:, 0] = 1

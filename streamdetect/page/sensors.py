@@ -1,4 +1,4 @@
-"""Sensors as the page lists them: sorted, searched and cut here, so that any number of them stays quick."""
+"""The page's list of sensors: sorted, searched and cut here, so that the page is quick with any number."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from streamdetect.page.sources import Hush, Shown, Sources
 
 STATES = ("anomalous", "silent", "warming_up", "normal")
-"""What a sensor can be; what matters most comes first."""
+"""The states of a sensor, the most urgent first."""
 SORTS = ("state", "name", "score", "time")
-LEAST_AGE = 0.5  # s that a list is good for at least
-SHARE = 0.1  # of the time that goes into making lists, however many ask for them
+LEAST_AGE = 0.5  # s that a table is used at least
+SHARE = 0.1  # of the time that may go into making tables, however many ask for them
 _MOST_SHARED = 50  # answers
-_NAME_BYTES = 64  # by which names are sorted: what a list takes is bounded
+_NAME_BYTES = 64  # of a name that sorting looks at, so that the time is bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Query:
 
     state: str = ""  # one of STATES or "muted"; empty = any
     detector: str = ""
-    text: str = ""  # part of the sensor's id, whatever the case
+    text: str = ""  # part of the sensor's id, in upper or lower case
     labels: Mapping[str, str] = field(default_factory=dict)
     sort: str = "state"
     descending: bool = False
@@ -53,7 +53,7 @@ class Listing(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """All sensors of all detectors, S of them, at one moment."""
+    """All S sensors of all detectors at one moment."""
 
     names: Sequence[str]  # of the detectors
     which: NDArray[np.intp]  # (S,) detector
@@ -68,19 +68,19 @@ class _Table(NamedTuple):
 class SensorList:
     """Lists the sensors of all detectors.
 
-    All who ask within a moment share one table, which is good for as long as nine times what it took to make.
+    All requests share one table. It is used for ten times as long as it took to make, at least `LEAST_AGE`.
     """
 
     def __init__(self, sources: Sources, clock: Callable[[], float] = time.monotonic) -> None:
         self._sources, self._clock = sources, clock
         self._table: _Table | None = None
         self._good_until = -np.inf
-        self._shared: dict[str, bytes] = {}  # answers made of this table
+        self._shared: dict[str, bytes] = {}  # answers made from this table
         self._ids: list[str] = []
-        self._ranks = np.empty(0, dtype=np.intp)  # of those
+        self._ranks = np.empty(0, dtype=np.intp)  # of `_ids`
 
     def shared(self, asked: str, make: Callable[[], bytes]) -> bytes:
-        """Give an answer that all share who ask the same of the same table.
+        """The answer to a request, made once for all who ask the same of the same table.
 
         Fifty browsers that show the first page cost as much as one.
         """
@@ -92,7 +92,7 @@ class SensorList:
         return self._shared[asked]
 
     def page(self, query: Query) -> Listing:
-        """List what the query asks for."""
+        """The page of sensors that the query asks for."""
         table = self._current()
         found = self._found(table, query)
         order = found[np.lexsort(_keys(table, query, found))]
@@ -103,7 +103,7 @@ class SensorList:
         return Listing(len(found), _counts(table), self.told(wanted))
 
     def told(self, sensors: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """Tell what is known of these sensors, by detector and id; those that are gone are left out."""
+        """What is known of these sensors, each a detector and an id; sensors that are gone are left out."""
         wanted = list(sensors)
         shown = {one.name: one for one in self._sources.detectors()}
         hushes, labels = self._sources.hushes(), self._sources.labels()
@@ -116,7 +116,7 @@ class SensorList:
         return [told[each] for each in wanted if each in told]
 
     def one(self, detector: str, sensor: str) -> dict[str, Any] | None:
-        """Tell all that is known of one sensor now; None if there is no such sensor."""
+        """All that is known of one sensor; None if there is no such sensor."""
         told = self.told([(detector, sensor)])
         if not told:
             return None
@@ -139,7 +139,7 @@ class SensorList:
         return {**told[0], "views": _views(columns, details), "settings": settings, "answers": []}
 
     def look_anew(self) -> None:
-        """Forget what was looked at: something has changed."""
+        """Make a new table for the next request, as something has changed."""
         self._good_until = -np.inf
 
     def has(self, detector: object, sensor: object) -> bool:
@@ -148,7 +148,7 @@ class SensorList:
         return isinstance(sensor, str) and any(sensor in one.detector.sensors for one in shown)
 
     def newest(self, detector: str, sensor: str) -> float | None:
-        """The time of its newest reading, Unix seconds; None if it has none."""
+        """Unix seconds of a sensor's newest reading; None if it has none."""
         told = self.told([(detector, sensor)])
         return datetime.fromisoformat(told[0]["time"]).timestamp() if told and told[0]["time"] else None
 
@@ -162,7 +162,7 @@ class SensorList:
         return {name: units if isinstance(units, str) else units.get(name, "") for name in shown.features}
 
     def reading(self, sensor: tuple[str, str]) -> dict[str, Any] | None:
-        """Tell of its newest reading; None if there is no such sensor."""
+        """A sensor's newest reading with its scores; None if there is no such sensor."""
         told = self.one(*sensor)
         if told is None:
             return None
@@ -171,7 +171,7 @@ class SensorList:
         return {**{name: told[name] for name in kept}, "scores": scores}
 
     def counts(self) -> dict[str, int]:
-        """How many sensors there are of each state."""
+        """How many sensors are in each state."""
         return _counts(self._current())
 
     def _current(self) -> _Table:
@@ -202,7 +202,7 @@ class SensorList:
         )
 
     def _found(self, table: _Table, query: Query) -> NDArray[np.intp]:
-        """Places in the table of what the query asks for."""
+        """Places in the table of the sensors that the query finds."""
         keep = np.ones(len(table.ids), dtype=bool)
         if query.state == "muted":
             keep &= table.muted
@@ -237,7 +237,7 @@ def states(columns: SensorColumns) -> NDArray[np.intp]:
 
 
 def _ranks(ids: Sequence[str]) -> NDArray[np.intp]:
-    """The place of each by name, (S,); as bytes, which numpy sorts without holding up other threads."""
+    """The place of each id by name, (S,); sorted as bytes, as numpy then lets other threads run."""
     order = np.argsort(np.array([sensor.encode() for sensor in ids], dtype=f"S{_NAME_BYTES}"), kind="stable")
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))
@@ -256,7 +256,7 @@ def _muted(
 
 
 def _keys(table: _Table, query: Query, found: NDArray[np.intp]) -> tuple[NDArray[Any], ...]:
-    """What to sort by, the last first."""
+    """The sort keys, the most important last."""
     names = table.ranks[found]
     if query.sort == "state":
         return names, table.state[found]
@@ -274,7 +274,7 @@ def _counts(table: _Table) -> dict[str, int]:
 def _told(
     one: Shown, sensors: Sequence[str], labels: Mapping[str, Mapping[str, str]], hushes: Sequence[Hush]
 ) -> list[dict[str, Any]]:
-    """What is known of some sensors of a detector; none if one of them is gone by now."""
+    """What is known of some sensors of a detector, without those that are gone by now."""
     try:
         columns, details = one.detector.columns(sensors), one.detector.details(sensors)
     except KeyError:
@@ -305,9 +305,7 @@ def _facts(
         "state": STATES[int(states(columns)[at])],
         "time": written(float(columns.last_time[at])),
         "score": known(score),
-        "view": VIEWS[int(np.nan_to_num(columns.views[at], nan=-np.inf).argmax())]
-        if isfinite(score)
-        else None,
+        "view": _loudest(columns.views[at]) if isfinite(score) else None,
         "features": features(one, columns, at, labels),
         "warm_up": _warm_up(columns, at),
         "incident": one.encoder.incident(sensor, started) if isfinite(started) else None,
@@ -343,7 +341,7 @@ def features(one: Shown, columns: SensorColumns, at: int, labels: Mapping[str, s
 
 
 def _views(columns: SensorColumns, details: SensorDetails) -> list[dict[str, Any]]:
-    """Each view of one sensor: its score, of which 1 is the limit, and whether it can tell."""
+    """Each view of one sensor: its score, whose limit is 1, whether it is on, and whether it has a score."""
     return [
         {
             "name": name,
@@ -364,10 +362,10 @@ def _warm_up(columns: SensorColumns, at: int) -> dict[str, Any] | None:
 
 
 def known(number: float) -> float | None:
-    """A number that JSON can hold."""
+    """A number, or None if JSON cannot hold it."""
     return number if isfinite(number) else None
 
 
 def written(moment: float) -> str | None:
-    """A time as all answers have it; None if it is not known."""
+    """A time in RFC 3339; None if it is not known."""
     return rfc3339(moment) if isfinite(moment) else None

@@ -1,4 +1,4 @@
-"""The past of one sensor, at a step that suits how much of it is asked for."""
+"""The past of one sensor, in steps that fit the span that is asked for."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def past(
     span: tuple[float, float],
     most: int,
 ) -> Facts:
-    """Tell of a sensor's past.
+    """The past of a sensor.
 
     Args:
-        store: of the past.
+        store: the series of the past.
         key: detector and sensor.
         features: the units of its F features, by name.
         span: from and to, Unix seconds.
-        most: points at most.
+        most: how many points at most.
 
     Raises:
         StateError: the store cannot be read.
@@ -64,7 +64,7 @@ def past(
 
 
 def _step(begin: float, end: float, most: int, gone: Mapping[int, float]) -> int:
-    """The coarsest step that gives enough points, or the finest, among those that go back far enough."""
+    """The coarsest step with enough points, or else the finest, of the steps that go back far enough."""
     furthest = max(begin, min(gone.get(step, begin) for step in STEPS))
     reaching = [step for step in STEPS if gone.get(step, begin) <= furthest]
     enough = [step for step in reaching if (end - begin) / step >= most]
@@ -74,7 +74,7 @@ def _step(begin: float, end: float, most: int, gone: Mapping[int, float]) -> int
 def _coarser(
     slots: NDArray[np.int64], data: NDArray[Any], width: int, features: int
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Make one point of so many slots."""
+    """Join every `width` slots into one point."""
     if width == 1 or not len(slots):
         return slots, data
     coarse, begins = np.unique(slots // width, return_index=True)
@@ -92,5 +92,5 @@ def _of_feature(data: NDArray[Any], place: int) -> dict[str, Sequence[float | No
 
 
 def _listed(column: NDArray[Any]) -> list[float | None]:
-    """Numbers with as many digits as float32 has; None where there is none."""
+    """Numbers with the digits of a float32; None for NaN."""
     return [None if np.isnan(number) else float(f"{number:.7g}") for number in column.tolist()]

@@ -1,4 +1,4 @@
-"""What the page is shown of a daemon: it knows no more of it than this."""
+"""What the page reads of a daemon; it uses nothing else of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """One detector, as far as the page looks at it."""
+    """What the page reads of one detector."""
 
     @property
     def name(self) -> str:
@@ -27,7 +27,7 @@ class Shown(Protocol):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features of a reading."""
+        """The names of the features of a reading."""
 
     @property
     def config(self) -> DetectorConfig:
@@ -39,38 +39,38 @@ class Shown(Protocol):
 
     @property
     def detector(self) -> Detector:
-        """What it knows of its sensors."""
+        """The detector itself, with the state of its sensors."""
 
     @property
     def encoder(self) -> EventEncoder:
-        """What makes its events: it knows labels, units and the ids of incidents."""
+        """Makes its events; knows labels, units and the ids of incidents."""
 
 
 class Hush(NamedTuple):
-    """A mute or a maintenance that holds now."""
+    """A mute or a maintenance window in force now."""
 
-    covers: Callable[[str, str], bool]  # a detector's sensor
+    covers: Callable[[str, str], bool]  # a detector and a sensor
     until: float | None  # Unix seconds; None = open end
     why: str
-    pattern: str | None  # what was muted; None for a maintenance
+    pattern: str | None  # what was muted; None for a maintenance window
 
 
 class Refused(NamedTuple):
-    """What could not be taken in, of one kind."""
+    """The rejected or ignored messages of one kind."""
 
-    detector: str  # empty where none was concerned
+    detector: str  # empty if it concerns none
     reason: str
-    ignored: bool  # it was foreign, and is no cause for concern
+    ignored: bool  # foreign, so not a mistake
     times: int  # since the configuration was loaded
     latest: float  # of the latest example, Unix seconds
     topic: str
     payload: bytes  # its first bytes
-    path: str  # configured, and not there
+    path: str  # the configured path that was not found
     detail: str
 
 
 class Connection(NamedTuple):
-    """How it is between the daemon and its broker."""
+    """The connection between the daemon and its broker."""
 
     connected: bool
     subscribed: bool
@@ -80,7 +80,7 @@ class Connection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """How the page gets at what it shows. Each is called on the page's threads, and must not wait."""
+    """The functions by which the page reads the daemon. They are called on its threads, and must not wait."""
 
     config: Callable[[], Config]
     detectors: Callable[[], Sequence[Shown]]
@@ -89,10 +89,12 @@ class Sources:
     connection: Callable[[], Connection]
     unready: Callable[[], Sequence[str]]
     refused: Callable[[], Sequence[Refused]]
-    topics: Callable[[int], tuple[int, Sequence[tuple[str, Routes]]]]  # how many, and so many of them
+    topics: Callable[
+        [int], tuple[int, Sequence[tuple[str, Routes]]]
+    ]  # how many topics, and at most so many of them
     lanes: Callable[[], Mapping[str, Lane]]  # of the outbox, by sink
-    ask: Callable[[bytes], bool]  # has a command carried out; False if it takes none now
+    ask: Callable[[bytes], bool]  # sends a command to the main loop; False if it takes none now
 
 
 Facts = dict[str, Any]
-"""What an answer says of something, as JSON has it."""
+"""A JSON object of an answer."""

@@ -1,4 +1,4 @@
-"""Server-sent events: what happens, as it happens, to a bounded number of clients."""
+"""Server-sent events: sends news to a bounded number of clients."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from streamdetect.page.sources import Facts
 
 MOST_CLIENTS = 64
-"""That are told at a time."""
-_MOST_WAITING = 100  # messages for one client; one that does not keep up is let go, and comes again
-_AGAIN = 5  # s after which one that was turned away may try again
+"""Clients at a time."""
+_MOST_WAITING = 100  # messages for one client; a slower client is disconnected, and connects again
+_AGAIN = 5  # s after which a refused client may try again
 _LOOK_EVERY = 0.1  # s
 _TICK_EVERY = 1.0  # s between two ticks at least
-_ALIVE_EVERY = 15.0  # s; a proxy closes what is silent for longer
+_ALIVE_EVERY = 15.0  # s; proxies close connections that are silent for longer
 
 
 Sensor = tuple[str, str]  # detector and id
 
 
 class _Client:
-    """One that is told.
+    """One client.
 
     Attributes:
-        sensor: whose readings it wants as well; None for none.
-        seen: time of the last of them.
+        sensor: whose readings it wants too; None for no readings.
+        seen: time of the last reading that it was sent.
     """
 
     def __init__(self, sensor: Sensor | None) -> None:
@@ -46,7 +46,7 @@ class _Client:
 
 
 class Stream:
-    """Tells every client what was found, and now and then that there are new readings."""
+    """Sends every client the events, and at most once a second a tick when there are new readings."""
 
     def __init__(
         self,
@@ -58,20 +58,20 @@ class Stream:
 
         Args:
             progress: a number that changes with every batch of readings.
-            tick: what is told of a moment.
-            reading: what is told of a sensor's newest reading; None if there is no such sensor.
+            tick: the facts of a tick.
+            reading: the facts of a sensor's newest reading; None if there is no such sensor.
         """
         self._progress, self._tick, self._reading = progress, tick, reading
         self._clients: set[_Client] = set()
 
     def open(self, sensor: Sensor | None) -> Response:
-        """Begin to tell a client, of a sensor's readings as well if one is named.
+        """Open the stream of a client; if a sensor is named, its readings are sent too.
 
         Raises:
-            ProblemError: there are too many.
+            ProblemError: there are too many clients.
         """
         if len(self._clients) >= MOST_CLIENTS:
-            detail = f"{MOST_CLIENTS} clients are told already"
+            detail = f"{MOST_CLIENTS} clients are connected already"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(_AGAIN)})
         client = _Client(sensor)
         self._clients.add(client)
@@ -79,11 +79,11 @@ class Stream:
         return StreamingResponse(self._told(client), media_type="text/event-stream", headers=headers)
 
     def tell(self, facts: Facts) -> None:
-        """Tell all clients."""
+        """Send facts to all clients."""
         self._send(_message(facts))
 
     async def run(self) -> None:
-        """Tell of new readings while there are clients; ends with its task."""
+        """Send ticks and readings while there are clients; ends with its task."""
         seen, ticked, alive = -1, -inf, -inf
         while True:
             await asyncio.sleep(_LOOK_EVERY)
@@ -101,12 +101,12 @@ class Stream:
                 self._send(b": alive\n\n")
 
     def close(self) -> None:
-        """Let all clients go."""
+        """Disconnect all clients."""
         for client in list(self._clients):
             self._drop(client)
 
     def _tell_readings(self) -> None:
-        """Tell those who look at one sensor of its newest reading, once for all who look at the same."""
+        """Send each sensor's newest reading to its clients; it is made once for all of them."""
         wanted = {client.sensor for client in self._clients if client.sensor}
         readings = {sensor: self._reading(sensor) for sensor in wanted}
         for client in list(self._clients):
@@ -126,7 +126,7 @@ class Stream:
             self._drop(client)
 
     def _drop(self, client: _Client) -> None:
-        """Let go of a client, whatever still waits for it."""
+        """Disconnect a client, and drop the messages that wait for it."""
         self._clients.discard(client)
         while not client.queue.empty():
             client.queue.get_nowait()

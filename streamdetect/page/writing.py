@@ -1,6 +1,6 @@
-"""What people change on the page: made into the commands that MQTT and the command line send, and sent.
+"""Turns changes on the page into the commands that MQTT and the command line send, and sends them.
 
-The main loop carries a command out, and what became of it comes back as an event once it has taken effect.
+The main loop carries a command out. The outcome comes back as an event, once it has taken effect.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _BUSY = {"Retry-After": "1"}
 
 
 class Writing:
-    """Has commands carried out, and waits for what becomes of them."""
+    """Sends commands to the main loop, and waits for their outcome."""
 
     def __init__(self, ask: Callable[[bytes], bool]) -> None:
         """Prepare.
 
         Args:
-            ask: hands a command to the main loop; False if it takes none now.
+            ask: sends a command to the main loop; False if it takes none now.
         """
         self._ask = ask
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}  # by the request's id
 
     def settle(self, data: dict[str, Any]) -> None:
-        """Take note of what became of a command, by the data of its event."""
+        """Note the outcome of a command, from the data of its event."""
         future = self._waiting.get(data["request"])
         if future and not future.done():
             future.set_result(data)
 
     async def carry_out(self, given: dict[str, Any], by: str) -> dict[str, Any]:
-        """Have a command carried out; gives what became of it.
+        """Send a command, and return its outcome.
 
         Raises:
-            ProblemError: it is none, cannot be carried out, or is not yet.
+            ProblemError: it is not a valid command, fails, or has not taken effect in time.
         """
         request = secrets.token_hex(16)
         payload = orjson.dumps({**given, "by": by, "request": request})
@@ -60,7 +60,7 @@ class Writing:
         self._waiting[request] = future = asyncio.get_running_loop().create_future()
         try:
             if not self._ask(payload):
-                raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "too many commands wait", _BUSY)
+                raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "too many commands are waiting", _BUSY)
             data = await asyncio.wait_for(future, _WAIT)
         except TimeoutError:
             detail = f"not carried out within {_WAIT:g} s; it will be, once the state can be saved"
@@ -74,10 +74,10 @@ class Writing:
 
 
 async def body_of(request: Request, known: set[str]) -> dict[str, Any]:
-    """Read the JSON object that a request brings.
+    """Read the JSON object in the body of a request.
 
     Raises:
-        ProblemError: it brings something else, or something unknown in it.
+        ProblemError: the body is something else, or has an unknown field.
     """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json")
@@ -99,8 +99,8 @@ async def body_of(request: Request, known: set[str]) -> dict[str, Any]:
     return given
 
 
-def pattern_of(given: dict[str, Any]) -> Any:  # noqa: ANN401 - what was given is checked with the command
-    """Which sensors a command is about: a sensor by its id, or those that a pattern fits.
+def pattern_of(given: dict[str, Any]) -> Any:  # noqa: ANN401 - checked with the command
+    """The pattern of the sensors that a command is about, from a sensor's id or a glob.
 
     Raises:
         ProblemError: neither is given, or both are.

@@ -1,1 +1,1 @@
-"""A daemon's sensors in the terminal, from what its metrics port and its history say; an extra, for rich."""
+"""A daemon's sensors in the terminal, from its metrics port and its history; an extra, as it needs rich."""

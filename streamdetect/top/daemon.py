@@ -1,4 +1,4 @@
-"""Where a running daemon is asked, and what it answers."""
+"""Where a running daemon serves its metrics, and the request for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 5.0  # s
 _OK = 200
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, but asked
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, only looked up
 
 
 class Place(NamedTuple):
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
     url: str  # without a path
     credentials: str = ""  # name:password
-    certificate: str | None = None  # that it shows, or of the authority that signed it
+    certificate: str | None = None  # file: its own certificate, or that of its authority
 
 
 def place_of(config: MetricsConfig) -> Place:
@@ -30,10 +30,10 @@ def place_of(config: MetricsConfig) -> Place:
 
     Raises:
         ConfigError: its password cannot be read.
-        StreamdetectError: it has no such port.
+        StreamdetectError: it serves no metrics, or its port is not known.
     """
     if not config.enabled or not config.port:
-        raise StreamdetectError("metrics: must be enabled, on a port other than 0, for top to ask there")
+        raise StreamdetectError("metrics: must be enabled, on a port other than 0: top reads them")
     host = _EVERYWHERE.get(config.host, config.host)
     name = f"[{host}]" if ":" in host else host
     scheme, certificate = ("https", config.tls.cert_file) if config.tls.enabled else ("http", None)
@@ -42,20 +42,20 @@ def place_of(config: MetricsConfig) -> Place:
 
 
 class Daemon:
-    """Asks a daemon for its metrics."""
+    """Gets the metrics of a daemon."""
 
     def __init__(self, place: Place) -> None:
         self.url = place.url
         headers = urllib3.make_headers(basic_auth=place.credentials) if place.credentials else {}
-        # A certificate of our own file is known by itself, whatever name it has.
+        # The certificate from our own file is enough; it need not be for this host name.
         known = {"ca_certs": place.certificate, "assert_hostname": False} if place.certificate else {}
         self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, headers=headers, **known)  # type: ignore[arg-type]
 
     def metrics(self) -> str:
-        """Ask once.
+        """The metrics as text, in Prometheus' format.
 
         Raises:
-            StreamdetectError: it does not answer, or not with metrics.
+            StreamdetectError: the daemon does not answer, or answers with an error.
         """
         try:
             answer = self._http.request("GET", f"{self.url}/metrics")

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from streamdetect.top.sensors import Sensor, Snapshot
 
 _WIDE = 100  # columns from which there is room for the detector, the bar and the view
-_HEAD = 3  # lines before the table, with an empty one
+_HEAD = 3  # lines before the table; the last is empty
 _TITLES = ("sensor", "value", "usually", "score", "state")
 _WIDE_TITLES = ("sensor", "value", "usually", "score", "", "view", "detector", "state")
 _LEAST_NAME = 12  # columns
 _MOST_DETECTOR = 16
-_FOOT = 3  # two of what is hidden, and an empty line before the incidents
+_FOOT = 3  # lines: two about hidden sensors, and an empty one before the incidents
 _NEWS = 6  # incidents at most
 
 
@@ -38,14 +38,14 @@ class Shown(NamedTuple):
     url: str
     snapshot: Snapshot
     rate: float | None  # readings a second; None = not known yet
-    incidents: Sequence[Incident]  # of late, the newest last
+    incidents: Sequence[Incident]  # recent ones, the newest last
     units: Mapping[str, str]  # of the values, by detector
     now: float  # Unix seconds
-    trouble: str = ""  # why this is not of now
+    trouble: str = ""  # why this is out of date
 
 
 def render(shown: Shown, width: int, height: int | None) -> RenderableType:
-    """Draw it; in as many lines as there are, or in as many as it takes."""
+    """Draw it in `height` lines; in as many as it needs if that is None."""
     news = list(shown.incidents)[-(_NEWS if height is None else min(_NEWS, max(height // 5, 1))) :]
     sensors = shown.snapshot.sensors
     room = len(sensors) if height is None else max(height - _HEAD - _FOOT - len(news) - 2, 1)
@@ -99,7 +99,7 @@ class _Row(NamedTuple):
     bar: RenderableType | None
 
     def cells(self, name: str) -> list[RenderableType]:
-        """All of it, under a name that fits."""
+        """All cells, with a name that fits."""
         value, band, score, *more, _ = self.others
         bar = [self.bar] if self.bar else []
         return [name, value, band, score, *bar, *more, self.state]
@@ -118,12 +118,12 @@ def _row(sensor: Sensor, unit: str, *, wide: bool) -> _Row:
 
 
 def _tail(name: str, room: int) -> str:
-    """The end of a name that is too long, for names have their beginnings in common."""
+    """The end of a name that is too long: names often begin alike."""
     return name if len(name) < room else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - room + 2 :]
 
 
 def _hidden(below: Sequence[Sensor], without_series: int) -> list[Text]:
-    """Say what is not in the table."""
+    """Lines about the sensors that are not in the table."""
     lines = []
     if below:
         states = Counter(sensor.state for sensor in below)

@@ -1,4 +1,4 @@
-"""What a daemon's metrics say of its sensors and of itself."""
+"""Reads a daemon's metrics: its sensors, and the daemon itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 STATES = ("anomalous", "silent", "warming up", "normal")
-"""What a sensor can be; what matters most comes first."""
+"""The states of a sensor, the most urgent first."""
 _PREFIX = "streamdetect_"
 _SENSOR = "sensor_"
 
@@ -22,29 +22,29 @@ class Sensor(NamedTuple):
 
     detector: str
     id: str
-    feature: str  # whose value it is; empty of a sensor that has one
+    feature: str  # of the value; empty if the sensor has only one
     value: float
     expected: float
     lower: float
     upper: float
     score: float
-    view: str  # with the largest score; empty before the first
+    view: str  # with the largest score; empty while there is none
     state: str  # of STATES
     warmup_readings: float  # until it is judged
     warmup_seconds: float
 
 
 class Snapshot(NamedTuple):
-    """What a daemon said of itself at one moment."""
+    """A daemon and its sensors at one moment."""
 
-    sensors: Sequence[Sensor]  # what matters most comes first
-    hidden: int  # sensors that have no series
+    sensors: Sequence[Sensor]  # the most urgent first
+    hidden: int  # sensors without series
     connected: bool  # to the broker
     accepted: float  # readings so far
     rejected: float  # messages, and parts of them
 
     def counts(self) -> Mapping[str, int]:
-        """How many of the sensors that have series are in each state that occurs."""
+        """How many of `sensors` are in each state; states without any are left out."""
         counted = Counter(sensor.state for sensor in self.sensors)
         return {state: counted[state] for state in STATES if counted[state]}
 
@@ -58,7 +58,7 @@ class _Series:
         self.features: dict[str, dict[str, float]] = {}
 
     def take(self, name: str, labels: Mapping[str, str], value: float) -> None:
-        """Take a sample in."""
+        """Add a sample."""
         if view := labels.get("view"):
             self.views[view] = value
         elif name in {"value", "expected", "lower", "upper"}:
@@ -67,7 +67,7 @@ class _Series:
             self.facts[name] = value
 
     def sensor(self, detector: str, id_: str) -> Sensor:
-        """Put them together."""
+        """The sensor that the samples describe."""
         facts = self.facts
         feature = max(self.features, key=lambda name: _outside(self.features[name]), default="")
         band = self.features.get(feature, {})
@@ -95,7 +95,7 @@ class _Series:
 
 
 def read(exposition: str) -> Snapshot:
-    """Read what the metrics port says."""
+    """Read the text of the metrics port."""
     series: dict[tuple[str, str], _Series] = {}
     totals: Counter[str] = Counter()
     for family in text_string_to_metric_families(exposition):
@@ -121,7 +121,7 @@ def _urgency(sensor: Sensor) -> tuple[int, float, str]:
 
 
 def _outside(band: Mapping[str, float]) -> float:
-    """How far a value is outside its band, in half-widths of it; less than 1 inside, NaN counts as 0."""
+    """How far a value is outside its band, in half-widths of the band; below 1 inside, 0 if not known."""
     lower, upper = band.get("lower", nan), band.get("upper", nan)
     half = (upper - lower) / 2
     far = abs(band.get("value", nan) - (lower + upper) / 2) / half if half > 0 else nan

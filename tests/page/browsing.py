@@ -1,4 +1,4 @@
-"""What tests do with a browser: open, click, read, take a picture, listen to complaints."""
+"""A browser for tests: it opens pages, clicks, reads, takes pictures and keeps what the console says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Browsing:
         self._strangers: list[str] = []
 
     def reset(self) -> None:
-        """Forget what was chosen, who was logged in and what was complained of."""
+        """Forget the settings, the login and the messages of the console."""
         self.open("about")
         self.driver.delete_all_cookies()
         self.driver.execute_script("localStorage.clear()")
@@ -40,7 +40,7 @@ class Browsing:
         self.strangers()
 
     def look(self, width: int, theme: str = "light") -> None:
-        """Take a screen of this width, in a system of this theme."""
+        """Set the width of the screen and the theme of the system."""
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         features = [{"name": "prefers-color-scheme", "value": theme}]
@@ -52,11 +52,11 @@ class Browsing:
         self.see(shown)
 
     def all(self, selector: str) -> list[WebElement]:
-        """Every element like this."""
+        """All elements that match a selector."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def see(self, selector: str, text: str = "") -> WebElement:
-        """Wait for an element that is shown and has this text."""
+        """Wait for a visible element with this text."""
         return self.wait(
             lambda: next(
                 (one for one in self.all(selector) if one.is_displayed() and text in one.text), None
@@ -65,7 +65,7 @@ class Browsing:
         )
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
-        """Wait for what must happen."""
+        """Wait until something has happened."""
 
         def told(_: Any) -> Any:
             return condition()
@@ -74,26 +74,26 @@ class Browsing:
         return WebDriverWait(self.driver, PATIENCE, 0.05, renewed).until(told, f"never seen: {what}")
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click on what has this text."""
+        """Click on the element with this text."""
         self.wait(lambda: self.see(selector, text).click() or True, f"a click on {selector}")
 
     def type(self, selector: str, *keys: str) -> None:
-        """Put this into a field, in place of what is there."""
+        """Replace the text of a field."""
         field = self.see(selector)
         field.send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
         field.send_keys(*keys)
 
     def texts(self, selector: str) -> list[str]:
-        """The texts of all elements like this, at one moment."""
+        """The texts of all elements that match a selector, at one moment."""
         script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
         return list(self.driver.execute_script(script, selector))
 
     def overflow(self) -> list[str]:
-        """What is wider than the screen; what scrolls by itself may be."""
+        """The elements that are wider than the screen, without those that scroll."""
         return list(self.driver.execute_script(_OVERFLOW))
 
     def picture(self, name: str, highest: int = HIGHEST) -> Path:
-        """Keep a picture of the whole page, or of so many pixels from its top."""
+        """Save a picture of the whole page, or of so many pixels from its top."""
         width, height = self.driver.execute_script(
             "return [innerWidth, document.documentElement.scrollHeight]"
         )
@@ -112,7 +112,7 @@ class Browsing:
         return said
 
     def strangers(self) -> list[str]:
-        """What was asked for elsewhere since the last call."""
+        """The requests to other hosts since the last call."""
         self._listen()
         found, self._strangers = self._strangers, []
         return found

@@ -19,7 +19,7 @@ time.tzset()
 
 @pytest.fixture(scope="module")
 def pictures(request, tmp_path_factory):
-    """The folder that pictures of the pages go to."""
+    """The folder for pictures of the pages."""
     chosen = request.config.getoption("--pictures")
     folder = Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def pictures(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """A house whose last hours are judged: two incidents open, two over, a sensor silent, one warming up."""
+    """A house with some hours judged: two incidents open, two closed, one sensor silent, one warming up."""
     if shutil.which("mosquitto") is None:
         pytest.skip("mosquitto is not installed")
     with made_up.House(tmp_path_factory.mktemp("house")) as house:
@@ -53,7 +53,7 @@ def browsing(house, pictures):
 
 @pytest.fixture
 def page(browsing):
-    """The browser at a desk, in English, by day, nobody logged in; no complaint is left when a test ends."""
+    """The browser with a wide screen, in English, light, logged out; a test must leave no console message."""
     browsing.reset()
     yield browsing
     assert browsing.complaints() == []

@@ -1,4 +1,4 @@
-"""How quick the page is, in a real browser, behind a real daemon and a real mosquitto.
+"""Measures how quick the page is, with a real browser, a real daemon and a real Mosquitto.
 
     python tests/page/measure.py [--sensors N] [--readings N]
 
@@ -50,7 +50,7 @@ new MutationObserver(() => {
 
 
 def first_page(driver: Chrome, house: House) -> list[float]:
-    """Seconds from the address to the rows, each time the page is loaded; the first is without a cache."""
+    """Seconds from opening the address to the rows, for each load; the first load has no cache."""
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _ROWS})
     taken = []
     for _ in range(LOADS):
@@ -62,7 +62,7 @@ def first_page(driver: Chrome, house: House) -> list[float]:
 
 
 def readings(driver: Chrome, house: House, count: int, since: float) -> list[float]:
-    """Seconds from the publication of a reading to its point."""
+    """Seconds from publishing a reading to its point on the page."""
     driver.get(f"{house.url}sensor?detector=house&sensor=kitchen%2Ffridge&range=3600")
     while not driver.execute_script("return document.querySelector('.live')?.textContent === 'Live'"):
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A house full of made-up sensors, a real broker, the real daemon with its page, and a browser."""
+"""A generated house of sensors, a real broker, a real daemon with its page, and a browser."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class House:
             self._process = None
 
     def ask(self, path: str) -> Any:
-        """What the API answers."""
+        """The answer of the API."""
         with urllib.request.urlopen(f"{self.url}api/v1/{path}", timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def publisher(self) -> Publisher:
-        """A connection that publishes."""
+        """A connection to publish on."""
         settings = MqttConfig(host=self.broker.host, port=self.broker.port, client_id="house-plant")
         return Publisher(settings, 1, PATIENCE)
 
@@ -125,7 +125,7 @@ class House:
         self._wait(seen)
 
     def kept(self, sensor: str, moment: float, detector: str = "house") -> None:
-        """Wait until this sensor's reading of this time is among those that are kept."""
+        """Wait until this sensor's reading of this time is in the stored series."""
         query = urlencode({"detector": detector, "sensor": sensor, "to": _stamp(moment + MINUTE)})
         self._wait(lambda: self.ask(f"series?{query}")["times"][-1:] >= [_stamp(moment - MINUTE * 10)])
 
@@ -146,7 +146,7 @@ def _stamp(moment: float) -> str:
 
 
 def life(end: float) -> Readings:
-    """What the house says until `end` (Unix seconds), a row a minute."""
+    """The readings of the house until `end` (Unix seconds), one row a minute."""
     chance = random.Random(5)  # noqa: S311 - a house, no secret
     places = {
         "kitchen/freezer": (-19.0, 1.0),
@@ -178,7 +178,7 @@ def life(end: float) -> Readings:
 
 
 def _fault(name: str, row: int) -> float:
-    """By how many spreads a value is too high: one fault goes on, two are over."""
+    """By how many spreads each value is too high: one fault is still there, two are over."""
     match name:
         case "kitchen/freezer":
             return max(0.0, (row - (ROWS - 25)) * 0.4)
@@ -197,7 +197,7 @@ BAD = [
 
 
 def browser(language: str = "en") -> Chrome:
-    """Debian's Chromium without a window.
+    """Debian's Chromium, without a window.
 
     Raises:
         LookupError: it is not installed.

@@ -1,4 +1,4 @@
-"""Makes the README's picture: the page of a freezer whose door was left ajar, three hours ago.
+"""Makes the README's picture: the page of a freezer whose door was left ajar three hours ago.
 
     python tests/page/picture.py [FILE]        by default .github/page.png
 

@@ -1,4 +1,4 @@
-"""The pages in a real Chromium, before a real daemon that gets its readings from a real broker."""
+"""The pages in a real Chromium, with a real daemon that gets its readings from a real broker."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def incident(house):
 
 @pytest.fixture
 def addresses(incident):
-    """Each page, and what is seen when it is complete."""
+    """The address of each page, and an element that is there when the page is complete."""
     return {
         "sensors": ("", "tbody tr.anomalous"),
         "sensor": (FREEZER, ".picture canvas"),

@@ -1,4 +1,4 @@
-"""The page's own scripts, by the tools of their language: types as JSDoc has them, lint, layout, words."""
+"""Checks of the page's scripts: types from JSDoc, lint, format, translations."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ STATIC = HERE.parents[1] / "streamdetect" / "page" / "static"
 
 @pytest.fixture
 def node():
-    """Run a tool of package.json; gives what it said, and how it ended."""
+    """Run a tool of package.json; returns its output and its exit status."""
     if shutil.which("node") is None:
         pytest.skip("no node on PATH")
     if not (HERE / "node_modules").exists():

@@ -1,4 +1,4 @@
-"""A daemon without a broker, whose page is asked as a browser would."""
+"""A daemon without a broker, and requests to its page as a browser sends them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytest.importorskip("starlette", reason="needs the extra page")
 
 START = (time.time() // 21_600 - 2) * 21_600
-"""Unix seconds of the first reading, where a point of each step begins; young enough for the history."""
+"""Unix seconds of the first reading, where a point of each step begins; recent enough for the history."""
 _CONFIG = """
 mqtt: {{host: 127.0.0.1, port: {port}}}
 metrics: {{port: 0}}
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Running:
-    """A daemon, and one who asks its page."""
+    """A daemon, and a client of its page."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
@@ -55,7 +55,7 @@ class Running:
         return http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """Ask for a path as it is; `_` in a header's name is `-`."""
+        """Request a path as it is; `_` in a header's name stands for `-`."""
         connection = self.connection()
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -70,14 +70,14 @@ class Running:
         return self.ask("GET", f"/api/v1/{path}{query}", **(headers or {}))
 
     def post(self, path: str, given: Any, **headers: str) -> Answer:
-        """Post as our own page does, which knows the token."""
+        """Post with the token, as our own page does."""
         csrf = self.get("session", headers).json["csrf"]
         own = {"X_CSRF_Token": csrf} if csrf else {}
         headers = {"Content_Type": "application/json", **own, **headers}
         return self.ask("POST", f"/api/v1/{path}", json.dumps(given).encode(), **headers)
 
     def publish(self, sensor: str, *values: float, step: float = 1.0) -> None:
-        """Have readings come in, one a second of their own clock."""
+        """Send readings, one second apart by their own times."""
         for value in values:
             moment = START + self.sent * step
             self.put(f"sensors/{sensor}", json.dumps({"value": value, "time": moment}).encode())

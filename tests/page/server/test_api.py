@@ -1,4 +1,4 @@
-"""Every answer is what the OpenAPI document says, and says what is true of the daemon."""
+"""Every answer fits the OpenAPI document, and is true of the daemon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
 
 
 def fits(answer, schema: str):
-    """The answer as JSON, held against a schema of the document."""
+    """The answer as JSON, checked against a schema of the document."""
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     held = {"$ref": f"#/components/schemas/{schema}", "components": {"schemas": SCHEMAS}}
     assert answer.headers["content-type"] in {"application/json", "application/problem+json"}
@@ -26,7 +26,7 @@ def fits(answer, schema: str):
 
 @pytest.fixture
 def judged(one, until):
-    """Two sensors, of which one has an incident."""
+    """Two sensors; one has an incident."""
     one.publish("a", *(20 + at % 3 for at in range(40)))
     one.publish("b", *(20 + at % 3 for at in range(20)), *[100] * 5)
     until(lambda: one.get("incidents").json["total"], "an incident")

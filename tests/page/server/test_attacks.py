@@ -1,4 +1,4 @@
-"""What strangers, other sites and broken clients try."""
+"""Attacks by strangers and other sites, and broken clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def basic(name="admin", word="open sesame"):
 
 @pytest.fixture
 def login(running, password, tmp_path):
-    """A page that wants a name and password, or a token."""
+    """A page that requires a name and password, or a token."""
     token = tmp_path / "token"
     token.write_text("t0ken\n")
     token.chmod(0o600)
@@ -105,7 +105,7 @@ def test_where_others_reach_it_nobody_writes_without_access(running, page):
         session = one.ask("GET", "/api/v1/session", Host="pi.example").json
         assert (session["may_write"], session["csrf"], session["ways"]) == (False, None, [])
         answer = mute(one, Host="pi.example")
-        assert (answer.status, "page.username or page.token_file is needed" in answer.json["detail"]) == (
+        assert (answer.status, "page.username or page.token_file is required" in answer.json["detail"]) == (
             403,
             True,
         )

@@ -1,4 +1,4 @@
-"""The past of sensors: points hold what a plain loop over the readings finds, within a budget."""
+"""The past of sensors: the points are those of a plain loop over the readings, and keep to a budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = 1.7e9 // STEPS[-1] * STEPS[-1]
 
 
 def columns(values) -> np.ndarray:
-    """Readings of one feature, whose band and score follow from their values."""
+    """Columns of readings of one feature; band and score follow from the values."""
     data = np.full((len(values), WIDTH), np.nan, dtype=np.float32)
     data[:, 0] = 1
     for at in range(1, 4):
@@ -34,7 +34,7 @@ def columns(values) -> np.ndarray:
 
 
 def plain(readings, step):
-    """The same by hand: a dictionary of points by sensor and slot."""
+    """The same points by a plain loop: a dictionary by sensor and slot."""
     groups = defaultdict(list)
     for sensor, time, value in readings:
         groups[sensor, math.floor(time / step)].append(value)
@@ -177,13 +177,13 @@ def test_no_more_points_are_told_than_asked_for(seconds):
 
 
 class Shown:
-    """A detector, as far as the recorder looks at it."""
+    """What the recorder reads of a detector."""
 
     name, features = "d", ("v",)
 
 
 def verdicts(count, features=1) -> Verdicts:
-    """As far as the recorder looks at them."""
+    """What the recorder reads of verdicts."""
     wide = np.ones((count, features))
     others = dict.fromkeys(field.name for field in dataclasses.fields(Verdicts))
     known = {

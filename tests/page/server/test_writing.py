@@ -1,4 +1,4 @@
-"""What people change on the page goes the way of all commands, and is answered once it has taken effect."""
+"""A change on the page becomes a command like all others, and is answered once it has taken effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamdetect.store.history import HISTORY, answers, read
 
 @pytest.fixture
 def judged(one, until):
-    """Two sensors, of which one has an incident."""
+    """Two sensors; one has an incident."""
     one.publish("a", *[20] * 10)
     one.publish("b", *[20] * 20, *[100] * 5)
     until(lambda: one.get("incidents").json["total"], "an incident")
