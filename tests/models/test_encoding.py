@@ -174,6 +174,7 @@ class TestBrought:
         assert brought.manifest.encoder.size == 3
 
     def test_a_layer_that_is_not_there(self, sine, path, tmp_path):
-        with pytest.raises(BundleError, match="must be one of squeeze, unfold, used once; 'lstm' is not among them"):
+        message = "must be one of squeeze, unfold, used once; 'lstm' is not among them"
+        with pytest.raises(BundleError, match=message):
             bring(path, [sine], SETTINGS, tmp_path / "bundle", latent_layer="lstm")
         assert not (tmp_path / "bundle").exists()
