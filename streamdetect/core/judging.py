@@ -215,19 +215,18 @@ class Judge(Columns):
 
     def _look(self, stretch: Stretch, waits: Waits) -> tuple[Ruling, Rows, list[Edge]]:
         """Judge a stretch; returns the ruling (U, L), the readings taken of each line (U,), and edges."""
-        rows = stretch.rows
-        panel = self.panel
-        looked = panel.hold(stretch, panel.signals_of(stretch))
+        rows, panel = stretch.rows, self.panel
+        looked = panel.hold(stretch)
         expected = panel.expected(rows, looked.known)
         views, which, by_feature = panel.views_of(stretch, looked.scores, expected)
         score = np.fmax.reduce(views, axis=2)
-        limit = self.panel.silence.limit(rows)
+        limit = panel.silence.limit(rows)
         scored = Scored(
             rows=rows,
             counts=stretch.counts,
             times=stretch.times,
             values=stretch.values,
-            before=self.panel.stuck.before(stretch),
+            before=panel.stuck.before(stretch),
             errors=stretch.errors,
             views=views,
             score=np.fmax(score, 0.0),
@@ -244,7 +243,7 @@ class Judge(Columns):
         stepped = step(self.incidents, scored, lambda: self._patience(rows))
         stepped.edges[:] = [self._explained(edge, scored.usual) for edge in stepped.edges]
         self._learn(stretch, scored, stepped, looked)
-        self.panel.silence.learn(stretch, waits.pauses, stepped.counts, limit)
+        panel.silence.learn(stretch, waits.pauses, stepped.counts, limit)
         ruling = self._ruling(stretch, score, which, views, looked.known, expected)
         self._keep_last(stretch, stepped.counts, ruling, views)
         self._end_blocks(stretch, stepped)
@@ -252,11 +251,8 @@ class Judge(Columns):
 
     def silent_for(self, edge: Edge) -> Edge:
         """Add to an edge of silence how long the sensor was silent, and how long at most before."""
-        row = edge.row
-        limit, most = (
-            float(self.panel.silence.limit(np.array([row]))[0]),
-            float(self.panel.silence.longest[row]),
-        )
+        silence, row = self.panel.silence, edge.row
+        limit, most = float(silence.limit(np.array([row]))[0]), float(silence.longest[row])
         alone = edge.last_value or set(edge.views) == {"silent"}
         lasted = limit + (edge.time - edge.started if edge.kind == "closed" else 0.0)
         return edge._replace(held=lasted if alone else np.nan, most=most or np.nan)

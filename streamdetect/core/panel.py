@@ -131,12 +131,9 @@ class Panel(Columns):
                 self.baselines.clear(rows, self._places[signal.name])
         self.drift.clear(rows)
 
-    def signals_of(self, stretch: Stretch) -> Floats:
-        """The signals of a stretch, (U, L, V)."""
-        return np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
-
-    def hold(self, stretch: Stretch, signals: Floats) -> Looked:
-        """Hold the signals (U, L, V) against their baselines; the profile cannot tell before it is warm."""
+    def hold(self, stretch: Stretch) -> Looked:
+        """Hold the signals of a stretch against their baselines; a profile cannot tell before it is warm."""
+        signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
         warming = np.empty(signals.shape, dtype=bool)
         for signal in self.signals:
             warming[:, :, self._places[signal.name]] = signal.warming(stretch)[:, :, None]
