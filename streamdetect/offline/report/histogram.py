@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamdetect.offline.plots.drawing import KNOWN, LIMIT, MARK, error_label, histogram_edges
-from streamdetect.offline.report.traces import FONT, GRID, LEGEND, column, line
+from streamdetect.offline.report.traces import GRID, LAYOUT, column, line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,10 +36,7 @@ def histogram(result: SensorResult, metric: str) -> Figure:
     layout: Figure = {
         "height": 300,
         "margin": {"l": 60, "r": 15, "t": 64, "b": 50},
-        "font": FONT,
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "hovermode": "x unified",
-        "legend": LEGEND,
+        **LAYOUT,
         "xaxis": {
             "type": "log" if wide else "linear",
             "title": {"text": error_label(metric)},

@@ -11,9 +11,8 @@ from streamdetect.offline.plots.drawing import KNOWN, LIMIT, LINE, SHADE, Clock,
 from streamdetect.offline.plots.sensors import most_to_blame, worst_features
 from streamdetect.offline.report.points import kept
 from streamdetect.offline.report.traces import (
-    FONT,
     GRID,
-    LEGEND,
+    LAYOUT,
     axis_name,
     axis_time,
     band,
@@ -120,12 +119,9 @@ def _layout(clock: Clock, features: Sequence[str], metric: str) -> Figure:
     layout: Figure = {
         "height": sum(heights) + _AROUND,
         "margin": {"l": 70, "r": 15, "t": 64, "b": 50},
-        "font": FONT,
-        "hovermode": "x unified",
+        **LAYOUT,
         "hoversubplots": "axis",
         "hoverlabel": {"namelength": 40},
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",  # the bands' own panel lies over the others
-        "legend": LEGEND,
         "xaxis": {
             "type": "date" if clock.real else "linear",
             "anchor": axis_name(len(names)),

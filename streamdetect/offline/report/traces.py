@@ -23,7 +23,13 @@ Figure = dict[str, Any]
 
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#222"}
 GRID = "#e6e6e6"
-LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+LAYOUT: Figure = {
+    "font": FONT,
+    "hovermode": "x unified",
+    "plot_bgcolor": "rgba(0, 0, 0, 0)",  # the bands' own panel lies over the others
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+}
+"""What all charts share."""
 
 
 def column(values: Floats, dtype: str = "f8") -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from streamdetect.offline.plots.drawing import KNOWN, LIMIT, LINE, MARK
 from streamdetect.offline.report.page import Page, chart, note, write_page
 from streamdetect.offline.report.tables import cells_of, table
-from streamdetect.offline.report.traces import FONT, GRID, LEGEND, column, line
+from streamdetect.offline.report.traces import GRID, LAYOUT, column, line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,10 +89,7 @@ def _figure(tuning: Tuning, most: float) -> Figure:
     layout: Figure = {
         "height": 460,
         "margin": {"l": 60, "r": 60, "t": 64, "b": 50},
-        "font": FONT,
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "hovermode": "x unified",
-        "legend": LEGEND,
+        **LAYOUT,
         "xaxis": {
             "type": "log",
             "title": {"text": "sensitivity"},
