@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from argparse import ArgumentTypeError
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from streamdetect.mqtt.publisher import Publisher
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
 
     from streamdetect.demo.plant import Injection
 
@@ -83,15 +85,26 @@ def run(args: Namespace) -> int:
         live = console.is_terminal and not args.plain
         with LiveScreen(demo, console) if live else PlainScreen(demo, console) as screen:
             logs.set_up("warning", "text")  # anew: a live screen has taken over stderr
-            logging.getLogger("streamdetect.sinks.log").disabled = True  # the screen shows incidents
             demo.tell = screen.tell
-            demo.run()
+            with _without_incidents():  # the screen shows them
+                demo.run()
     outcome = demo.outcome()
     console.print()
     console.print(tabulate(outcome))
     console.print()
     console.print(str(outcome))
     return 1 if outcome.missed else 0
+
+
+@contextmanager
+def _without_incidents() -> Iterator[None]:
+    """Keep incidents out of the log."""
+    own = logging.getLogger("streamdetect.sinks.log")
+    own.disabled = True
+    try:
+        yield
+    finally:
+        own.disabled = False
 
 
 def _publish_plant(args: Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -67,6 +68,7 @@ def test_faults_that_nobody_finds_are_missed_and_the_demo_fails(monkeypatch, cap
     assert status == 1
     assert (found, missed) == (0, injected)
     assert printed.count("missed, score ") == injected
+    assert not logging.getLogger("streamdetect.sinks.log").disabled  # what runs after it in this process logs
 
 
 def test_ctrl_c_ends_it_with_a_summary_and_metrics_are_there_until_then():
