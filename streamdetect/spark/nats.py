@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.config import SparkConfig
 
 _CONNECT = 5  # s
+_ATTEMPTS = 60  # to connect to a server, 2 s apart: one that is started again has two minutes
 _PATIENCE = 60.0  # s for a stretch
 _HEARTBEAT = 5.0  # s
 _PENDING = 1 << 40  # messages and bytes; the server's flow control bounds both, so the client need not
@@ -112,6 +113,7 @@ class NatsLog(Log):
             name="streamdetect",
             allow_reconnect=False,
             connect_timeout=_CONNECT,
+            max_reconnect_attempts=_ATTEMPTS,
             **{name: value for name, value in given.items() if value is not None},
         )
         try:

@@ -52,7 +52,8 @@ def test_what_is_read_is_what_was_published(server, monkeypatch):
     assert log.STRETCH > 100
 
 
-def test_offsets_are_the_same_after_the_server_was_killed(server):
+def test_offsets_are_the_same_after_the_server_was_killed(server, monkeypatch):
+    monkeypatch.setattr("streamdetect.spark.nats._ATTEMPTS", 1)
     server.add_streams(2)
     server.publish(subjects(500))
     before = list(open_log(config_of(server).spark).read(0, 1, 501))
