@@ -50,7 +50,7 @@ def receiving_rate(config: Config, messages: Sequence[Message]) -> float:
                 left = left[_send(far, left) :]
                 client.loop_read()
             taken = inbox.take(len(part), 0.0, 0.0)
-            session.acknowledge((message.generation, message.mid) for message in taken if message.qos)
+            session.acknowledge([(message.generation, message.mid) for message in taken if message.qos])
             costs.append((time.perf_counter() - began) / len(part))
             if config.mqtt.qos:
                 far.recv(_LARGEST)

@@ -18,7 +18,7 @@ from streamdetect.mqtt.status import OFFLINE, ONLINE
 from streamdetect.mqtt.subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
     from paho.mqtt.properties import Properties
@@ -142,21 +142,21 @@ class Session:
         """Make ready for an attempt to connect: a password may have been renewed since the last."""
         renew_access(self._client, self._settings)
 
-    def acknowledge(self, acks: Iterable[tuple[int, int]]) -> None:
+    def acknowledge(self, acks: Sequence[tuple[int, int]]) -> None:
         """Answer messages, (generation, packet id) each, in the order in which they came (MQTT 5, 4.6)."""
-        for generation, mid in acks:
-            self.held -= 1
-            # A packet id of an earlier connection may name another message on this one.
-            if self.connected and generation == self.generation:
-                self._answers.add(mid)
-            else:
-                self.stale_acks += 1
-        owed, answers = self._owed, self._answers
+        self.held -= len(acks)
+        # A packet id of an earlier connection may name another message on this one.
+        now = self.generation if self.connected else None
+        known = [mid for generation, mid in acks if generation == now]
+        self.stale_acks += len(acks) - len(known)
+        owed, answers, due = self._owed, self._answers, []
+        answers.update(known)
         while owed and owed[0][0] in answers:
-            mid, qos = owed.popleft()
-            answers.remove(mid)
-            self._here.remove(mid)
-            self._client.ack(mid, qos)
+            due.append(owed.popleft())
+        answered = [mid for mid, _ in due]
+        answers.difference_update(answered)
+        self._here.difference_update(answered)
+        self._client.answer(due)
         self.answered_at = time.monotonic()
 
     def say_offline(self) -> None:

@@ -166,12 +166,21 @@ def test_a_message_at_qos_2_is_handed_over_at_once_and_answered_when_it_had_its_
     assert read(client) == 0
     assert [(one.payload, one.qos, one.mid) for one in client.found] == [(b"1", 2, 7)]
     assert client.sent == []
-    client.ack(7, 2)
+    client.answer([(7, 2)])
     assert client.sent == [b"\x50\x02\x00\x07"]
     client._sock.pieces.append(b"\x62\x02\x00\x07")
     assert read(client) == 0
     assert client.sent[1:] == [b"\x70\x02\x00\x07"]
     assert len(client.found) == 1
+
+
+def test_messages_are_answered_in_one_write():
+    client = connected([])
+    client.answer([])
+    assert client.sent == []
+    client.answer([(1, 1), (258, 2), (65_535, 1)])
+    assert client.sent == [b"\x40\x02\x00\x01\x50\x02\x01\x02\x40\x02\xff\xff"]
+    client._sock = None
 
 
 def test_a_release_of_an_earlier_run_gives_the_packet_id_back():

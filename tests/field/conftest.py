@@ -71,7 +71,7 @@ class Daemon:
         for message in batch.finished:
             self.inbox.finished(message)
         messages = [*messages, *batch.finished]
-        self.edge.ack((message.generation, message.mid) for message in messages if message.qos)
+        self.edge.ack([(message.generation, message.mid) for message in messages if message.qos])
         for one, gathered in zip(self.config.detectors, batch.gathered, strict=True):
             if not gathered.sensors:
                 continue
