@@ -204,13 +204,13 @@ class Api:
     async def feedback(self, request: Request) -> Response:
         """Say whether an incident was real."""
         visitor = self._guard.check_writing(request)
-        given = await body_of(request, {"verdict"})
-        if given.get("verdict") not in {"true", "false"}:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, 'verdict: must be "true" or "false"')
-        incident, verdict = request.path_params["incident"], given["verdict"]
-        command = {"do": verdict, "incident": incident}
+        given = await body_of(request, {"answer"})
+        if given.get("answer") not in {"true", "false"}:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, 'answer: must be "true" or "false"')
+        incident, answer = request.path_params["incident"], given["answer"]
+        command = {"do": answer, "incident": incident}
         told = await self._writing.carry_out(command, visitor.user or "page")
-        await self._incidents.until_labelled(incident, verdict)
+        await self._incidents.until_labelled(incident, answer)
         return Json(told)
 
     async def _carried_out(self, visitor: Visitor, given: Facts, command: Facts) -> Response:

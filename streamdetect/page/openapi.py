@@ -367,7 +367,7 @@ def _paths() -> dict[str, Any]:
         "/incidents/{incident}/feedback": {
             "parameters": [_in_path("incident")],
             "post": _takes(
-                "Say whether an incident was real", _object(verdict=_one_of("true", "false")), "Effect"
+                "Say whether an incident was real", _object(answer=_one_of("true", "false")), "Effect"
             ),
         },
         "/groups": {"get": _reads("Groups of incidents that overlap", "Groups", *_INCIDENT_OPTIONS)},

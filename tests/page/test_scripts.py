@@ -4,8 +4,13 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from streamdetect.core.faults import Fault
+from streamdetect.core.incidents import Direction, Reason
+from streamdetect.core.rules import VIEWS
 
 HERE = Path(__file__).parent
 STATIC = HERE.parents[1] / "streamdetect" / "page" / "static"
@@ -66,3 +71,19 @@ def test_every_language_has_the_same_places():
     assert tables[0].keys() == tables[1].keys()
     for word, text in tables[0].items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", tables[1][word])), word
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [
+        ("view", VIEWS),
+        ("kind", get_args(Fault)),
+        ("direction", get_args(Direction)),
+        ("reason", get_args(Reason)),
+    ],
+)
+def test_every_name_of_the_daemon_has_a_text(group, names, language):
+    table = (STATIC / f"{language}.js").read_text()
+    for name in filter(None, names):
+        assert f"  {group}_{name}:" in table

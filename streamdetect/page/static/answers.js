@@ -1,4 +1,4 @@
-// What people tell the daemon: log in, mute, sensitivity, whether an alarm was right.
+// What people tell the daemon: who they are, what to mute, how sensitive to be, whether an alarm was real.
 
 import { ApiError, logIn, logOut, send, who } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -12,7 +12,7 @@ const SPANS = /** @type {const} */ ([
   ["mute_week", 7 * 86_400],
 ]);
 
-/** Logging in or out, as the session has it; nothing if nobody can. */
+/** The button to log in or out; none where nobody can log in. */
 export function account() {
   const session = who();
   if (!session || !(session.ways?.length || session.login)) {
@@ -105,7 +105,7 @@ function refusal(error) {
  *
  * @param {string} path
  * @param {object} body
- * @param {string} done what to say when it is
+ * @param {string} done what to say when it is done
  */
 async function answer(path, body, done) {
   if (!who()?.may_write && !(await askForLogin())) {
@@ -124,15 +124,15 @@ async function answer(path, body, done) {
 function toast(text) {
   const shown = h("p", { class: "toast", role: "status" });
   document.body.append(shown);
-  setText(shown, text); // after it is there, so that screen readers tell it
+  setText(shown, text); // only now, so that screen readers read it out
   setTimeout(() => shown.remove(), 6_000);
 }
 
-/** Whether anybody may write here at all. */
+/** Whether somebody can change something here, perhaps after a login. */
 export const answerable = () => Boolean(who()?.may_write || who()?.ways?.length);
 
 /**
- * Mute a sensor for a while, or take that back.
+ * Mute a sensor for a while, or unmute it.
  *
  * @param {Pick<import("./types.js").Sensor, "sensor" | "muted" | "mute">} sensor
  * @returns {HTMLElement[]}
@@ -152,7 +152,7 @@ export function muting({ sensor, muted, mute: glob }) {
 }
 
 /**
- * Set how soon a sensor's deviations are told.
+ * Set how sensitive the daemon is to a sensor's deviations.
  *
  * @param {import("./types.js").Sensor} sensor
  */
@@ -184,12 +184,12 @@ export function sensitivity({ sensor, sensitivity: now }) {
 }
 
 /**
- * Say whether an alarm was right.
+ * The buttons that say whether an alarm was real.
  *
  * @param {import("./types.js").Incident} incident
  * @returns {HTMLElement[]}
  */
-export function verdict({ id, label }) {
+export function answerButtons({ id, label }) {
   const button = (/** @type {"true" | "false"} */ said, /** @type {string} */ text) =>
     h(
       "button",
@@ -197,7 +197,7 @@ export function verdict({ id, label }) {
         type: "button",
         "aria-pressed": String(label === said),
         onclick: () =>
-          answer(`incidents/${encodeURIComponent(id)}/feedback`, { verdict: said }, t(`done_${said}`)),
+          answer(`incidents/${encodeURIComponent(id)}/feedback`, { answer: said }, t(`done_${said}`)),
       },
       text,
     );

@@ -1,6 +1,6 @@
 // Talks to the daemon. Every address is relative, so that a path prefix of a proxy needs no configuration.
 
-/** An answer that is no success. */
+/** An answer that reports an error. */
 export class ApiError extends Error {
   /**
    * @param {number} status of HTTP; 0 if there was no answer
@@ -17,12 +17,12 @@ export class ApiError extends Error {
 /** @type {import("./types.js").Session | null} */
 let session = null;
 
-/** Who is here and what they may do, as last heard. */
+/** The session as last fetched: who is logged in, and what they may do. */
 export const who = () => session;
 
 /**
  * @param {string} path below api/v1
- * @param {Record<string, unknown>} [query] what is null or "" is left out
+ * @param {Record<string, unknown>} [query] entries that are null or "" are left out
  * @returns {string}
  */
 export function address(path, query = {}) {
@@ -84,7 +84,7 @@ export async function logOut() {
 }
 
 /**
- * Hear of what happens, by server-sent events; while there are none, ask every few seconds.
+ * Listen to server-sent events. Without a connection a tick every few seconds lets the page ask instead.
  *
  * @param {Record<string, string>} query
  * @param {{message: (event: any) => void, state: (live: boolean) => void}} tell

@@ -1,4 +1,4 @@
-// A chart over time, drawn by uPlot: its axis of times, shades, theme, and what it says of a point.
+// A chart over time, drawn by uPlot: its axis of times, shades, theme, and the text for a point.
 
 import { h } from "./dom.js";
 import { moment } from "./format.js";
@@ -7,7 +7,7 @@ import { language } from "./strings.js";
 /** @typedef {(number | null)[]} Line */
 /** @typedef {{from: number, to: number}} Shade Unix seconds */
 /**
- * @typedef {object} Own what a kind of chart has of its own
+ * @typedef {object} Options what one kind of chart sets
  * @property {uPlot.Series[]} series
  * @property {uPlot.Axis} axis of the values
  * @property {uPlot.Scales} [scales]
@@ -35,7 +35,7 @@ function load() {
   return library;
 }
 
-/** A chart with a line of text that tells what is under the pointer, or else the newest. */
+/** A chart with a line of text for the point under the pointer, or else the newest. */
 export class Chart {
   /** @type {uPlot | null} */
   #plot = null;
@@ -62,7 +62,7 @@ export class Chart {
   }
 
   /**
-   * Show other data. What is zoomed in on stays, so long as the span does.
+   * Show other data. The zoom stays while the span keeps its length.
    *
    * @param {Frame} frame
    * @param {Line[]} lines
@@ -155,9 +155,9 @@ export class Chart {
     this.readout.replaceChildren(...(time === undefined ? [] : this.say(at, when(time))));
   }
 
-  /** @returns {Own} */
+  /** @returns {Options} */
   options() {
-    throw new Error("a kind of chart has its own");
+    throw new Error("each kind of chart has options of its own");
   }
 
   /**

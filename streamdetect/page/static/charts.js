@@ -8,11 +8,12 @@ import { language, t } from "./strings.js";
 /**
  * @typedef {import("./chart.js").Line} Line
  * @typedef {import("./chart.js").Frame} Frame
- * @typedef {import("./chart.js").Own} Own
+ * @typedef {import("./chart.js").Options} Options
  */
 
 const FLOOR = 0.05; // scores below it are drawn there: a logarithmic axis has no 0
 const ROW = 26; // px of a view
+const AXIS_WIDTH = 58; // px; the same in all charts of a page, so that their times line up
 
 /** The values of one feature, from the lowest to the highest of each step, over the band that is usual. */
 export class FeatureChart extends Chart {
@@ -37,7 +38,7 @@ export class FeatureChart extends Chart {
 
   /**
    * @override
-   * @returns {Own}
+   * @returns {Options}
    */
   options() {
     const line = (/** @type {string} */ stroke, /** @type {uPlot.Series} */ more = {}) => ({
@@ -62,7 +63,7 @@ export class FeatureChart extends Chart {
         { series: [1, 2], fill: colour("band") },
         { series: [3, 4], fill: colour("spread") },
       ],
-      axis: { values: plain, size: wide },
+      axis: { values: plain, size: AXIS_WIDTH },
     };
   }
 
@@ -106,7 +107,7 @@ export class ScoreChart extends Chart {
 
   /**
    * @override
-   * @returns {Own}
+   * @returns {Options}
    */
   options() {
     const top = () => Math.max(most(this.lines[0] ?? []) ?? 0, 2) * 1.4;
@@ -119,7 +120,7 @@ export class ScoreChart extends Chart {
       axis: {
         splits: () => [0.1, 1, 10, 100, 1000].filter((split) => split < top()),
         values: (_, splits) => splits.map((split) => number(split, split < 1 ? 1 : 0)),
-        size: wide,
+        size: AXIS_WIDTH,
       },
     };
   }
@@ -134,7 +135,7 @@ export class ScoreChart extends Chart {
   }
 }
 
-/** A strip for each view, the deeper coloured the higher it scores, and red above its limit. */
+/** A strip for each view. Its colour is deeper for a higher score, and red above the limit. */
 export class StripChart extends Chart {
   /** @type {string[]} */
   #names = [];
@@ -158,7 +159,7 @@ export class StripChart extends Chart {
 
   /**
    * @override
-   * @returns {Own}
+   * @returns {Options}
    */
   options() {
     return {
@@ -166,7 +167,7 @@ export class StripChart extends Chart {
       points: { show: false },
       scales: { y: { range: () => [0, this.#names.length] } },
       series: this.#names.map(() => ({ paths: () => null, points: { show: false } })),
-      axis: { splits: () => [], values: () => [], size: wide, grid: { show: false } },
+      axis: { splits: () => [], values: () => [], size: AXIS_WIDTH, grid: { show: false } },
       draw: (plot) => this.#paint(plot),
     };
   }
@@ -242,6 +243,3 @@ function plain(_plot, splits, _axis, _space, step) {
   }
   return splits.map((split) => number(split, places));
 }
-
-/** As wide as all charts of a page need it, so that their times are in line. */
-const wide = () => 58;

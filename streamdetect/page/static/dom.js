@@ -18,7 +18,7 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
- * The same for a drawing.
+ * The same for an element of SVG.
  *
  * @param {string} tag
  * @param {Record<string, unknown>} [attributes]
@@ -30,7 +30,7 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
- * Replace what is in an element, if it differs: a screen reader hears of changes only.
+ * Replace the text of an element if it differs: a screen reader reads out changes only.
  *
  * @param {Element} element
  * @param {string} text
@@ -42,7 +42,7 @@ export function setText(element, text) {
 }
 
 /**
- * An attribute that may go.
+ * Set an attribute, or remove it.
  *
  * @param {Element} element
  * @param {string} name
@@ -57,7 +57,7 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * Put these children in this order, and leave what is there already where it is, so that focus stays.
+ * Put these children in this order. Those that are in place are not moved, so that focus stays.
  *
  * @param {Element} parent
  * @param {Element[]} wanted

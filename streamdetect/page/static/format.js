@@ -46,12 +46,12 @@ export function score(value) {
 }
 
 /**
- * A number of which four digits are enough.
+ * A number in at most four digits.
  *
  * @param {unknown} value
  * @returns {string}
  */
-export function brief(value) {
+function brief(value) {
   return typeof value === "number"
     ? new Intl.NumberFormat(language, { maximumSignificantDigits: 4 }).format(value).replace("-", MINUS)
     : "–";
@@ -110,7 +110,7 @@ export function between(from, to) {
 }
 
 /**
- * A moment: the time of day if it is of today, else with its date.
+ * A time: the time of day if it is today, else with the date.
  *
  * @param {string | null | undefined} time
  * @returns {string}
@@ -125,7 +125,7 @@ export function moment(time) {
 }
 
 /**
- * The whole of it, for a title.
+ * The full date and time, for a tooltip.
  *
  * @param {string | null | undefined} time
  */
@@ -155,7 +155,7 @@ export function size(bytes) {
 }
 
 /**
- * A setting, whatever it is made of.
+ * A setting as text, whatever its type.
  *
  * @param {unknown} value
  * @returns {string}

@@ -1,4 +1,4 @@
-// How the daemon is: connection, throughput, what it rejected and why, the topics it hears.
+// The daemon's health: its connection, its throughput, the messages it rejected, the topics it hears.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
@@ -115,7 +115,7 @@ function parts({
 }
 
 /**
- * When the oldest reading was that is kept.
+ * The time of the oldest reading that is kept.
  *
  * @param {any} history
  */
@@ -134,7 +134,7 @@ function connected(connection) {
 }
 
 /**
- * A topic, and what is made of it.
+ * A row for a topic: its detectors and its sensors, or why there are none.
  *
  * @param {any} topic
  */

@@ -1,6 +1,6 @@
 // One incident: why, how it went, what happened at the same time.
 
-import { answerable, muting, verdict } from "./answers.js";
+import { answerable, answerButtons, muting } from "./answers.js";
 import { get } from "./api.js";
 import { FeatureChart, StripChart } from "./charts.js";
 import { h } from "./dom.js";
@@ -12,8 +12,8 @@ import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
 
-const AROUND = 1_800; // s that are shown before and after it, at least
-const SHARE = 0.75; // of how long it lasted, that are shown as well
+const AROUND = 1_800; // s before and after it that are shown at least
+const SHARE = 0.75; // of its duration, shown before and after it where that is more
 const POINTS = 500;
 const FEW = 4; // features that are drawn
 
@@ -70,7 +70,7 @@ async function parts(page, incident) {
         "div",
         { class: "actions" },
         answerable() && [
-          ...verdict(incident),
+          ...answerButtons(incident),
           ...muting({ sensor: incident.sensor, muted: false, mute: null }),
         ],
       ),

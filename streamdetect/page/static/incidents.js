@@ -1,6 +1,6 @@
-// Incidents, open and past, one by one or together where they belong together.
+// The list of incidents, open and closed, one by one or in groups.
 
-import { answerable, verdict } from "./answers.js";
+import { answerable, answerButtons } from "./answers.js";
 import { get } from "./api.js";
 import { h, setAttribute } from "./dom.js";
 import { between, duration, exact, moment, number } from "./format.js";
@@ -11,16 +11,16 @@ import {
   Pager,
   scoreBar,
   searchBox,
-  seldom,
   sensorAddress,
   sensorText,
+  throttled,
 } from "./parts.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
 
 const LIMIT = 50;
-const PAUSE = 2_000; // ms, at least, between two looks at the list
+const PAUSE = 2_000; // ms, at least, between two requests for the list
 const STATES = /** @type {const} */ (["", "open", "closed"]);
 const LABELS = /** @type {const} */ (["", "none", "true", "false"]);
 
@@ -34,7 +34,7 @@ export async function show(page) {
   await list.refresh();
   page.live(
     {},
-    seldom(PAUSE, () => list.refresh()),
+    throttled(PAUSE, () => list.refresh()),
   );
   document.addEventListener("answered", () => list.refresh());
   document.addEventListener("session", () => list.refresh());
@@ -100,7 +100,7 @@ class List {
     );
   }
 
-  /** Ask for the page of the list that is chosen; an answer that came too late is not shown. */
+  /** Fetch the chosen part of the list. An answer to an older request is not shown. */
   async refresh() {
     const asked = ++this.#asked;
     const { groups, ...query } = this.address.all();
@@ -122,7 +122,7 @@ class List {
     const focused = this.list.contains(document.activeElement)
       ? document.activeElement?.getAttribute("href")
       : null;
-    const buttons = answerable() ? verdict : null;
+    const buttons = answerable() ? answerButtons : null;
     this.list.replaceChildren(
       ...(groups
         ? groups.map((group) => groupCard(group, buttons))
@@ -170,7 +170,7 @@ function groupCard({ incidents, started, ended }, buttons) {
 }
 
 /**
- * A row an incident.
+ * A table with a row for each incident.
  *
  * @param {Incident[]} incidents
  * @param {{sensor: boolean, buttons: ((incident: Incident) => HTMLElement[]) | null}} parts

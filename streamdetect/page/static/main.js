@@ -1,4 +1,4 @@
-// The frame of every page: where to go, whether it is live, language, colours, who is logged in.
+// The frame of every page: its links, whether it is live, language, colours, login.
 
 import { account } from "./answers.js";
 import { ApiError, listen, refreshSession } from "./api.js";
@@ -9,9 +9,9 @@ import { language, languages, t } from "./strings.js";
  * @typedef {object} Page
  * @property {HTMLElement} main where its content goes
  * @property {URLSearchParams} query of its address
- * @property {Promise<unknown>} session there once it is known who is here
- * @property {<Answer>(question: () => Promise<Answer>) => Promise<Answer>} ask again and again until there is an answer
- * @property {(query: Record<string, string>, told: (event: any) => void) => void} live hear of what happens
+ * @property {Promise<unknown>} session resolved when it is known who is logged in
+ * @property {<Answer>(question: () => Promise<Answer>) => Promise<Answer>} ask repeats the question until the daemon answers
+ * @property {(query: Record<string, string>, told: (event: any) => void) => void} live listens to the daemon's events
  * @property {(title: string) => void} title of the window
  */
 
@@ -30,8 +30,8 @@ const main = h("main", { id: "main", tabindex: "-1" });
 const base = new URL(document.baseURI).pathname;
 const place = location.pathname.slice(base.length);
 
-/** The module of the page that is asked for. */
-async function chosen() {
+/** The module of the page that this address names. */
+async function pageModule() {
   switch (place) {
     case "":
       return import("./sensors.js");
@@ -101,8 +101,8 @@ function links() {
   });
 }
 
-/** Chooses the language; the page is loaded anew in it. */
-function tongue() {
+/** The choice of a language; the page reloads in it. */
+function languageChoice() {
   const select = h(
     "select",
     {
@@ -119,8 +119,8 @@ function tongue() {
   return select;
 }
 
-/** Chooses light or dark. */
-function colours() {
+/** The choice between light and dark. */
+function themeChoice() {
   const select = h(
     "select",
     {
@@ -149,7 +149,7 @@ async function begin() {
     { class: "skip", href: `${location.pathname}${location.search}#main`, onclick: () => main.focus() },
     t("skip"),
   );
-  const who = h("span", { class: "who" });
+  const who = h("span");
   document.body.replaceChildren(
     skip,
     h(
@@ -162,7 +162,7 @@ async function begin() {
         "streamdetect",
       ),
       h("nav", { "aria-label": t("nav") }, links()),
-      h("div", { class: "tools" }, live, tongue(), colours(), who),
+      h("div", { class: "tools" }, live, languageChoice(), themeChoice(), who),
     ),
     notice,
     main,
@@ -174,12 +174,12 @@ async function begin() {
   document.addEventListener("session", () => who.replaceChildren(...account()));
   page.session = page.ask(refreshSession);
   page.session.then(() => who.replaceChildren(...account()));
-  const module = await chosen();
+  const module = await pageModule();
   await Promise.all([page.session, module.show(page)]);
 }
 
 /**
- * What no page caught: a refusal is told, anything else is a fault and goes to the console.
+ * Shows an error of the API that no page caught. Any other error is a bug, and goes to the console.
  *
  * @param {{reason: unknown, preventDefault: () => void}} event
  */

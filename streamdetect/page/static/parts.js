@@ -1,4 +1,4 @@
-// Small parts that several pages have.
+// Small parts that several pages share.
 
 import { h, setText } from "./dom.js";
 import { number, score } from "./format.js";
@@ -6,7 +6,7 @@ import { t } from "./strings.js";
 
 const TYPING = 200; // ms without a further key
 
-/** What is chosen on a page, kept in its address, so that a link leads to the same. */
+/** The choices on a page, kept in its address, so that a link shows the same. */
 export class Address {
   #usual;
   #chosen;
@@ -51,14 +51,14 @@ export class Address {
 }
 
 /**
- * Do something soon after it is asked for, but not more often than every so many milliseconds, and only while
- * somebody can see it.
+ * Run an action soon after it is asked for, at most once in so many milliseconds, and only while the page is
+ * visible.
  *
  * @param {number} pause ms
  * @param {() => void} act
  * @returns {() => void} asks for it
  */
-export function seldom(pause, act) {
+export function throttled(pause, act) {
   let last = Date.now();
   let asked = false;
   const ask = () => {
@@ -79,7 +79,7 @@ export function seldom(pause, act) {
   return ask;
 }
 
-/** Which part of a long list is shown, and the way to the others. */
+/** Tells which part of a long list is shown, with buttons for the parts before and after it. */
 export class Pager {
   #offset = 0;
 
@@ -121,7 +121,7 @@ export class Pager {
 }
 
 /**
- * A field to search by, which asks once somebody stops typing.
+ * A search field that asks when nobody has typed for a moment.
  *
  * @param {string} placeholder
  * @param {string} value
@@ -148,7 +148,7 @@ export const sensorAddress = ({ detector, sensor }) => `sensor?${new URLSearchPa
 export const incidentAddress = ({ id }) => `incident?${new URLSearchParams({ id })}`;
 
 /**
- * A sensor's id, which may break at each of its levels.
+ * A sensor's id, which may wrap after each of its levels.
  *
  * @param {{sensor: string}} sensor
  */
@@ -156,7 +156,7 @@ export const sensorText = ({ sensor }) =>
   sensor.split(/(?<=[/.:_-])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 
 /**
- * A score and how far along the way to its limit it is: half of the bar.
+ * A score with a bar. The middle of the bar is the limit.
  *
  * @param {number | null} value
  */
@@ -202,7 +202,7 @@ export const present = (pairs) =>
   pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");
 
 /**
- * A table whose first column is a name and whose others are numbers, or words.
+ * A table whose first column holds names, and the others numbers or words.
  *
  * @param {string[]} head
  * @param {(import("./dom.js").Child | import("./dom.js").Child[])[][]} rows

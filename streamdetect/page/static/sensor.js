@@ -1,12 +1,12 @@
-// One sensor: its values in their band, the score of each view, its incidents, what it was told.
+// One sensor: its values in their band, the score of each view, its incidents, what people answered.
 
-import { answerable, muting, sensitivity, verdict } from "./answers.js";
+import { answerable, answerButtons, muting, sensitivity } from "./answers.js";
 import { get } from "./api.js";
 import { FeatureChart, ScoreChart, StripChart } from "./charts.js";
 import { h, setText } from "./dom.js";
 import { band, decimals, exact, moment, number, written } from "./format.js";
 import { incidentTable } from "./incidents.js";
-import { Address, dot, facts, present, scoreBar, section, seldom, sensorText } from "./parts.js";
+import { Address, dot, facts, present, scoreBar, section, sensorText, throttled } from "./parts.js";
 import { toGo } from "./sensors.js";
 import { APART, seconds as unix, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
@@ -22,7 +22,7 @@ const RANGES = /** @type {const} */ ([
   ["days_30", 2_592_000],
 ]);
 const FEW = 6; // features that are drawn at once
-const PAUSE = 2_000; // ms, at least, between two looks at what is not sent by itself
+const PAUSE = 2_000; // ms, at least, between two requests for what the daemon does not send by itself
 const SERIES_PAUSE = 15_000;
 
 /**
@@ -32,12 +32,12 @@ export async function show(page) {
   const query = { detector: page.query.get("detector") ?? "", sensor: page.query.get("sensor") ?? "" };
   page.title(query.sensor);
   await page.session;
-  const view = new SensorPage(page, query);
-  await view.refresh();
-  await view.redraw();
-  page.live(query, (event) => view.told(event));
+  const sensor = new SensorPage(page, query);
+  await sensor.refresh();
+  await sensor.redraw();
+  page.live(query, (event) => sensor.handle(event));
   for (const changed of ["answered", "session"]) {
-    document.addEventListener(changed, () => Promise.all([view.refresh(), view.redraw()]));
+    document.addEventListener(changed, () => Promise.all([sensor.refresh(), sensor.redraw()]));
   }
 }
 
@@ -50,9 +50,9 @@ class SensorPage {
   /** @type {import("./types.js").Reading | null} */
   #latest = null;
   #coming = 0;
-  #ask = seldom(PAUSE, () => this.refresh());
-  #askSeries = seldom(SERIES_PAUSE, () => this.redraw());
-  #askBehind = seldom(PAUSE, () => this.redraw());
+  #ask = throttled(PAUSE, () => this.refresh());
+  #askSeries = throttled(SERIES_PAUSE, () => this.redraw());
+  #askBehind = throttled(PAUSE, () => this.redraw());
   #asked = 0;
   #all = false;
   /** @type {Map<string, FeatureChart>} */
@@ -134,7 +134,7 @@ class SensorPage {
     );
   }
 
-  /** Ask for what is known of the sensor now. */
+  /** Fetch what is known of the sensor now. */
   async refresh() {
     /** @type {OneSensor} */
     const found = await this.page.ask(() => get("sensor", this.query));
@@ -144,7 +144,7 @@ class SensorPage {
     this.#showTold(found);
   }
 
-  /** Ask for the readings of the chosen time, and draw them. */
+  /** Fetch the readings of the chosen time, and draw them. */
   async redraw() {
     const asked = ++this.#asked;
     const [from, to] = this.#span();
@@ -170,16 +170,16 @@ class SensorPage {
     );
     const incidents = [...series.incidents].sort((one, other) => (one.started < other.started ? 1 : -1));
     this.incidents.replaceChildren(
-      incidentTable(incidents, { sensor: false, buttons: answerable() ? verdict : null }),
+      incidentTable(incidents, { sensor: false, buttons: answerable() ? answerButtons : null }),
     );
   }
 
   /**
-   * Something happened: a reading is drawn at once.
+   * Handle an event of the daemon; a reading is drawn at once.
    *
    * @param {any} event
    */
-  told(event) {
+  handle(event) {
     if (event.type === "reading" && !document.hidden) {
       this.#append(event);
     }
@@ -192,7 +192,7 @@ class SensorPage {
   }
 
   /**
-   * Draw a reading that has just come, unless others before it are still to be asked for.
+   * Draw a reading that has just arrived, unless readings before it are missing.
    *
    * @param {import("./types.js").Reading} reading
    */
@@ -226,14 +226,14 @@ class SensorPage {
     this.#coming ||= requestAnimationFrame(() => this.#drawLatest());
   }
 
-  /** However many readings have come since the screen was drawn. */
+  /** Draw once, however many readings have arrived since the last frame. */
   #drawLatest() {
     this.#coming = 0;
     this.#draw();
     this.#showValues(this.#latest?.features ?? []);
   }
 
-  /** From and to, Unix seconds: back from the newest reading, whose time need not be ours. */
+  /** Start and end in Unix seconds, counted back from the newest reading, whose clock may not be ours. */
   #span() {
     const to = this.#newest ? unix(this.#newest) : Date.now() / 1000;
     return /** @type {[number, number]} */ ([to - Number(this.address.get("range")), to]);
@@ -327,7 +327,7 @@ class SensorPage {
   }
 
   /**
-   * The buttons change only with what they are about: somebody may be at them.
+   * Replace the buttons only when they change: somebody may be using them.
    *
    * @param {OneSensor} found
    */

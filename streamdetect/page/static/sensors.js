@@ -1,9 +1,9 @@
-// All sensors, what matters on top. The server searches, sorts and pages.
+// The list of sensors, the most urgent on top. The server searches, sorts and cuts it into parts.
 
 import { get } from "./api.js";
 import { arrange, h, setAttribute, setText } from "./dom.js";
 import { band, decimals, duration, exact, moment, number } from "./format.js";
-import { Address, dot, Pager, scoreBar, searchBox, seldom, sensorAddress, sensorText } from "./parts.js";
+import { Address, dot, Pager, scoreBar, searchBox, sensorAddress, sensorText, throttled } from "./parts.js";
 import { sparkline } from "./sparkline.js";
 import { named, t } from "./strings.js";
 
@@ -13,7 +13,7 @@ const LIMIT = 50;
 const STATES = /** @type {const} */ (["anomalous", "silent", "warming_up", "muted", "normal"]);
 const SORTS = /** @type {const} */ (["state", "name", "score", "time"]);
 const DEFAULT_ORDER = { state: "asc", name: "asc", score: "desc", time: "desc" };
-const PAUSE = 2_000; // ms, at least, between two looks at the list
+const PAUSE = 2_000; // ms, at least, between two requests for the list
 
 /**
  * @param {import("./main.js").Page} page
@@ -23,7 +23,7 @@ export async function show(page) {
   await list.refresh();
   page.live(
     {},
-    seldom(PAUSE, () => list.refresh()),
+    throttled(PAUSE, () => list.refresh()),
   );
 }
 
@@ -102,7 +102,7 @@ class List {
     );
   }
 
-  /** Ask for the page of the list that is chosen; an answer that came too late is not shown. */
+  /** Fetch the chosen part of the list. An answer to an older request is not shown. */
   async refresh() {
     const asked = ++this.#asked;
     /** @type {import("./types.js").Sensors} */
@@ -194,7 +194,7 @@ const HEADS = /** @type {const} */ ({ state: "state", name: "sensor", score: "sc
 /** @param {Sensor} sensor */
 const key = (sensor) => JSON.stringify([sensor.detector, sensor.sensor]);
 
-/** A sensor's row, whose cells are filled anew where something changed. */
+/** A sensor's row; its cells are written again when something has changed. */
 class Row {
   #seen = "";
 

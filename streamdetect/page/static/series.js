@@ -1,15 +1,15 @@
-// What the daemon kept of a sensor's past, made ready for charts.
+// The readings of a sensor that the daemon keeps, prepared for charts.
 
 /** @typedef {import("./types.js").Series} Series */
 
-/** Usual steps without a reading: the line breaks there. */
+/** A line breaks where no reading came for this many usual steps. */
 export const APART = 3;
 
 /** @param {string} time */
 export const seconds = (time) => Date.parse(time) / 1000;
 
 /**
- * The usual time between two points: what a chart's strips are made of.
+ * The usual time between two points, which is how wide a point is in a strip.
  *
  * @param {Series} series
  * @returns {number} seconds
@@ -21,7 +21,7 @@ export function usualStep({ times, step }) {
 }
 
 /**
- * The same with an empty point wherever readings are missing, so that no line leads over a silence.
+ * The same series with an empty point in each gap, so that no line crosses it.
  *
  * @param {Series} series
  * @returns {Series}
@@ -29,7 +29,7 @@ export function usualStep({ times, step }) {
 export function withGaps(series) {
   const most = APART * usualStep(series);
   /** @type {number[]} */
-  const after = []; // places that a silence follows
+  const after = []; // places before a gap
   series.times.forEach((time, place) => {
     const next = series.times[place + 1];
     if (next !== undefined && seconds(next) - seconds(time) > most) {

@@ -1,5 +1,5 @@
-// The words of the page in the language that was chosen. A further language is a further table like de.js and
-// a line here; the type checker sees that it lacks none.
+// The words of the page in the chosen language. To add a language, add a table like de.js and a line here; the
+// type checker finds the words that are missing.
 
 import { de } from "./de.js";
 import { en } from "./en.js";
@@ -7,7 +7,7 @@ import { en } from "./en.js";
 /** @type {Record<string, typeof en>} */
 export const languages = { en, de };
 
-/** The chosen language, else the first of the browser's that there is a table for. */
+/** The chosen language, else the first of the browser's languages that has a table. */
 export const language =
   [localStorage.getItem("language"), ...navigator.languages]
     .map((name) => name?.split("-")[0] ?? "")
@@ -27,7 +27,7 @@ export function t(key, values = {}) {
 }
 
 /**
- * A text for a name that the daemon has, such as a view's; the name itself if there is none.
+ * The text for a name that the daemon uses, such as a view's; the name itself if there is no text.
  *
  * @param {string} group
  * @param {string} name

@@ -1,4 +1,4 @@
-// Runs before anything is drawn, so that a page in the dark does not flash white: hence no module.
+// Runs before anything is drawn, so that a dark page does not flash white. A module would run too late.
 
 {
   const chosen = localStorage.getItem("theme");

@@ -28,7 +28,7 @@
  * @property {string | null} message
  * @property {boolean} muted
  * @property {string | null} muted_until
- * @property {string | null} mute what takes the mute back; nothing does in a maintenance window
+ * @property {string | null} mute the pattern that unmutes it; null in a maintenance window
  * @property {number | null} sensitivity
  * @property {Record<string, string>} labels
  * @property {(number | null)[]} sparkline of the first feature, oldest first
@@ -40,7 +40,7 @@
  * @property {boolean} judges
  * @property {boolean} on
  *
- * @typedef {object} Told something that was set or answered
+ * @typedef {object} Answer something that somebody set or answered
  * @property {string} time
  * @property {string} do
  * @property {string} [by]
@@ -49,7 +49,7 @@
  * @property {number | null} [value] of a sensitivity
  * @property {string | null} [incident]
  *
- * @typedef {Sensor & {views: View[], settings: Record<string, unknown>, answers: Told[]}} OneSensor
+ * @typedef {Sensor & {views: View[], settings: Record<string, unknown>, answers: Answer[]}} OneSensor
  *
  * @typedef {object} Sensors
  * @property {number} total

@@ -59,7 +59,7 @@ def test_a_sensor_is_made_less_sensitive(judged):
 
 def test_a_false_alarm_ends_the_incident_and_is_remembered(judged, tmp_path):
     (incident,) = judged.get("incidents").json["incidents"]
-    assert judged.post(f"incidents/{incident['id']}/feedback", {"verdict": "false"}).status == 200
+    assert judged.post(f"incidents/{incident['id']}/feedback", {"answer": "false"}).status == 200
     found = judged.get(f"incidents/{incident['id']}").json
     assert (found["label"], found["open"], found["reason"]) == ("false", False, "accepted")
     assert [(one["do"], one["by"]) for one in found["answers"]] == [("false", "page")]
@@ -84,9 +84,9 @@ def test_a_false_alarm_ends_the_incident_and_is_remembered(judged, tmp_path):
         ("sensitivity", {"sensor": "no", "sensitivity": 2}, 404, "there is no sensor no"),
         ("sensitivity", {"sensor": "sensors/b", "sensitivity": 0}, 422, "command.sensitivity.value: "),
         ("sensitivity", {"sensor": "sensors/b"}, 422, "command.sensitivity.value: "),
-        (f"incidents/{'0' * 32}/feedback", {"verdict": "true"}, 404, "there is no incident 000"),
-        ("incidents/odd/feedback", {"verdict": "true"}, 422, "command.true.incident: "),
-        ("incidents/odd/feedback", {"verdict": True}, 422, 'verdict: must be "true" or "false"'),
+        (f"incidents/{'0' * 32}/feedback", {"answer": "true"}, 404, "there is no incident 000"),
+        ("incidents/odd/feedback", {"answer": "true"}, 422, "command.true.incident: "),
+        ("incidents/odd/feedback", {"answer": True}, 422, 'answer: must be "true" or "false"'),
         ("mute", {"sensor": "a", "glob": "y" * 5000}, 413, "must have at most 4096 bytes"),
     ],
 )
