@@ -29,24 +29,27 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command(
-        "streamdetect.commands.demo", "a broker, a simulated plant and the daemon, live on screen", "demo"
+        "streamdetect.commands.demo", "run a broker, a simulated plant and the daemon, live on screen", "demo"
     ),
-    "run": Command("streamdetect.commands.run", "the daemon: MQTT in, verdicts, events and metrics out"),
+    "run": Command("streamdetect.commands.run", "run the daemon: MQTT in, events and metrics out"),
     "init": Command("streamdetect.commands.init", "listen to a broker and write a configuration for it"),
-    "check": Command("streamdetect.commands.check", "tell whether a configuration and its bundles are sound"),
-    "top": Command("streamdetect.commands.top", "a running daemon's sensors, as a live table", "top"),
-    "incidents": Command("streamdetect.commands.incidents", "list the incidents of the past"),
-    "answer": Command("streamdetect.commands.answer", "mute sensors, and say whether an incident was one"),
-    "notify": Command("streamdetect.commands.notify", "send a test event to webhooks, files and services"),
+    "check": Command("streamdetect.commands.check", "check a configuration and its bundles"),
+    "top": Command("streamdetect.commands.top", "show a running daemon's sensors as a live table", "top"),
+    "incidents": Command("streamdetect.commands.incidents", "list past and open incidents"),
+    "answer": Command("streamdetect.commands.answer", "mute sensors, or say whether an incident was real"),
+    "notify": Command(
+        "streamdetect.commands.notify", "send a test event to webhooks, files and notification services"
+    ),
     "train": Command(
-        "streamdetect.commands.train", "train an autoencoder on normal data into a bundle", "train"
+        "streamdetect.commands.train", "train an autoencoder on normal data and write a bundle", "train"
     ),
     "bundle": Command(
-        "streamdetect.commands.bundle", "make a bundle of a Keras, ONNX or TFLite model and normal data"
+        "streamdetect.commands.bundle", "make a bundle from a Keras, ONNX or TFLite model and normal data"
     ),
     "encode": Command("streamdetect.commands.encode", "write the latent vectors of recordings as CSV"),
     "backtest": Command(
-        "streamdetect.commands.backtest", "run recordings through the same detector: CSV, pictures"
+        "streamdetect.commands.backtest",
+        "run recordings through the daemon's detector: CSV, pictures, report",
     ),
     "tune": Command(
         "streamdetect.commands.tune", "find the sensitivity that keeps false alarms below a rate"
@@ -55,16 +58,18 @@ COMMANDS = {
         "streamdetect.commands.retrain", "train another model, and activate it if it is better"
     ),
     "versions": Command("streamdetect.commands.versions", "list the versions of a bundle, or go back by one"),
-    "record": Command("streamdetect.commands.record", "write what the configured detectors hear into files"),
+    "record": Command(
+        "streamdetect.commands.record", "record the readings that the detectors receive into files"
+    ),
     "replay": Command("streamdetect.commands.replay", "publish recordings over MQTT"),
     "bench": Command(
-        "streamdetect.commands.bench", "tell how many messages this machine carries with your configuration"
+        "streamdetect.commands.bench", "measure how many messages a second this machine handles"
     ),
     "spark": Command(
-        "streamdetect.commands.spark", "the same detectors on Apache Spark, past one machine", "spark"
+        "streamdetect.commands.spark", "run the same detectors on Apache Spark, on several machines", "spark"
     ),
     "state": Command(
-        "streamdetect.commands.state", "carry what detectors know from a daemon to Spark, or back", "spark"
+        "streamdetect.commands.state", "move what detectors know from a daemon to Spark, or back", "spark"
     ),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"

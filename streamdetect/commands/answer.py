@@ -32,26 +32,34 @@ def add_arguments(parser: ArgumentParser) -> None:
         required=True,
         help="the daemon's configuration: broker and topics",
     )
-    parser.add_argument("--by", default="", help="who you are, for the record")
+    parser.add_argument("--by", metavar="NAME", default="", help="your name, which is kept with the answer")
     commands = parser.add_subparsers(dest="do", metavar="COMMAND", required=True)
-    mute = commands.add_parser("mute", help="tell nobody about a sensor")
-    mute.add_argument("sensor", help="or a pattern with * and ?")
-    mute.add_argument("--for", dest="lasts", metavar="TIME", type=span, help="2h, 7d; else until unmuted")
-    unmute = commands.add_parser("unmute", help="tell people again")
-    unmute.add_argument("sensor", help="as it was muted")
+    mute = commands.add_parser("mute", help="send no more messages about a sensor")
+    mute.add_argument("sensor", help="a sensor, or a pattern with * and ?")
+    mute.add_argument(
+        "--for",
+        dest="lasts",
+        metavar="TIME",
+        type=span,
+        help="for how long, such as 2h or 7d [until it is unmuted]",
+    )
+    unmute = commands.add_parser("unmute", help="send messages about it again")
+    unmute.add_argument("sensor", help="the sensor or pattern that was muted")
     for word, text in (
         ("false", "say that an incident was a false alarm"),
         ("true", "say that an incident was real"),
     ):
         judge = commands.add_parser(word, help=text)
         judge.add_argument("incident", help="its id, as in events and `streamdetect incidents --json`")
-    sensitivity = commands.add_parser("sensitivity", help="say how sensitive to be")
-    sensitivity.add_argument("sensor", help="or a pattern with * and ?")
-    sensitivity.add_argument("value", type=float, help="1: as configured; 0.5: half as sensitive")
+    sensitivity = commands.add_parser("sensitivity", help="make a sensor more or less sensitive")
+    sensitivity.add_argument("sensor", help="a sensor, or a pattern with * and ?")
+    sensitivity.add_argument(
+        "value", type=float, help="the factor: 1 is as configured, 0.5 half as sensitive"
+    )
 
 
 def run(args: Namespace) -> int:
-    """Send a command to the daemon, and say what became of it."""
+    """Send a command to the daemon, and print its answer."""
     config = load(args.config)
     if not config.answers.enabled:
         raise StreamdetectError(f"{args.config}: the daemon takes no commands without answers.enabled: true")

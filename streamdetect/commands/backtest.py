@@ -41,19 +41,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect backtest`."""
     recording_options.add_arguments(parser)
     detector_options.add_arguments(parser)
+    parser.usage = "%(prog)s [options] DATA [DATA ...]"
     group = parser.add_argument_group("output")
     group.add_argument(
         "-o",
         "--output",
         metavar="FOLDER",
         type=Path,
-        help="write verdicts.csv, incidents.csv and summary.json there",
+        help="write verdicts.csv, incidents.csv and summary.json into this folder",
     )
     group.add_argument(
         "--plot",
         action="store_true",
-        help="also draw pictures of each sensor: series, error and threshold; how errors spread; its worst "
-        "windows as the model rebuilds them (needs the extra plot)",
+        help="also draw pictures of each sensor: its series, errors and threshold, a histogram of its "
+        "errors, and its worst windows with their reconstruction (needs the extra plot)",
     )
     group.add_argument(
         "--window",
@@ -61,8 +62,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=_time,
         action="append",
         default=[],
-        help="with --plot: also the window that ends then; ISO 8601, UTC if no zone, or Unix seconds; may "
-        "be given several times",
+        help="with --plot, also draw the window that ends at this time: ISO 8601 (UTC without a zone) or "
+        "Unix seconds; may be repeated",
     )
     group.add_argument(
         "--report",
@@ -72,7 +73,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "(needs the extra plot)",
     )
     group.add_argument(
-        "--all-rows", action="store_true", help="verdicts.csv has a row a reading, judged or not"
+        "--all-rows",
+        action="store_true",
+        help="write a row for every reading into verdicts.csv, judged or not",
     )
     group.add_argument("--json", action="store_true", help="print the summary as JSON")
 

@@ -33,13 +33,25 @@ MODEL_WINDOWS = 4096  # windows that the model alone is timed on
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect bench`."""
     parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults and the general bundle"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="the configuration [the defaults, with the general bundle]",
     )
-    parser.add_argument("--sensors", metavar="N", type=int, default=SENSORS, help="[%(default)s]")
     parser.add_argument(
-        "--every", metavar="SECONDS", type=float, default=1.0, help="between a sensor's readings [1]"
+        "--sensors", metavar="N", type=int, default=SENSORS, help="how many sensors to simulate [%(default)s]"
     )
-    parser.add_argument("--turns", metavar="N", type=int, default=20, help="readings timed per sensor [20]")
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        type=float,
+        default=1.0,
+        help="how long between two readings of a sensor [1]",
+    )
+    parser.add_argument(
+        "--turns", metavar="N", type=int, default=20, help="how many readings of each sensor are timed [20]"
+    )
 
 
 def run(args: Namespace) -> int:

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 def add_broker_arguments(group: _ArgumentGroup) -> None:
     """Add the options that `broker_from` reads."""
     group.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="take its `mqtt` section: user, password, TLS, …"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="a configuration whose `mqtt` section to use: user, password, TLS, …",
     )
-    group.add_argument("--host", help="[localhost]")
-    group.add_argument("--port", type=int, help="[1883; with TLS 8883]")
+    group.add_argument("--host", help="the broker [localhost]")
+    group.add_argument("--port", type=int, metavar="N", help="its port [1883; with TLS 8883]")
 
 
 def broker_from(args: Namespace) -> MqttConfig:
     """Return where the broker is, and who we are there.
 
     Raises:
-        ConfigError: the file is not sound.
+        ConfigError: the file is not valid.
     """
     settings = config.load(args.config).mqtt if args.config else config.MqttConfig()
     given = {"host": args.host, "port": args.port}

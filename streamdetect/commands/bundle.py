@@ -20,22 +20,28 @@ def add_arguments(parser: ArgumentParser) -> None:
         "model",
         metavar="MODEL",
         type=Path,
-        help="a .keras, .onnx or .tflite file, (None, T, F) to (None, T, F)",
+        help="a .keras, .onnx or .tflite file that maps (None, T, F) to (None, T, F)",
     )
     recording_options.add_arguments(parser, "--normal")
+    parser.usage = "%(prog)s [options] --normal DATA [DATA ...] -o DIR MODEL"
     bundle_options.add_output_arguments(parser)
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--time-steps", metavar="N", type=int, help="readings in a window, if the model takes any number"
+        "--time-steps",
+        metavar="N",
+        type=int,
+        help="how many readings a window has, if the model takes any number",
     )
     group.add_argument(
-        "--latent-layer", metavar="NAME", help="whose output is the latent vector [latent, if there is one]"
+        "--latent-layer",
+        metavar="NAME",
+        help="the layer whose output is the latent vector [latent, if there is one]",
     )
     bundle_options.add_window_arguments(group)
 
 
 def run(args: Namespace) -> int:
-    """Measure the model on the normal recordings; prints what came of it."""
+    """Measure the model on the normal recordings; print the result."""
     prefix = bundle_options.pictures(args)
     found = recording_options.normal_from_arguments(args)
     series = bundle_options.normal_series(found)

@@ -1,4 +1,4 @@
-"""What the commands that make a bundle share: options, pictures and the answer."""
+"""What the commands that make a bundle share: options, pictures and the printed result."""
 
 from __future__ import annotations
 
@@ -28,26 +28,28 @@ WINDOWS = ("scaler", "scaler_history", "error", "stride", "max_gap")  # settings
 def add_output_arguments(parser: ArgumentParser) -> None:
     """Add where the bundle and its pictures go."""
     parser.add_argument("-o", "--out", metavar="DIR", type=Path, required=True, help="the bundle to write")
-    parser.add_argument("--plots", metavar="DIR", type=Path, help="for the pictures [beside the bundle]")
+    parser.add_argument(
+        "--plots", metavar="DIR", type=Path, help="the folder for pictures [beside the bundle]"
+    )
 
 
 def add_window_arguments(group: Any, *, chosen: bool = False) -> None:  # noqa: ANN401 - argparse's
     """Add how readings become windows, and windows errors; scaler and stride may be left to be chosen."""
     setting(group, "--scaler", "how raw values become the model's input", chosen=chosen, choices=SCALERS)
-    setting(group, "--scaler-history", "past readings that the scaler `sensor` looks back on")
+    setting(group, "--scaler-history", "how many past readings the scaler `sensor` uses")
     setting(group, "--error", "the reconstruction error", choices=ERRORS)
-    setting(group, "--stride", "readings from one window to the next", chosen=chosen)
+    setting(group, "--stride", "how many readings from one window to the next", chosen=chosen)
     add_max_gap(group)
 
 
 def add_max_gap(group: Any) -> None:  # noqa: ANN401 - argparse's
-    """Add the gap between two readings at which a window starts afresh."""
+    """Add the gap between two readings that restarts a window."""
     group.add_argument(
         "--max-gap",
         metavar="SPAN",
         type=span,
         default=inf,
-        help="as 10min: a longer gap restarts the window",
+        help="a longer gap between readings, such as 10min, restarts the window [none does]",
     )
 
 
@@ -108,7 +110,7 @@ def draw(report: BundleReport, found: Sequence[Recording], prefix: Path) -> list
 
 
 def summary(report: BundleReport, training: Sequence[str], drawn: Sequence[Path]) -> str:
-    """What came of it: the bundle, lines on how its model was trained, and what it does."""
+    """The result: the bundle, lines on how its model was trained, and what it does."""
     manifest = report.bundle.manifest
     error = manifest.training_error
     spread = f"{error.mean:.4g} ± {error.std:.4g}, largest {error.quantiles['max']:.4g}"

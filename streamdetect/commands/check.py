@@ -29,10 +29,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-secrets",
         action="store_true",
-        help="do not read passwords, keys and certificates: only the service may be allowed to",
+        help="do not read passwords, keys and certificates: perhaps only the service may read them",
     )
     parser.add_argument(
-        "--connect", action="store_true", help="also listen to the broker, and tell what would be taken"
+        "--connect",
+        action="store_true",
+        help="also listen to the broker, and show which messages the detectors would take",
     )
     parser.add_argument(
         "--for",
@@ -40,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SPAN",
         type=span,
         default=30.0,
-        help="with --connect: for how long [30s]",
+        help="how long to listen with --connect [30s]",
     )
 
 
@@ -52,7 +54,7 @@ def run(args: Namespace) -> int:
         assemblies = assemble(config)
         if not args.no_secrets:
             _read_secrets(config)
-        sys.stdout.write(f"{path}: sound\n")
+        sys.stdout.write(f"{path}: valid\n")
         for one in assemblies:
             manifest = one.bundle.manifest
             sys.stdout.write(

@@ -42,23 +42,33 @@ _AGAIN = 5.0  # s before the plant tries a lost broker again
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect demo`."""
     parser.add_argument(
-        "--seconds", type=_positive, default=math.inf, help="end after these seconds [run until Ctrl-C]"
+        "--seconds",
+        type=_positive,
+        default=math.inf,
+        metavar="N",
+        help="stop after so many seconds [run until Ctrl-C]",
     )
-    parser.add_argument("--sensors", metavar="N", type=_count, default=24, help="[%(default)s]")
-    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the plant [%(default)s]")
+    parser.add_argument(
+        "--sensors", metavar="N", type=_count, default=24, help="how many sensors the plant has [%(default)s]"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=_seed, default=0, help="the seed of the plant's randomness [%(default)s]"
+    )
     parser.add_argument(
         "--speed",
         type=_positive,
-        help=f"seconds of the plant a second [{_DEMO_SPEED:g}; with --plant-only {_PLANT_SPEED:g}]",
+        metavar="N",
+        help=f"how many times as fast as real time the plant runs [{_DEMO_SPEED:g}; with --plant-only "
+        f"{_PLANT_SPEED:g}]",
     )
-    parser.add_argument("--plain", action="store_true", help="lines instead of a live table")
-    parser.add_argument("--page", action="store_true", help="serve the live page, and say where")
+    parser.add_argument("--plain", action="store_true", help="print lines instead of a live table")
+    parser.add_argument("--page", action="store_true", help="also serve the live page, and print its address")
     parser.add_argument(
-        "--print-config", action="store_true", help="print the configuration that the demo runs on, and end"
+        "--print-config", action="store_true", help="print the configuration that the demo uses, and stop"
     )
-    group = parser.add_argument_group("the plant alone, for a broker and a daemon of your own")
+    group = parser.add_argument_group("only the plant, for a broker and a daemon of your own")
     group.add_argument(
-        "--plant-only", action="store_true", help="only publish the simulated plant, until Ctrl-C"
+        "--plant-only", action="store_true", help="publish the simulated plant and do nothing else"
     )
     add_broker_arguments(group)
 

@@ -1,4 +1,4 @@
-"""Which detector a backtest runs: from a configuration file or from its options, by the same rules."""
+"""The detector that a backtest runs: from a configuration file, from options, or both, by the same rules."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ _OPTIONS = (
     *("bundle", "runtime", "threads", "missing", "stride", "max_gap"),
     *("views", "silent_after", "sensitivity"),
 )
+_METAVARS = {bool: "true|false", float: "NUMBER", int: "N", str: "DIR"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the choice of a detector, and an option for each of its settings that shapes verdicts."""
-    group = parser.add_argument_group("detector", "As in config.yaml; an option here wins over the file.")
-    group.add_argument("-c", "--config", metavar="FILE", type=Path, help="a configuration to take it from")
-    group.add_argument("--detector", metavar="NAME", help="which one [the only one]")
+    group = parser.add_argument_group(
+        "detector", "The options of a detector in config.yaml. An option given here wins over the file."
+    )
+    group.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, help="the configuration to take the detector from"
+    )
+    group.add_argument(
+        "--detector", metavar="NAME", help="which detector of the configuration [the only one]"
+    )
     for name in _OPTIONS:
         _add(group, name, config.DetectorConfig, name)
     for section, settings in _SECTIONS.items():
@@ -47,7 +54,8 @@ def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # n
     group.add_argument(
         f"--{name.replace('_', '-')}",
         dest=path,
-        metavar="|".join(choices) or name.upper(),
+        metavar="|".join(choices)
+        or _METAVARS.get(field.annotation, "LIST" if isinstance(default, tuple) else "SPAN"),
         default=SUPPRESS,
         type=_type(field.annotation, default),
         help=f"{description} [{_shown(default)}]".replace("%", "%%"),
@@ -55,7 +63,7 @@ def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # n
 
 
 def _type(annotation: object, default: object) -> Callable[[str], object]:
-    """What makes a value of an option's text; spans have units, and the configuration reads them."""
+    """The function that reads the text of an option; spans have units, which the configuration reads."""
     if isinstance(default, tuple):
         return _words
     return {int: int, float: float}.get(annotation, str)  # type: ignore[call-overload, no-any-return]  # any object may be asked for
@@ -67,8 +75,10 @@ def _words(text: str) -> list[str]:
 
 def _shown(default: object) -> str:
     if isinstance(default, tuple):
-        return ",".join(default)
-    return "none" if default is None else f"{default}"
+        return ", ".join(default)
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "none" if default is None else f"{default:g}" if isinstance(default, float) else f"{default}"
 
 
 def from_arguments(args: Namespace) -> DetectorConfig:
@@ -79,7 +89,7 @@ def from_arguments(args: Namespace) -> DetectorConfig:
     """
     chosen = from_file(args.config, args.detector).model_dump(exclude_unset=True) if args.config else {}
     if args.detector and not args.config:
-        raise ConfigError([Problem("--detector", "needs --config, where its name is", args.detector)])
+        raise ConfigError([Problem("--detector", "needs --config, which has the names", args.detector)])
     given = vars(args)
     for name in _OPTIONS:
         if name in given:

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect encode`."""
     recording_options.add_arguments(parser)
-    parser.add_argument("--bundle", metavar="DIR", required=True, help="one that carries an encoder")
-    parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="[the standard output]")
-    parser.add_argument("--stride", metavar="N", type=int, default=1, help="every n-th window [1]")
+    parser.usage = "%(prog)s [options] --bundle DIR DATA [DATA ...]"
+    parser.add_argument("--bundle", metavar="DIR", required=True, help="a bundle with an encoder")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", type=Path, help="the CSV file to write [the standard output]"
+    )
+    parser.add_argument("--stride", metavar="N", type=int, default=1, help="encode every n-th window [1]")
     bundle_options.add_max_gap(parser)
 
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect incidents`."""
     parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the daemon's configuration")
-    parser.add_argument("--state", metavar="DIR", type=Path, help="or its state directory")
+    parser.add_argument(
+        "--state", metavar="DIR", type=Path, help="the daemon's state directory, instead of its configuration"
+    )
     parser.add_argument(
         "--since",
         metavar="TIME",
@@ -35,15 +37,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=86_400.0,
         help="how far to look back: 90min, 1d (default), 4w",
     )
-    parser.add_argument("--sensor", metavar="GLOB", default="*", help="only sensors that match this pattern")
+    parser.add_argument(
+        "--sensor", metavar="GLOB", default="*", help="only incidents of sensors that match this pattern"
+    )
     parser.add_argument("--open", action="store_true", help="only incidents that are open")
     parser.add_argument(
         "--groups",
         action="store_true",
-        help="put incidents together that overlap and share a detector or a label",
+        help="group incidents that overlap and share a detector or a label",
     )
-    parser.add_argument("--answers", action="store_true", help="what people answered, instead of incidents")
-    parser.add_argument("--json", action="store_true", help="one JSON document a line, one line an incident")
+    parser.add_argument(
+        "--answers", action="store_true", help="list what people answered instead of incidents"
+    )
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each incident")
 
 
 def run(args: Namespace) -> int:

@@ -25,25 +25,36 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect init`."""
     parser.add_argument(
-        "host", metavar="HOST", help="name, address or URL of the broker: mqtts://broker:8883"
+        "host", metavar="HOST", help="the broker's name, address or URL, such as mqtts://broker:8883"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, default=Path("streamdetect.yaml"))
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        default=Path("streamdetect.yaml"),
+        help="the configuration to write [%(default)s]",
+    )
     parser.add_argument(
         "--for", dest="span", metavar="SPAN", type=span, default=60.0, help="how long to listen [60s]"
     )
     parser.add_argument(
-        "--topics", metavar="FILTER", nargs="+", default=["#"], help="what to listen to [everything]"
+        "--topics", metavar="FILTER", nargs="+", default=["#"], help="the topics to listen to [all]"
     )
-    parser.add_argument("--username", help="user name at the broker")
-    parser.add_argument("--password-file", metavar="FILE", help="a file closed to other users")
-    parser.add_argument("--ca-file", metavar="FILE", help="speak TLS, and trust these certificates")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: take every detector, write the file")
+    parser.add_argument("--username", metavar="NAME", help="the user name at the broker")
+    parser.add_argument(
+        "--password-file", metavar="FILE", help="a file with the password, closed to other users"
+    )
+    parser.add_argument("--ca-file", metavar="FILE", help="use TLS, and trust the certificates in this file")
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask: take every detector and write the file"
+    )
 
 
 def run(args: Namespace) -> int:
     """Listen, show what was heard, and write a configuration for it."""
     if args.output.exists() and args.yes:
-        raise StreamdetectError(f"{args.output}: exists already")
+        raise StreamdetectError(f"{args.output}: already exists")
     mqtt = _mqtt(args)
     out = sys.stdout.write
     settings = validate({"mqtt": {**mqtt, "client_id": f"streamdetect-init-{token_hex(3)}"}}).mqtt
@@ -56,13 +67,13 @@ def run(args: Namespace) -> int:
         out("\n")
     found = settled(mqtt, proposals(topics), topics)
     if not found:
-        raise StreamdetectError(f"{_heard(topics)}, and nothing in them that looks like a measurement")
+        raise StreamdetectError(f"{_heard(topics)}, none of which looks like a measurement")
     out(f"{_heard(topics)}\n")
     asks = not args.yes and sys.stdin.isatty()
     chosen = [one for one in found if _shown(one, asks=asks)]
     out("".join(f"\nnot taken: {line}" for line in left_alone(found, topics)) + "\n")
     if chosen and (
-        not asks or _asked(f"write {args.output}{' over what is there' if args.output.exists() else ''}?")
+        not asks or _asked(f"write {args.output}{' over the existing file' if args.output.exists() else ''}?")
     ):
         args.output.write_text(configuration(mqtt, chosen, topics), encoding="utf-8")
         out(f"wrote {args.output}: `streamdetect check --connect {args.output}` tells what it takes\n")

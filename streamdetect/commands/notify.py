@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect notify`."""
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, required=True)
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, required=True, help="the daemon's configuration"
+    )
     parser.add_argument(
         "--test",
         action="store_true",
         required=True,
-        help="send a test event to every sink besides the broker",
+        help="send a test event to every sink except the broker",
     )
-    parser.add_argument("--only", metavar="NAME", help="to this one")
+    parser.add_argument("--only", metavar="NAME", help="only to this sink")
 
 
 def run(args: Namespace) -> int:
-    """Send a test event, whatever the sinks choose, and say of each what became of it."""
+    """Send a test event to each sink, whichever events it chooses, and print how it went."""
     config = load(args.config)
     chosen = [one for one in workers(config) if args.only in {None, one.name}]
     if not chosen:

@@ -24,30 +24,46 @@ _BOUNDS = Bounds()
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect record`."""
     parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults, broker on localhost"
-    )
-    parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, required=True, help="for the files")
-    parser.add_argument(
-        "--for", dest="span", metavar="SPAN", type=span, default=inf, help="end after this time"
-    )
-    parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="[%(default)s]")
-    parser.add_argument(
-        "--file-size", metavar="SIZE", type=_size, default=_BOUNDS.file_bytes, help="of one file [64 MiB]"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="the configuration [the defaults, with a broker on localhost]",
     )
     parser.add_argument(
-        "--keep", metavar="SIZE", type=_size, default=_BOUNDS.folder_bytes, help="of a detector [2 GiB]"
+        "-o", "--output", metavar="FOLDER", type=Path, required=True, help="the folder to write into"
+    )
+    parser.add_argument(
+        "--for", dest="span", metavar="SPAN", type=span, default=inf, help="how long to record [until Ctrl-C]"
+    )
+    parser.add_argument(
+        "--format", choices=("csv", "parquet"), default="csv", help="the format of the files [%(default)s]"
+    )
+    parser.add_argument(
+        "--file-size",
+        metavar="SIZE",
+        type=_size,
+        default=_BOUNDS.file_bytes,
+        help="the size of one file at most [64 MiB]",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="SIZE",
+        type=_size,
+        default=_BOUNDS.folder_bytes,
+        help="the size of all files of a detector at most; the oldest are removed [2 GiB]",
     )
     parser.add_argument(
         "--features",
         metavar="A,B",
         type=lambda text: tuple(text.split(",")),
         default=(),
-        help="of a detector with `join` that has no bundle yet",
+        help="the features of a detector with `join` that has no bundle yet",
     )
 
 
 def run(args: Namespace) -> int:
-    """Record until Ctrl-C or for so long; says how much there is."""
+    """Record until Ctrl-C or for the given time, and print how much was recorded."""
     config = load(args.config) if args.config else Config.defaults()
     logs.set_up(config.logging.level, config.logging.format)
     bounds = Bounds(args.file_size, args.keep, args.format)

@@ -34,13 +34,14 @@ def add_arguments(parser: ArgumentParser, option: str | None = None, *, required
         metavar="DATA",
         nargs="+",
         type=_data,
-        help="files or folders of CSV, JSON, Parquet, XLSX or .npz, packed or not; - is the standard input; "
-        "prometheus://host:9090/?query=…&since=7d and influxdb://host:8086/?org=…&query=… ask these",
+        help="files or folders of CSV, JSON, Parquet, XLSX or .npz, compressed or not; - reads the "
+        "standard input; prometheus://host:9090/?query=…&since=7d and influxdb://host:8086/?org=…&query=… "
+        "query a server",
         **named,
     )
     group = parser.add_argument_group(
         "columns of DATA",
-        "What is not given is found out, and said. Columns are given by name or by number, 1 = the first.",
+        "What is not given is detected and reported. A column has a name or a number; 1 is the first.",
     )
     _add_columns(group)
     _add_times(group)
@@ -52,25 +53,31 @@ def _add_columns(group: _ArgumentGroup) -> None:
         "--columns",
         metavar="A,B",
         type=_names,
-        help="value columns [every numeric one that is a measurement]",
+        help="the value columns [every numeric column that is a measurement]",
     )
-    group.add_argument("--per-column", action="store_true", help="each value column is a sensor by itself")
+    group.add_argument("--per-column", action="store_true", help="each value column is a sensor of its own")
     group.add_argument(
         "--sensor-column",
         metavar="NAME",
-        help="long format: this column, or several with commas between, names each row's sensor; `none`: it "
-        "is one sensor's",
+        help="the column, or several with commas between, that names the sensor of each row (long format); "
+        "`none`: all rows are of one sensor",
     )
-    group.add_argument("--sensor", metavar="ID", help="all files are of this sensor [each file is a sensor]")
-    group.add_argument("--label-column", metavar="NAME", help="1 or true where an anomaly is known")
+    group.add_argument(
+        "--sensor", metavar="ID", help="all files are of this sensor [each file is a sensor of its own]"
+    )
+    group.add_argument(
+        "--label-column", metavar="NAME", help="the column that is 1 or true in known anomalies"
+    )
     group.add_argument(
         "--labels",
         metavar="FILE",
         type=Path,
-        help="JSON of known anomalies: {file or sensor: [[start, end], …]}, ends as times or as row numbers",
+        help="JSON of known anomalies: {file or sensor: [[start, end], …]}, as times or row numbers",
     )
     group.add_argument(
-        "--allow-loss", action="store_true", help="go on although most rows are late, repeated or incomplete"
+        "--allow-loss",
+        action="store_true",
+        help="continue although most rows are late, repeated or incomplete",
     )
 
 
@@ -78,59 +85,81 @@ def _add_times(group: _ArgumentGroup) -> None:
     group.add_argument(
         "--time-column",
         metavar="NAME",
-        help="or a date's and a time of day's with a comma between; `none`: no times, a reading every --step "
-        "seconds [found by name]",
+        help="the column of times, or two of date and time of day with a comma between; `none`: there are no "
+        "times, and a reading comes every --step seconds [detected by name]",
     )
     group.add_argument(
         "--time-format",
         metavar="FORMAT",
         default="auto",
         type=_time_format,
-        help=f"{', '.join(times.FORMATS)}, or as %%d.%%m.%%Y %%H:%%M [auto]",
-    )
-    group.add_argument("--time-zone", metavar="ZONE", help="of times that name none, as Europe/Berlin [UTC]")
-    group.add_argument(
-        "--step", metavar="SECONDS", type=positive, default=1.0, help="for --time-column none and .npz [1]"
-    )
-    group.add_argument("--sort", action="store_true", help="put each sensor's rows in order of time")
-    group.add_argument(
-        "--difference", choices=("increase", "rate"), help="of counters, as the detector's `difference`"
+        help=f"{', '.join(times.FORMATS)}, or a format such as %%d.%%m.%%Y %%H:%%M [auto]",
     )
     group.add_argument(
-        "--resample", metavar="SPAN", type=span, help="to equal steps, as the detector's `resample`: 60s"
+        "--time-zone", metavar="ZONE", help="the zone of times without one, such as Europe/Berlin [UTC]"
+    )
+    group.add_argument(
+        "--step",
+        metavar="SECONDS",
+        type=positive,
+        default=1.0,
+        help="between two readings, for --time-column none and .npz [1]",
+    )
+    group.add_argument("--sort", action="store_true", help="sort the rows of each sensor by time")
+    group.add_argument(
+        "--difference",
+        choices=("increase", "rate"),
+        help="turn counters into differences, like the detector's option `difference`",
+    )
+    group.add_argument(
+        "--resample",
+        metavar="SPAN",
+        type=span,
+        help="put readings into equal steps such as 60s, like the detector's option `resample`",
     )
 
 
 def _add_text(group: _ArgumentGroup) -> None:
     group.add_argument(
-        "--delimiter", metavar="MARK", type=_delimiter, help="a character, or `tab` [found out]"
+        "--delimiter",
+        metavar="MARK",
+        type=_delimiter,
+        help="between two columns: a character, or `tab` [detected]",
     )
-    group.add_argument("--decimal", choices=(".", ","), help="decimal mark [found out]")
-    group.add_argument("--thousands", metavar="MARK", help="between groups of three digits [none]")
+    group.add_argument("--decimal", choices=(".", ","), help="the decimal mark [detected]")
+    group.add_argument("--thousands", metavar="MARK", help="the mark between groups of three digits [none]")
     group.add_argument(
-        "--na", metavar="A,B", type=_names, default=(), help="cells that mean no value, as --na=-999,off"
+        "--na", metavar="A,B", type=_names, default=(), help="cells that mean no value, such as --na=-999,off"
     )
     group.add_argument(
-        "--map", metavar="A=1,B=0", type=_states, default={}, help="numbers for states, as ON=1,OFF=0"
+        "--map", metavar="A=1,B=0", type=_states, default={}, help="numbers for states, such as ON=1,OFF=0"
     )
-    group.add_argument("--skip", metavar="N", type=int, help="lines before the header [found out]")
     group.add_argument(
-        "--header", choices=_HEADERS, default="auto", help="does the first row hold names? [auto]"
+        "--skip", metavar="N", type=int, help="how many lines to skip before the header [detected]"
     )
-    group.add_argument("--encoding", metavar="NAME", help="of text [UTF-8, or UTF-16 where it is]")
-    group.add_argument("--sheet", metavar="NAME", help="of a workbook [the first that is not empty]")
-    group.add_argument("--arrays", metavar="PATTERN", default="*", help="arrays of an .npz, as `*__test` [*]")
+    group.add_argument(
+        "--header", choices=_HEADERS, default="auto", help="whether the first row holds names [auto]"
+    )
+    group.add_argument(
+        "--encoding", metavar="NAME", help="the encoding of text [UTF-8, or UTF-16 where a file is that]"
+    )
+    group.add_argument(
+        "--sheet", metavar="NAME", help="the sheet of a workbook [the first that is not empty]"
+    )
+    group.add_argument(
+        "--arrays", metavar="PATTERN", default="*", help="which arrays of an .npz, such as `*__test` [*]"
+    )
 
 
 def from_arguments(
     args: Namespace, features: Sequence[str] = (), whose: str = "", *, partial: bool = False
 ) -> list[Recording]:
-    """Read the recordings that the options describe, and say on the standard error what was made of them.
+    """Read the recordings that the options describe, and print how they were understood to stderr.
 
     Args:
         args: The options.
         features: Names of those that every recording has to have; by default they may differ.
-        whose: Who wants these features.
+        whose: Who needs these features, for the error message.
         partial: Keep readings in which some, but not all, values are missing.
 
     Raises:
@@ -163,7 +192,7 @@ def normal_from_arguments(args: Namespace) -> list[Recording]:
 
 
 def read_all(data: Sequence[Path | str], layout: Layout) -> list[Recording]:
-    """Read files, and what queries answer.
+    """Read files, and the answers to queries.
 
     Raises:
         DataError: See `read`; or a query has no answer.
@@ -180,7 +209,7 @@ def read_all(data: Sequence[Path | str], layout: Layout) -> list[Recording]:
 
 
 def layout_from(args: Namespace) -> Layout:
-    """What the options say of the files."""
+    """The layout of the files, as the options give it."""
     return Layout(
         columns=args.columns,
         sensor=args.sensor,
@@ -223,7 +252,7 @@ def _states(text: str) -> dict[str, float]:
     try:
         return {state.strip().lower(): float(number) for state, _, number in pairs}
     except ValueError:
-        raise ArgumentTypeError(f"must be states and numbers as ON=1,OFF=0, got {text!r}") from None
+        raise ArgumentTypeError(f"must be states and numbers like ON=1,OFF=0, got {text!r}") from None
 
 
 def _time_format(text: str) -> str:

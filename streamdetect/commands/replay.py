@@ -24,35 +24,37 @@ _NAP = 0.5  # s; the longest sleep without a look at the progress bar
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect replay`."""
     recording_options.add_arguments(parser)
+    parser.usage = "%(prog)s [options] DATA [DATA ...]"
     group = parser.add_argument_group("broker")
     add_broker_arguments(group)
-    group.add_argument("--topic", default="sensors/{sensor}", help="[%(default)s]")
-    group.add_argument("--qos", type=int, choices=(0, 1), default=1, help="[1]")
+    group.add_argument("--topic", default="sensors/{sensor}", help="the topic of each sensor [%(default)s]")
+    group.add_argument("--qos", type=int, choices=(0, 1), default=1, help="the quality of service [1]")
     group.add_argument(
         "--patience",
         metavar="SECONDS",
         type=positive,
         default=30.0,
-        help="give up when the broker acknowledges nothing for these seconds [30]",
+        help="give up when the broker acknowledges nothing for so long [30]",
     )
     group = parser.add_argument_group("messages")
     group.add_argument(
         "--speed",
         type=_speed,
         default=1.0,
-        help="times the recording's own; 0: as fast as the broker takes them [1]",
+        metavar="N",
+        help="how many times as fast as it was recorded; 0: as fast as the broker takes it [1]",
     )
     group.add_argument(
         "--payload",
         choices=("json", "number"),
         default="json",
-        help='json: {"time": …, "value": …}, or the columns by name; number: the value alone [json]',
+        help='json: {"time": …, "value": …}, with several columns their names; number: only the value [json]',
     )
     group.add_argument(
         "--time",
         choices=("payload", "now"),
         default="payload",
-        help="the time in the payload: the recording's, or when it is sent [payload]",
+        help="the time in a payload: `payload` is that of the recording, `now` that of sending [payload]",
     )
 
 
@@ -77,7 +79,7 @@ def run(args: Namespace) -> int:
 
 
 def _publish(messages: Messages, publisher: Publisher, args: Namespace) -> str:
-    """Publish everything at its time; says what went wrong, if anything did."""
+    """Publish everything at its time; return what went wrong, if anything did."""
     with progress("replay", len(messages)) as show:
         started = time.monotonic()
         try:

@@ -28,15 +28,27 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect retrain`."""
     recording_options.add_arguments(parser)
+    parser.usage = "%(prog)s [options] -c FILE DATA [DATA ...]"
     parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, required=True, help="of the daemon whose bundle it is"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the configuration of the daemon that uses the bundle",
     )
-    parser.add_argument("--detector", metavar="NAME", help="which one [the only one]")
+    parser.add_argument("--detector", metavar="NAME", help="the detector whose bundle it is [the only one]")
     parser.add_argument(
-        "--held-out", metavar="SHARE", type=_share, default=0.2, help="of the time, the latest [%(default)s]"
+        "--held-out",
+        metavar="SHARE",
+        type=_share,
+        default=0.2,
+        help="the share of the time, the latest part, that is held out to compare models [%(default)s]",
     )
-    parser.add_argument("--keep", metavar="N", type=_count, default=5, help="versions [%(default)s]")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--keep", metavar="N", type=_count, default=5, help="how many versions to keep [%(default)s]"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no progress bar")
 
 
 def run(args: Namespace) -> int:

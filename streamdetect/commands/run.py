@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect run`."""
     parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="without it: the defaults, broker on localhost"
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="the configuration [the defaults, with a broker on localhost]",
     )
-    parser.add_argument("--detector", metavar="NAME", help="which one the recordings are for [the only one]")
+    parser.add_argument(
+        "--detector", metavar="NAME", help="the detector that the recordings are for [the only one]"
+    )
     recording_options.add_arguments(parser, "--prefill", required=False)
+    parser.usage = "%(prog)s [-c FILE] [--prefill DATA [DATA ...]] [options for DATA]"
 
 
 def run(args: Namespace) -> int:

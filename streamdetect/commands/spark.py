@@ -20,28 +20,40 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the commands of `streamdetect spark`."""
     commands = parser.add_subparsers(metavar="run | rescale | doctor", required=True, dest="spark_command")
-    run_ = commands.add_parser("run", help="run the detectors: read the log, send events, serve metrics")
-    rescale = commands.add_parser(
-        "rescale", help="spread the state over another number of partitions, while nothing runs"
+    run_ = commands.add_parser(
+        "run", help="run the detectors: read messages from NATS or Kafka, send events, serve metrics"
     )
-    rescale.add_argument("partitions", metavar="N", type=_count)
-    doctor_ = commands.add_parser("doctor", help="check this machine, the log and the configuration")
+    rescale = commands.add_parser(
+        "rescale", help="change the number of partitions of the state; nothing may run meanwhile"
+    )
+    rescale.add_argument("partitions", metavar="N", type=_count, help="the new number of partitions")
+    doctor_ = commands.add_parser("doctor", help="check this machine, NATS or Kafka, and the configuration")
     for one in (run_, rescale, doctor_):
-        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True)
+        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True, help="the configuration")
     for one in (run_, rescale):
         add_spark_arguments(one)
     run_.add_argument(
-        "--partitions", metavar="N", type=_count, help="partitions of a new checkpoint [Spark's 200]"
+        "--partitions",
+        metavar="N",
+        type=_count,
+        help="the number of partitions of a new checkpoint [Spark's default, 200]",
     )
 
 
 def add_spark_arguments(parser: ArgumentParser) -> None:
     """Add the options that say where Spark is."""
     parser.add_argument(
-        "--master", metavar="URL", help="where Spark is: local[2], spark://host:7077 [what spark-submit says]"
+        "--master",
+        metavar="URL",
+        help="where Spark runs: local[2], spark://host:7077 [as spark-submit is told]",
     )
     parser.add_argument(
-        "--conf", metavar="NAME=VALUE", type=_setting, action="append", default=[], help="a setting of Spark"
+        "--conf",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a setting of Spark; may be repeated",
     )
 
 
@@ -51,8 +63,8 @@ def run(args: Namespace) -> int:
     logs.set_up(config.logging.level, config.logging.format)
     if args.spark_command == "doctor":
         findings = list(doctor.examine(config))
-        sys.stdout.writelines(f"{'ok ' if one.sound else 'NOT'}  {one.text}\n" for one in findings)
-        return 0 if all(one.sound for one in findings) else 1
+        sys.stdout.writelines(f"{'ok ' if one.ok else 'NOT'}  {one.text}\n" for one in findings)
+        return 0 if all(one.ok for one in findings) else 1
     refuse(config)
     settings = dict(args.conf)
     if args.spark_command == "rescale":

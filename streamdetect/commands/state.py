@@ -22,13 +22,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the commands of `streamdetect state`."""
     commands = parser.add_subparsers(metavar="export | import", required=True, dest="state_command")
     for name, text in (
-        ("export", "write all that the detectors know into a file, while nothing runs"),
-        ("import", "begin with what such a file knows, before the first start"),
+        ("export", "write what the detectors know into a file; nothing may run meanwhile"),
+        ("import", "start from such a file, before the first run"),
     ):
         one = commands.add_parser(name, help=text)
-        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True)
-        one.add_argument("--spark", action="store_true", help="of the checkpoint of Spark [of the daemon]")
-        one.add_argument("file", metavar="STATE", type=Path)
+        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True, help="the configuration")
+        one.add_argument(
+            "--spark",
+            action="store_true",
+            help="the state is the checkpoint of Spark [the state directory of the daemon]",
+        )
+        one.add_argument("file", metavar="STATE", type=Path, help="the file")
         if name == "export":
             add_spark_arguments(one)
 

@@ -28,12 +28,16 @@ _SINCE = 86_400.0  # s; incidents of so long ago are shown
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect top`."""
-    help_ = "the daemon's configuration: where it answers, its history, its units"
+    help_ = "the daemon's configuration: the address of its metrics, its history, its units"
     parser.add_argument("-c", "--config", metavar="FILE", type=Path, help=help_)
-    help_ = "another daemon's metrics port, like http://pi:9464; its incidents are not shown"
+    help_ = "the metrics port of another daemon, such as http://pi:9464; its incidents are not shown"
     parser.add_argument("--url", metavar="URL", help=help_)
-    parser.add_argument("--every", metavar="TIME", type=span, default=2.0, help="ask so often [2s]")
-    parser.add_argument("--once", action="store_true", help="print the table once, with all sensors, and end")
+    parser.add_argument(
+        "--every", metavar="TIME", type=span, default=2.0, help="how often to refresh the table [2s]"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="print the table once, with all sensors, and stop"
+    )
 
 
 def run(args: Namespace) -> int:

@@ -31,9 +31,10 @@ SHAPE = ("units", "activation", "latent", "dropout", "kernel")  # options of an 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect train`."""
     recording_options.add_arguments(parser)
+    parser.usage = "%(prog)s [options] -o DIR DATA [DATA ...]"
     bundle_options.add_output_arguments(parser)
     parser.add_argument(
-        "--quiet", action="store_true", help="print neither a progress bar nor what is chosen"
+        "--quiet", action="store_true", help="print neither a progress bar nor the chosen options"
     )
     parser.add_argument(
         "--auto",
@@ -44,33 +45,46 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with what Ctrl-C left at --out, on the same data",
+        help="continue a training that Ctrl-C stopped, with the same --out and data",
     )
     model = parser.add_argument_group("model")
-    model.add_argument("--architecture", choices=RECIPES, help="[chosen: dense, or conv for long windows]")
-    model.add_argument("--units", metavar="N,N", type=_units, help="layer sizes, from the outside in")
     model.add_argument(
-        "--activation", choices=ACTIVATIONS, help="LSTMs: tanh, relu or sigmoid [tanh; relu in others]"
+        "--architecture",
+        choices=RECIPES,
+        help="the kind of autoencoder [chosen: dense, or conv for long windows]",
     )
-    model.add_argument("--latent", metavar="N", type=int, help="size of the compressed window")
-    model.add_argument("--dropout", metavar="SHARE", type=float, help="of each hidden layer, while training")
-    model.add_argument("--kernel", metavar="N", type=int, help="readings that one convolution sees")
+    model.add_argument(
+        "--units", metavar="N,N", type=_units, help="the sizes of its layers, from the outside in"
+    )
+    model.add_argument(
+        "--activation",
+        choices=ACTIVATIONS,
+        help="the activation; LSTMs take tanh, relu or sigmoid [tanh for LSTMs, else relu]",
+    )
+    model.add_argument("--latent", metavar="N", type=int, help="the size of the compressed window")
+    model.add_argument(
+        "--dropout",
+        metavar="SHARE",
+        type=float,
+        help="the share of each hidden layer that is dropped in training",
+    )
+    model.add_argument("--kernel", metavar="N", type=int, help="how many readings one convolution sees")
     fit = parser.add_argument_group("training")
     setting(fit, "--time-steps", "readings in a window", chosen=True)
-    setting(fit, "--min-steps", "readings from which `masked` judges a window; 0: half of a window")
+    setting(fit, "--min-steps", "how many readings a window needs for `masked` to judge it; 0: half of them")
     bundle_options.add_window_arguments(fit, chosen=True)
-    setting(fit, "--loss", "what the fit makes small", choices=LOSSES)
-    setting(fit, "--learning-rate", "of Adam")
-    setting(fit, "--epochs", "at most", chosen=True)
-    setting(fit, "--batch-size", "windows per step", chosen=True)
-    setting(fit, "--validation-split", "share of the latest windows held out of the fit")
-    setting(fit, "--patience", "epochs without improvement that end the fit; 0: never")
-    setting(fit, "--seed", "of weights, dropout and shuffling")
-    fit.add_argument("--no-shuffle", action="store_true", help="keep the windows in order")
+    setting(fit, "--loss", "the loss that training minimises", choices=LOSSES)
+    setting(fit, "--learning-rate", "the learning rate of Adam")
+    setting(fit, "--epochs", "how many epochs at most", chosen=True)
+    setting(fit, "--batch-size", "how many windows a step takes", chosen=True)
+    setting(fit, "--validation-split", "the share of the latest windows that are held out of the training")
+    setting(fit, "--patience", "after how many epochs without improvement training stops; 0: never")
+    setting(fit, "--seed", "the seed of weights, dropout and shuffling")
+    fit.add_argument("--no-shuffle", action="store_true", help="keep the windows in their order")
 
 
 def run(args: Namespace) -> int:
-    """Train on recordings; prints what came of it.
+    """Train on recordings; print the result.
 
     Raises:
         KeyboardInterrupt: it was stopped, once the best so far is written.

@@ -26,19 +26,28 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect tune`."""
     recording_options.add_arguments(parser)
     detector_options.add_arguments(parser)
+    parser.usage = "%(prog)s [options] DATA [DATA ...]"
     group = parser.add_argument_group("tuning")
     group.add_argument(
         "--at-most",
         metavar="N/PERIOD",
         type=_rate,
         default=1.0,
-        help="false alarms of all these sensors together, as 1/week, 2/month or 3/day [1/week]",
+        help="how many false alarms all these sensors may raise together: 1/week, 2/month, 3/day [1/week]",
     )
     group.add_argument(
-        "--held-out", metavar="SHARE", type=_share, default=0.4, help="of the time, the latest [%(default)s]"
+        "--held-out",
+        metavar="SHARE",
+        type=_share,
+        default=0.4,
+        help="the share of the time, the latest part, that is held out to test the choice [%(default)s]",
     )
-    group.add_argument("--plot", metavar="FILE", type=Path, help="the curve as a picture (extra plot)")
-    group.add_argument("--report", metavar="FILE", type=Path, help="a page with the curve (extra plot)")
+    group.add_argument(
+        "--plot", metavar="FILE", type=Path, help="write the curve as a picture (needs the extra plot)"
+    )
+    group.add_argument(
+        "--report", metavar="FILE", type=Path, help="write the curve as an HTML file (needs the extra plot)"
+    )
 
 
 def run(args: Namespace) -> int:
@@ -120,7 +129,7 @@ def _rate(text: str) -> float:
     try:
         rate = float(count) * _PER[period or "week"]
     except (ValueError, KeyError):
-        raise ArgumentTypeError(f"must be as 1/week, 2/month or 3/day, got {text!r}") from None
+        raise ArgumentTypeError(f"must be like 1/week, 2/month or 3/day, got {text!r}") from None
     if not 0 < rate < float("inf"):
         raise ArgumentTypeError(f"must be > 0, got {text!r}")
     return rate

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect versions`."""
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path)
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the path that the configuration names")
     action = parser.add_mutually_exclusive_group()
     action.add_argument(
-        "--adopt", action="store_true", help="make a plain bundle the first version, while no daemon starts"
+        "--adopt",
+        action="store_true",
+        help="make a plain bundle the first version; do not start a daemon meanwhile",
     )
     action.add_argument(
-        "--rollback", action="store_true", help="activate the version before the active one; SIGHUP loads it"
+        "--rollback",
+        action="store_true",
+        help="activate the version before the active one; the daemon loads it on SIGHUP",
     )
 
 

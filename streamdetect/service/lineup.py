@@ -146,7 +146,7 @@ class Lineup:
         return self.pipeline.states()
 
     def load_again(self, read: Callable[[], Config]) -> list[Event] | None:
-        """Take on a new configuration if it is sound, else keep the old one.
+        """Take on a new configuration if it is valid, else keep the old one.
 
         Returns:
             Events to save with the detectors, which are others now; None if they are the same.
@@ -156,7 +156,7 @@ class Lineup:
             assemblies = assemble(config)
         except StreamdetectError as error:
             self.load_failed = True
-            log.error("kept the old configuration, the new one is not sound:\n%s", error)  # noqa: TRY400 - expected
+            log.error("kept the old configuration, the new one is not valid:\n%s", error)  # noqa: TRY400 - expected
             return None
         changed = [name for name in _FIXED if getattr(config, name) != getattr(self.config, name)]
         if changed:

@@ -72,7 +72,7 @@ class Vitals:
         return [*reasons, *self._deaf(), *self.unhealthy()]
 
     def _deaf(self) -> list[str]:
-        """Why nothing is taken in over a connection that seems sound, whatever the cause."""
+        """Why nothing is taken in over a connection that seems to work, whatever the cause."""
         starved, idle = self._edge.starved, time.monotonic() - self.took_in
         reasons = []
         if starved > DEAF_AFTER:

@@ -23,7 +23,7 @@ _LEAST_JAVA = 17  # what Spark 4 asks for
 class Finding(NamedTuple):
     """The outcome of one check."""
 
-    sound: bool
+    ok: bool
     text: str
 
 
@@ -31,7 +31,7 @@ def examine(config: Config) -> Iterator[Finding]:
     """Check everything that can be checked before the first micro-batch."""
     yield _java()
     for problem in refusals(config):
-        yield Finding(sound=False, text=str(problem))
+        yield Finding(ok=False, text=str(problem))
     for one in config.detectors:
         yield _bundle(one.name, one.bundle)
     yield from _log(config)
@@ -40,7 +40,7 @@ def examine(config: Config) -> Iterator[Finding]:
 def _java() -> Finding:
     java = shutil.which("java")
     if java is None:
-        return Finding(sound=False, text="java: must be installed: apt install default-jre-headless")
+        return Finding(ok=False, text="java: must be installed: apt install default-jre-headless")
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603 - as Spark starts it
     version = re.search(r'version "(\d+)', said)
     found = int(version[1]) if version else 0
@@ -51,10 +51,8 @@ def _bundle(detector: str, path: str) -> Finding:
     try:
         bundle = Bundle.load(path)
     except StreamdetectError as error:
-        return Finding(sound=False, text=f"detector {detector}: {error}")
-    return Finding(
-        sound=True, text=f"detector {detector}: bundle {path} {bundle.fingerprint}, on every machine"
-    )
+        return Finding(ok=False, text=f"detector {detector}: {error}")
+    return Finding(ok=True, text=f"detector {detector}: bundle {path} {bundle.fingerprint}, on every machine")
 
 
 def _log(config: Config) -> Iterator[Finding]:
@@ -62,8 +60,8 @@ def _log(config: Config) -> Iterator[Finding]:
     try:
         bounds = open_log(settings).bounds()
     except (StreamdetectError, ModuleNotFoundError) as error:
-        yield Finding(sound=False, text=f"log: {error}")
+        yield Finding(ok=False, text=f"log: {error}")
         return
     for at, one in enumerate(bounds):
         text = f"partition {at}: messages {one.first} to {one.end - 1}"
-        yield Finding(sound=True, text=text)
+        yield Finding(ok=True, text=text)

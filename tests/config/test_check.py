@@ -25,7 +25,7 @@ def test_secrets_are_read_unless_they_are_for_the_service_alone(tmp_path, capsys
     assert problem in said.err
     assert not said.out
     assert main(["check", "--no-secrets", str(path)]) == 0
-    assert f"{path}: sound\n  default: sensors/# -> " in capsys.readouterr().out
+    assert f"{path}: valid\n  default: sensors/# -> " in capsys.readouterr().out
 
 
 def test_a_file_is_refused_without_secrets_too(tmp_path, capsys):

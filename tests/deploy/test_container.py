@@ -67,7 +67,7 @@ def test_the_image_is_built_from_files_that_it_is_given():
     [(CONTAINER / "config.yaml").read_text(), manifests()["configmap.yaml"]["data"]["config.yaml"]],
     ids=["compose", "kubernetes"],
 )
-def test_configurations_are_sound_and_let_prometheus_in(text):
+def test_configurations_are_valid_and_let_prometheus_in(text):
     settings = config.parse(text)
     assert settings.metrics.host == "0.0.0.0"  # noqa: S104 - in a container
     assert settings.metrics.port == 9464

@@ -44,8 +44,8 @@ def machine(need, tmp_path_factory):
 def running(machine):
     """The service as it was installed, up and connected, with one sensor."""
     machine.shell("rm -rf /etc/systemd/system/streamdetect.service.d; systemctl daemon-reload")
-    machine.shell("test -e /root/sound.yaml || cp /etc/streamdetect/config.yaml /root/sound.yaml")
-    machine.shell("cp /root/sound.yaml /etc/streamdetect/config.yaml")
+    machine.shell("test -e /root/valid.yaml || cp /etc/streamdetect/config.yaml /root/valid.yaml")
+    machine.shell("cp /root/valid.yaml /etc/streamdetect/config.yaml")
     machine.shell("systemctl reset-failed streamdetect 2> /dev/null || true; systemctl restart streamdetect")
     machine.until(READY)
     machine.shell(READING)
@@ -86,11 +86,11 @@ def test_it_can_do_nothing_but_its_work(running):
     assert running.shell("stat -c %a /var/lib/private/streamdetect").strip() == "700"
 
 
-def test_a_sound_configuration_is_taken_on_and_another_is_refused(running):
+def test_a_valid_configuration_is_taken_on_and_another_is_refused(running):
     before = running.shell(INVOCATION)
     configuration = "/etc/streamdetect/config.yaml"
     running.shell(
-        f"cp {configuration} /root/sound.yaml; sed -i 's/name: plant/name: boilers/' {configuration}"
+        f"cp {configuration} /root/valid.yaml; sed -i 's/name: plant/name: boilers/' {configuration}"
     )
     running.shell("systemctl reload streamdetect")
     running.until(f"{METRICS} | grep -q 'streamdetect_sensors{{detector=\"boilers\"}}'")
@@ -105,7 +105,7 @@ def test_a_sound_configuration_is_taken_on_and_another_is_refused(running):
     assert running.shell(INVOCATION) == before
 
 
-def test_a_configuration_that_is_not_sound_is_not_tried_again(running):
+def test_a_configuration_that_is_not_valid_is_not_tried_again(running):
     running.shell("cd /etc/streamdetect; echo 'nonsense: true' >> config.yaml")
     running.shell("systemctl restart streamdetect || true")
     assert (running.show("ExecMainStatus"), running.show("NRestarts")) == ("78", "0")

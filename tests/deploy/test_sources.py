@@ -38,7 +38,7 @@ def test_links_in_the_guide_lead_somewhere():
 
 
 @pytest.mark.parametrize("name", ["README.md", "deploy/README.md"])
-def test_configurations_in_the_guides_are_sound(name):
+def test_configurations_in_the_guides_are_valid(name):
     text = (DEPLOY.parent / name).read_text()
     blocks = re.findall(r"^```yaml\n(.*?)^```|<< *'END'\n(mqtt:.*?)^END$", text, re.MULTILINE | re.DOTALL)
     assert blocks

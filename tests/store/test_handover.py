@@ -239,17 +239,17 @@ def test_a_reload_that_changes_nothing_saves_nothing():
     assert one.states()[0].detector is held
 
 
-def test_an_unsound_configuration_changes_nothing(caplog):
+def test_an_invalid_configuration_changes_nothing(caplog):
     one, _ = with_open_incident(config())
     held = one.pipeline
 
-    def unsound():
-        raise ConfigError([Problem("detectors", "must be sound")])
+    def invalid():
+        raise ConfigError([Problem("detectors", "must be valid")])
 
-    assert one.load_again(unsound) is None
+    assert one.load_again(invalid) is None
     assert one.pipeline is held
     assert one.load_failed
-    assert "detectors: must be sound" in caplog.text
+    assert "detectors: must be valid" in caplog.text
 
 
 def test_labels_are_kept_of_sensors_that_were_let_in_only():
