@@ -24,7 +24,7 @@ _OPTIONS = (
     *("bundle", "runtime", "threads", "missing", "stride", "max_gap"),
     *("views", "silent_after", "sensitivity"),
 )
-_METAVARS = {bool: "true|false", float: "NUMBER", int: "N", str: "DIR"}
+_METAVARS: dict[object, str] = {bool: "true|false", float: "NUMBER", int: "N", str: "DIR"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
