@@ -24,6 +24,11 @@ def rfc3339(time: float, digits: str = "microseconds") -> str:
     return moment.isoformat(timespec=digits).replace("+00:00", "Z")
 
 
+def unix(written: str) -> float:
+    """The Unix seconds of a time as `rfc3339` writes it."""
+    return datetime.fromisoformat(written).timestamp()
+
+
 def zone(name: str) -> ZoneInfo:
     """Find a time zone.
 

@@ -10,22 +10,32 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from streamdetect.commands import one_incident
 from streamdetect.commands.spans import span
 from streamdetect.config import Config, load
-from streamdetect.errors import StateError
+from streamdetect.errors import StateError, StreamdetectError
 from streamdetect.logs import printable
 from streamdetect.sinks.message import duration
 from streamdetect.store.groups import Group, groups
-from streamdetect.store.history import HISTORY, answers, read
+from streamdetect.store.history import HISTORY, answers, around, beginning, edges, read
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from streamdetect.store.history import Answer, Incident
 
+_SHOWN = 8  # characters of an id in a list; two of a thousand incidents begin alike once in 8,000 histories
+_MANY = 5  # that are named if several are meant
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect incidents`."""
+    parser.add_argument(
+        "incident",
+        metavar="ID",
+        nargs="?",
+        help="show this incident in full, with the readings around it; the first characters of its id do",
+    )
     parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the daemon's configuration")
     parser.add_argument(
         "--state", metavar="DIR", type=Path, help="the daemon's state directory, instead of its configuration"
@@ -53,10 +63,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """List incidents, oldest first; the daemon may be running."""
+    """List incidents, oldest first, or show one; the daemon may be running."""
     path = _directory(args) / HISTORY
     if not path.exists():
         raise StateError(f"{path} does not exist: no daemon with this state directory has had an incident")
+    if args.incident:
+        return _show(path, args)
     if args.answers:
         for answer in answers(path, since=time.time() - args.since):
             sys.stdout.write(_answer(answer, as_json=args.json))
@@ -72,6 +84,30 @@ def run(args: Namespace) -> int:
     return 0
 
 
+def _show(path: Path, args: Namespace) -> int:
+    if args.open or args.groups or args.answers or args.sensor != "*":
+        raise StreamdetectError("ID cannot be combined with --open, --groups, --answers or --sensor")
+    incident = named(path, args.incident)
+    facts = incident, edges(path, incident.id), around(path, incident.id)
+    sys.stdout.write(one_incident.as_json(*facts) if args.json else one_incident.as_text(*facts))
+    return 0
+
+
+def named(path: Path, begin: str) -> Incident:
+    """The incident whose id begins with these characters.
+
+    Raises:
+        StateError: there is none, or more than one, or the history cannot be read.
+    """
+    found = beginning(path, begin, _MANY)
+    if not found:
+        raise StateError(f"there is no incident whose id begins with {printable(begin)} in {path}")
+    if len(found) > 1:
+        ids = ", ".join(one.id for one in found)
+        raise StateError(f"several incidents have an id that begins with {begin}: {ids}")
+    return found[0]
+
+
 def _directory(args: Namespace) -> Path:
     if args.state:
         return Path(args.state)
@@ -85,7 +121,8 @@ def _line(incident: Incident) -> str:
     started = datetime.fromtimestamp(incident.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     lasted = "open" if incident.open else duration((incident.ended or 0.0) - incident.started)
     label = f"  ({incident.label})" if incident.label else ""
-    return printable(f"{started}  {lasted:>10}  {incident.severity:<8}  {incident.message}{label}") + "\n"
+    line = f"{incident.id[:_SHOWN]}  {started}  {lasted:>10}  {incident.severity:<8}  {incident.message}"
+    return printable(line + label) + "\n"
 
 
 def _answer(answer: Answer, *, as_json: bool) -> str:

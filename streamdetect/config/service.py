@@ -215,6 +215,8 @@ class HistoryConfig(Section):
     """How long an incident is kept after its end."""
     max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
     """The oldest incidents go before the database takes more than this."""
+    readings: bool = True
+    """Keep the readings around an incident with it: about 3 kB an incident, and 5 MB of memory a detector."""
 
 
 class AnswersConfig(Section):

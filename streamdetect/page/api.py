@@ -142,6 +142,7 @@ class Api:
             {
                 **incidents.told(incident),
                 "edges": self._incidents.edges(identity),
+                "readings": self._incidents.readings(identity),
                 "group": [incidents.told(one) for one in self._incidents.group_of(incident)],
                 "answers": self._incidents.answers(lambda data: data.get("incident") == identity),
             }

@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamdetect.page.sensors import written
+from streamdetect.store.around import columns
 from streamdetect.store.groups import WIDEN, groups
-from streamdetect.store.history import History, Wanted, among, answers, edges, incident_of, select
+from streamdetect.store.history import History, Wanted, among, answers, around, edges, incident_of, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +68,15 @@ class Incidents:
         source = self._source
         found = edges(source, incident) if source else []
         return [{"time": written(one.time), "edge": one.edge, "message": one.message} for one in found]
+
+    def readings(self, incident: str) -> Facts | None:
+        """The readings around an incident; None if none are kept."""
+        source = self._source
+        kept = around(source, incident) if source else None
+        if kept is None:
+            return None
+        told = columns(kept)
+        return told | {"times": [written(time) for time in told["times"]]}
 
     def answers(self, about: Callable[[Facts], bool]) -> list[Facts]:
         """The answers of people, the latest first."""

@@ -114,6 +114,17 @@ _INCIDENT: dict[str, Schema] = {
     "windows": _or_null(_COUNT),
 }
 _COLUMNS = {name: _list(_or_null(_NUMBER)) for name in ("mean", "min", "max", "expected", "lower", "upper")}
+_READINGS: Schema = {
+    **_object(
+        times=_list(_TIME),
+        features=_list(
+            _object(name=_TEXT, **{name: _list(_or_null(_NUMBER)) for name in ("values", "lower", "upper")})
+        ),
+        scores=_list(_or_null(_NUMBER)),
+        complete={**_FLAG, "description": "Nothing will be added."},
+    ),
+    "description": "Some readings before the incident, while it lasted and after; null: none are kept.",
+}
 SCHEMAS: dict[str, Schema] = {
     "Problem": _object(type=_TEXT, title=_TEXT, status=_COUNT, detail=_TEXT),
     "Session": _object(
@@ -152,6 +163,7 @@ SCHEMAS: dict[str, Schema] = {
     "IncidentInFull": _object(
         **_INCIDENT,
         edges=_list(_object(time=_TIME, edge=_TEXT, message=_TEXT)),
+        readings=_or_null(_READINGS),
         group=_list(_of("Incident")),
         answers=_list(_of("Answer")),
     ),

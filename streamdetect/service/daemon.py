@@ -113,7 +113,6 @@ class Daemon:
                 forget=not self._store.durable,
             )
             made = sinks(config, self.edge)
-            self._trail = equip(made, self.lineup)
             self.outbox = Outbox(made, saved.outbox, clock=clock)
             undo.callback(self.outbox.close)
             self._subscriptions = Subscriptions(self._store, self.edge, self.lineup.filters)
@@ -146,6 +145,7 @@ class Daemon:
                 self._committer,
                 self._answers,
                 self._homeassistant,
+                equip(made, self.lineup),
             )
             if self.lineup.unsaved is not None:
                 self._committer.save_anew(self.lineup.unsaved)
@@ -275,8 +275,6 @@ class Daemon:
         self.metrics.observe(processed.report)
         if self.page:
             self.page.observe(processed.verdicts, processed.report)
-        if self._trail:
-            self._trail.observe(processed.verdicts)
         for observe in self._observers:
             observe(processed)
 
@@ -384,7 +382,8 @@ def equip(sinks: Sequence[Sink], lineup: Lineup) -> Trail | None:
     able = [one for one in sinks if isinstance(one, Worker)]
     rules = lineup.config.inhibit
     inhibition = Inhibition(rules, lineup.parties()) if rules else None
-    trail = Trail() if any(one.shows for one in able) else None
+    keeps = any(one.shows for one in able if isinstance(one, HistorySink))
+    trail = Trail(keeps=keeps) if any(one.shows for one in able) else None
     for one in able:
-        one.inhibition, one.trail = inhibition, trail
+        one.equip(inhibition, trail)
     return trail

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streamdetect.service.lineup import Lineup
     from streamdetect.service.pipeline import Processed
     from streamdetect.service.receipts import Receipts
+    from streamdetect.sinks.trail import Trail
 
 
 class Feed:
@@ -34,13 +35,14 @@ class Feed:
         committer: Committer,
         answers: Answers,
         homeassistant: HomeAssistant,
+        trail: Trail | None,
     ) -> None:
         self.closing = False
         self._generation = -1  # of the connection that messages last came by
         self._batch_size, self._max_wait = batch_size, max_wait
         self._inbox, self._receipts = inbox, receipts
         self._lineup, self._committer, self._answers = lineup, committer, answers
-        self._homeassistant = homeassistant
+        self._homeassistant, self._trail = homeassistant, trail
 
     @property
     def halfway(self) -> bool:
@@ -83,6 +85,8 @@ class Feed:
         processed = None
         if readings or self._has_large:
             processed = self._lineup.pipeline.process(readings, self._next_large)
+            if self._trail:  # before an event of these readings can reach a sink
+                self._trail.observe(processed.verdicts)
             events += self._answers.mark(processed.events)
         self._homeassistant.observe(events)
         finished = processed.finished if processed else []

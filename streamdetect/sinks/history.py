@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from streamdetect.failpoints import failpoint
+from streamdetect.sinks.following import Follower
 from streamdetect.sinks.sink import Delivery, UnavailableError, Worker
 from streamdetect.store import DamagedError
 from streamdetect.store import UnavailableError as DiskError
@@ -14,21 +16,26 @@ from streamdetect.store.directory import set_aside
 from streamdetect.store.history import HISTORY, History
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from streamdetect.config import HistoryConfig
+    from streamdetect.sinks.inhibition import Inhibition
+    from streamdetect.sinks.trail import Trail
     from streamdetect.store import Event, Queued
+    from streamdetect.store.around import Kept
 
 log = logging.getLogger(__name__)
 
 NAME = "history"
+LOOK_EVERY = 10.0  # s; readings that came since are lost if the daemon is killed
 
 
 class HistorySink(Worker):
     """Writes the history; what cannot be read any more is set aside, and a new one begun."""
 
     kind: ClassVar[str] = "history"
+    idle_every: ClassVar[float | None] = LOOK_EVERY
 
     def __init__(self, directory: Path, settings: HistoryConfig) -> None:
         """Prepare; the database is opened with the first event.
@@ -40,6 +47,24 @@ class HistorySink(Worker):
         super().__init__(NAME, give_up_after=float("inf"))
         self._path, self._settings = directory / HISTORY, settings
         self._history: History | None = None
+        self.shows = settings.readings
+        self._follower: Follower | None = None
+        self._look_at = 0.0  # monotonic seconds
+
+    def equip(self, inhibition: Inhibition | None, trail: Trail | None) -> None:
+        """Take what there is to know besides events."""
+        super().equip(inhibition, trail)
+        self._follower = Follower(trail) if trail and self.shows else None
+
+    def begin(self) -> None:
+        """Go on with the incidents of an earlier run."""
+        if self._path.exists():
+            self._look()
+
+    def idle(self) -> None:
+        """Add the readings that have come since."""
+        if self._history is not None:
+            self._look()
 
     def deliver(self, event: Event) -> None:
         """Note an event.
@@ -60,11 +85,24 @@ class HistorySink(Worker):
         self._succeeded()
         return [Delivery(number, ok=True) for number in given], 0.0
 
+    def _look(self) -> None:
+        with suppress(UnavailableError):  # the next event says so
+            self._record([])
+
     def _record(self, events: list[Event]) -> None:
+        """Note events, and what was around incidents.
+
+        Raises:
+            UnavailableError: the disk does not take it.
+        """
         try:
             if self._history is None:
                 self._history = self._opened()
-            self._history.record(events, time.time())
+            around = self._around(events)
+            if events or around:
+                self._history.record(events, time.time(), around)
+            if self._follower:
+                self._follower.written(around)
         except DiskError as error:
             raise UnavailableError(f"{self._path}: {error}") from error
         except DamagedError as error:
@@ -73,11 +111,26 @@ class HistorySink(Worker):
             log.error("the history cannot be used and was set aside as %s: %s", target, error)  # noqa: TRY400 - expected
             raise UnavailableError("the history starts again") from error
 
+    def _around(self, events: Sequence[Event]) -> dict[str, Kept]:
+        """What has to be kept of the readings around these incidents, and around others once in a while."""
+        if self._follower is None:
+            return {}
+        self._follower.take(events)
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_EVERY
+            self._follower.look()
+        return self._follower.changed()
+
     def _opened(self) -> History:
-        return History(self._path, keep=self._settings.keep, max_size=self._settings.max_size)
+        history = History(self._path, keep=self._settings.keep, max_size=self._settings.max_size)
+        if self._follower:
+            self._follower.resume(history.unfinished())
+        return history
 
     def release(self) -> None:
-        """Close the database."""
+        """Add the last readings, and close the database."""
+        self._look_at = 0.0
+        self.idle()
         if self._history is not None:
             self._history.close()
             self._history = None

@@ -19,12 +19,12 @@ import numpy as np
 import orjson
 
 from streamdetect.errors import StreamdetectError
-from streamdetect.times import DAY
+from streamdetect.times import DAY, unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from streamdetect.sinks.trail import Around
+    from streamdetect.store.around import Around
 
 LEAST_READINGS = 10
 """Fewer say nothing."""
@@ -46,7 +46,7 @@ def request(data: Mapping[str, Any], around: Around) -> bytes | None:
     """
     feature, several = data.get("feature"), isinstance(data["value"], dict)
     at = list(data["value"]).index(feature) if several and feature in data["value"] else 0
-    started, ended = _unix(data["started"]), data["ended"] and _unix(data["ended"])
+    started, ended = unix(data["started"]), data["ended"] and unix(data["ended"])
     until = ended or float(around.times.max(initial=0.0))
     shown = around.times >= started - max(BEFORE * (until - started), LEAST_BEFORE)
     if np.count_nonzero(shown) < LEAST_READINGS:
@@ -62,7 +62,7 @@ def request(data: Mapping[str, Any], around: Around) -> bytes | None:
         "started": started,
         "ended": ended,
         "worst": [
-            _unix(peak["time"]) if peak else None,
+            unix(peak["time"]) if peak else None,
             worst.get(feature) if isinstance(worst, dict) else worst,
         ],
     }
@@ -86,10 +86,6 @@ def draw(wanted: Sequence[bytes]) -> list[bytes]:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise StreamdetectError(f"no picture: {last:.200}")
     return list(map(b64decode, done.stdout.splitlines()))
-
-
-def _unix(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 def _draw(told: Mapping[str, Any]) -> bytes:

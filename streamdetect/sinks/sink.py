@@ -27,7 +27,7 @@ from streamdetect.failpoints import failpoint
 from streamdetect.logs import Sparingly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from streamdetect.sinks.inhibition import Inhibition
     from streamdetect.sinks.trail import Trail
@@ -125,6 +125,8 @@ class Worker(Sink):
     inhibition: Inhibition | None = None
     """What the configuration says of parents and children; it heeds it or not."""
     window: ClassVar[int] = 100  # events that it is given before it has settled the first
+    idle_every: ClassVar[float | None] = None
+    """Seconds without an event after which `idle` is called; None = never."""
 
     def __init__(self, name: str, *, give_up_after: float) -> None:
         """Prepare; nothing is delivered before `start`.
@@ -155,6 +157,16 @@ class Worker(Sink):
             FailedError: it did not take it, and may another time.
             UnavailableError: it takes nothing at present.
         """
+
+    def equip(self, inhibition: Inhibition | None, trail: Trail | None) -> None:
+        """Take what there is to know besides events, before `start`."""
+        self.inhibition, self.trail = inhibition, trail
+
+    def begin(self) -> None:
+        """Prepare; the first that the thread calls."""
+
+    def idle(self) -> None:
+        """Do what is to be done without an event."""
 
     def release(self) -> None:
         """Let go of what is open; the last that is called."""
@@ -219,6 +231,7 @@ class Worker(Sink):
 
     def _run(self) -> None:
         again = 0.0
+        self._attempt(self.begin)
         while True:
             with self._changed:
                 self._busy_since = None
@@ -226,13 +239,25 @@ class Worker(Sink):
                 if self._closing:
                     break
                 given = dict(self._given)
-                self._busy_since = time.monotonic()
+                self._busy_since = time.monotonic() if given else None
+            if not given:
+                self._attempt(self.idle)
+                continue
             deliveries, again = self._guarded(given)
             with self._changed:
                 for delivery in deliveries:
                     del self._given[delivery.number]
                 self._deliveries += deliveries
-        self.release()
+        self._attempt(self.release)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Take a step that is about no event; a bug in it ends nothing else."""
+        try:
+            step()
+        except Exception:
+            allowed, _ = self._sparingly.allows("bug")
+            if allowed:
+                log.exception("sink %s has failed", self.name)
 
     def _guarded(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
         """Work; a sink's bug is neither the daemon's end nor another sink's, it costs the oldest event."""
@@ -246,9 +271,9 @@ class Worker(Sink):
             return [Delivery(number, ok=False, reason=f"{bug!r:.200}")], 0.0
 
     def _wait(self, seconds: float) -> None:
-        """Wait for these seconds, and then for an event."""
+        """Wait for these seconds, and then for an event, or as long as it may be idle."""
         self._changed.wait_for(lambda: self._closing, seconds)
-        self._changed.wait_for(lambda: self._closing or bool(self._given))
+        self._changed.wait_for(lambda: self._closing or bool(self._given), self.idle_every)
 
     def _failed(
         self, queued: Queued, reason: str, *, wait: float | None = None, last: bool = False

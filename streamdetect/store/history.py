@@ -6,47 +6,27 @@ incident of last month must outlive a state that was set aside. An event that co
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from streamdetect.errors import StateError
-from streamdetect.store.database import DamagedError, make_private, told
+from streamdetect.failpoints import failpoint
+from streamdetect.store.around import Kept, decode, encode
+from streamdetect.store.database import told
+from streamdetect.store.history_file import open_in_memory, open_to_read, open_to_write, version
+from streamdetect.times import unix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streamdetect.store.event import Event
 
 HISTORY = "history.db"
-VERSION = 1
-_APPLICATION = 0x53444849  # "SDHI"
-_CACHE = 512  # KiB of the daemon; SQLite's own 2 MB made it grow for hours
-_WAIT = 5.0  # s for a reader, or for the daemon
-
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {VERSION};
--- One row an incident, as its last event left it. Times are Unix seconds.
-CREATE TABLE incident (
-    id TEXT PRIMARY KEY, detector TEXT NOT NULL, sensor TEXT NOT NULL, started REAL NOT NULL, ended REAL,
-    newest REAL NOT NULL, severity TEXT NOT NULL, message TEXT NOT NULL, reason TEXT NOT NULL,
-    label TEXT NOT NULL DEFAULT '', data BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX incident_started ON incident (started);
--- One row an event.
-CREATE TABLE edge (
-    event TEXT PRIMARY KEY, incident TEXT NOT NULL, time REAL NOT NULL, edge TEXT NOT NULL,
-    message TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX edge_incident ON edge (incident);
--- One row a command that somebody gave.
-CREATE TABLE answer (event TEXT PRIMARY KEY, time REAL NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;
-"""
+_NOTHING: Mapping[str, Kept] = {}
 
 
 class Edge(NamedTuple):
@@ -113,12 +93,17 @@ class History:
             DamagedError: it is not a history of this version.
         """
         self._keep, self._max_size = keep, max_size
-        self._connection = _open(path) if path else _in_memory()
+        self._connection = open_to_write(path) if path else open_in_memory()
         self._path = path or Path()
         ((self._page,),) = self._connection.execute("PRAGMA page_size").fetchall()
 
-    def record(self, events: Sequence[Event], now: float) -> None:
-        """Note events, in one transaction, and let go of what is too old or too much; `now` is Unix seconds.
+    def record(self, events: Sequence[Event], now: float, around: Mapping[str, Kept] = _NOTHING) -> None:
+        """Note events, in one transaction, and let go of what is too old or too much.
+
+        Args:
+            events: what happened.
+            now: Unix seconds.
+            around: the readings around incidents, in place of those that were noted before.
 
         Raises:
             UnavailableError: the disk does not take it.
@@ -128,7 +113,25 @@ class History:
             self._connection.execute("BEGIN IMMEDIATE")
             for event in events:
                 self._record(event)
+            for incident, one in around.items():
+                self._record_around(incident, one)
+            failpoint("history.written")
             self._prune(now)
+
+    def unfinished(self) -> list[tuple[Incident, Kept | None]]:
+        """The incidents to which readings may still be added, and those of them that there are.
+
+        Raises:
+            UnavailableError: the disk does not give them.
+            DamagedError: the database is broken.
+        """
+        query = (
+            "SELECT incident.*, features, complete, readings.data FROM incident LEFT JOIN readings"
+            " ON incident = id WHERE CASE WHEN complete IS NULL THEN ended IS NULL ELSE NOT complete END"
+        )
+        with told(self._path):
+            rows = self._connection.execute(query).fetchall()
+        return [(_incident(row[:-3]), _kept(row[-3:]) if row[-3] else None) for row in rows]
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -141,7 +144,7 @@ class History:
 
     def _record(self, event: Event) -> None:
         facts = event.facts
-        data, edge, time = facts["data"], facts["type"].rpartition(".")[2], _seconds(facts["time"])
+        data, edge, time = facts["data"], facts["type"].rpartition(".")[2], unix(facts["time"])
         if edge == "answered":
             self._record_answer(event.id, time, data)
             return
@@ -167,6 +170,12 @@ class History:
                 "UPDATE incident SET label = ? WHERE id = ?", (data["do"], data["incident"])
             )
 
+    def _record_around(self, incident: str, kept: Kept) -> None:
+        row = (incident, orjson.dumps(kept.features).decode(), kept.complete, encode(kept.around), incident)
+        self._connection.execute(
+            "REPLACE INTO readings SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM incident WHERE id = ?)", row
+        )
+
     def _prune(self, now: float) -> None:
         self._forget("ended < ?", (now - self._keep,))
         self._connection.execute("DELETE FROM answer WHERE time < ?", (now - self._keep,))
@@ -178,6 +187,7 @@ class History:
     def _forget(self, which: str, values: tuple[float, ...]) -> int:
         gone = self._connection.execute(f"DELETE FROM incident WHERE {which} RETURNING id", values).fetchall()  # noqa: S608 - ours
         self._connection.executemany("DELETE FROM edge WHERE incident = ?", gone)
+        self._connection.executemany("DELETE FROM readings WHERE incident = ?", gone)
         return len(gone)
 
     def _size(self) -> int:
@@ -194,9 +204,9 @@ def incident_of(facts: dict[str, Any]) -> Incident:
         id=data["incident"],
         detector=data["detector"],
         sensor=data["sensor"],
-        started=_seconds(data["started"]),
-        ended=None if data["ended"] is None else _seconds(data["ended"]),
-        newest=_seconds(facts["time"]),
+        started=unix(data["started"]),
+        ended=None if data["ended"] is None else unix(data["ended"]),
+        newest=unix(facts["time"]),
         severity=data["severity"],
         message=data["message"],
         reason=data["reason"],
@@ -285,6 +295,34 @@ def among(source: Path | History, incidents: Sequence[str]) -> dict[str, Inciden
     return {one.id: one for one in map(_incident, rows)}
 
 
+def around(source: Path | History, incident: str) -> Kept | None:
+    """Read the readings around an incident; None if there are none.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    with _asked(source) as connection:
+        if version(connection) == 1:  # until the daemon has run with this version
+            return None
+        query = "SELECT features, complete, data FROM readings WHERE incident = ?"
+        row = connection.execute(query, (incident,)).fetchone()
+    return _kept(row) if row else None
+
+
+def beginning(path: Path, incident: str, most: int) -> list[Incident]:
+    """Read the incidents whose ids begin with these characters, at most so many, the latest first.
+
+    Raises:
+        UnavailableError: the file cannot be read.
+        DamagedError: it is no history of this version.
+    """
+    query = "SELECT * FROM incident WHERE substr(id, 1, ?) = ? ORDER BY started DESC LIMIT ?"
+    with _asked(path) as connection:
+        rows = connection.execute(query, (len(incident), incident, most)).fetchall()
+    return [_incident(row) for row in rows]
+
+
 def answers(path: Path | History, *, since: float) -> list[Answer]:
     """Read the commands that were given since (Unix seconds), oldest first.
 
@@ -317,51 +355,16 @@ def _asked(source: Path | History) -> Iterator[sqlite3.Connection]:
         with source.reading() as connection:
             yield connection
         return
-    with told(source), closing(_connect(source, "ro")) as connection:
-        _verify(connection)
+    with told(source), closing(open_to_read(source)) as connection:
         yield connection
-
-
-def _in_memory() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(_SCHEMA)
-    return connection
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    with told(path):
-        if not path.exists():
-            make_private(path)
-        connection = _connect(path, "rw")
-        try:
-            if not connection.execute("PRAGMA user_version").fetchone()[0]:
-                connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-            _verify(connection)
-            connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # As a URI, so that a reader neither makes the file nor changes it. With a rollback journal rather than
-    # WAL, somebody who may only read the file can.
-    address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-
-
-def _verify(connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if (application, version) != (_APPLICATION, VERSION):
-        raise DamagedError(f"it must be a history of version {VERSION}, got {application:#x} {version}")
-
-
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()
 
 
 def _incident(row: Sequence[Any]) -> Incident:
     *facts, data = row
     return Incident._make((*facts, orjson.loads(data)))
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    features, complete, data = row
+    names = orjson.loads(features)
+    return Kept(names, decode(data, len(names)), bool(complete))

@@ -66,6 +66,7 @@ class Played(NamedTuple):
     states: list[tuple[str, dict]]  # of Home Assistant, by topic
     log: str
     incidents: str
+    freezer: str  # its incident in full
     top: str
 
 
@@ -126,6 +127,8 @@ def played(mosquitto, tmp_path, receiver, free_port, until) -> Played:
         patiently(lambda: all(re.search(f"closed: {one}", log.read_text()) for one in over))
         patiently(lambda: all(re.search(one, told(receiver)) for one in over))
         listed = asked("incidents", "--since", "7d", folder=folder)
+        warm = [line for line in listed.splitlines() if re.search(over[0], line)]
+        in_full = asked("incidents", warm[-1].split()[0], folder=folder)
     finally:
         for process in (daemon, listener):
             process.terminate()
@@ -137,6 +140,7 @@ def played(mosquitto, tmp_path, receiver, free_port, until) -> Played:
         [(topic, json.loads(payload)) for topic, payload in lines],
         log.read_text(),
         listed,
+        in_full,
         shown,
     )
 
@@ -185,6 +189,11 @@ def test_what_people_read_of_five_faults(played):
     assert re.search(BAND, problem["attributes"]["message"])
     freezer = next(line for line in played.top.splitlines() if "kitchen/freezer" in line)
     assert freezer.rstrip().endswith("anomalous")
+    around = [
+        line for line in played.freezer.splitlines() if re.match(rf"{M}1[89]\.\d to {M}[1-3]\.\d °C", line)
+    ]
+    assert around, played.freezer
+    assert re.search(rf" {M}[1-3]\.\d +{M}19\.\d to {M}16\.\d +\d+\.\d  anomalous", played.freezer)
 
 
 def begun(data) -> float:

@@ -99,7 +99,7 @@ def test_a_damaged_history_is_set_aside_and_nothing_new_is_lost(history, tmp_pat
 
 def test_another_database_is_refused(tmp_path):
     sqlite3.connect(tmp_path / HISTORY).execute("CREATE TABLE x (y)").connection.close()
-    with pytest.raises(DamagedError, match="must be a history of version 1"):
+    with pytest.raises(DamagedError, match="must be a history of version 2"):
         read(tmp_path / HISTORY, since=0.0)
 
 

@@ -19,7 +19,8 @@ from streamdetect.errors import StreamdetectError
 from streamdetect.service.daemon import equip
 from streamdetect.sinks import picture
 from streamdetect.sinks.notify import Notify
-from streamdetect.sinks.trail import EVERY, LATEST, MOST_SENSORS, SPARSE, Around, Trail
+from streamdetect.sinks.trail import BUDGET, EVERY, LATEST, SPARSE, Trail
+from streamdetect.store.around import Around
 
 STARTED = 1714564800.0  # of the events that `event` makes
 
@@ -70,17 +71,47 @@ def cut(verdicts, part):
     class Part:
         sensors = verdicts.sensors[part]
         times, values = verdicts.times[part], verdicts.values[part]
-        lower, upper = verdicts.lower[part], verdicts.upper[part]
+        lower, upper, scores = verdicts.lower[part], verdicts.upper[part], verdicts.scores[part]
 
-    return Part
+        def __len__(self) -> int:
+            return len(self.times)
+
+    return Part()
 
 
-def test_it_is_bounded():
+def test_more_sensors_have_shorter_rings_until_there_is_no_room_for_more():
+    trail, row = Trail(), (LATEST + SPARSE) * 8 * 3
+    few, many = BUDGET // row, 40 * BUDGET // row
+    sensors = [f"s{at}" for at in range(many)]
+    for second in range(LATEST + 5):
+        some = sensors[: few if second else many]
+        trail.observe([("d", judged(some, np.full(len(some), 1e9 + second), np.full(len(some), second)))])
+    around = trail.around("d", "s0")
+    assert around.values[:, 0].tolist()[-3:] == [LATEST + 2, LATEST + 3, LATEST + 4]
+    assert (np.diff(around.times) > 0).all()
+    assert len(around.times) < LATEST / 4
+    assert trail.around("d", sensors[10 * few]).values.tolist() == [[0.0]]
+    assert trail.around("d", sensors[-1]) is None
+
+
+def test_rings_that_become_shorter_keep_the_latest():
     trail = Trail()
-    sensors = [f"s{at}" for at in range(MOST_SENSORS + 5)]
-    trail.observe([("d", judged(sensors, np.full(len(sensors), 1e9), np.ones(len(sensors))))])
-    assert trail.around("d", sensors[MOST_SENSORS - 1]).values.tolist() == [[1.0]]
-    assert trail.around("d", sensors[MOST_SENSORS]) is None
+    first = np.arange(300.0)
+    trail.observe([("d", judged(["a"] * 300, 1e9 + first, first))])
+    long = trail.around("d", "a").values[:, 0]
+    others = [f"s{at}" for at in range(700)]
+    trail.observe([("d", judged(others, np.full(700, 1e9), np.ones(700)))])
+    short = trail.around("d", "a").values[:, 0]
+    assert short[-LATEST // 2 :].tolist() == long[-LATEST // 2 :].tolist()
+    assert np.isin(short, long).all()
+    trail.observe([("d", judged(["a"], np.array([1e9 + 300]), [300.0]))])
+    assert trail.around("d", "a").values[-1, 0] == 300
+
+
+def test_another_bundle_has_other_features():
+    trail = trail_of(20)
+    trail.observe([("default", judged(["hall/a"], [2e9], [[1.0, 2.0]]))])
+    assert trail.around("default", "hall/a").values.tolist() == [[1.0, 2.0]]
 
 
 def test_a_picture_is_drawn_of_what_is_around(event):
@@ -105,7 +136,8 @@ def test_what_is_asked_for_is_the_feature_that_the_event_is_about(event):
 
 
 def test_too_few_readings_are_no_picture(event):
-    around = Around(np.array([STARTED]), *(np.ones((1, 1), dtype=np.float32) for _ in range(3)))
+    single = np.ones((1, 1), dtype=np.float32)
+    around = Around(np.array([STARTED]), single, single, single, single[0])
     assert picture.request(event().facts["data"], around) is None
 
 

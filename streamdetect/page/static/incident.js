@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 import { band, between, decimals, duration, exact, moment, number } from "./format.js";
 import { incidentTable } from "./incidents.js";
 import { dot, facts, scoreBar, section, sensorAddress, sensorText } from "./parts.js";
-import { seconds, usualStep, withGaps } from "./series.js";
+import { ofReadings, seconds, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
@@ -95,13 +95,17 @@ async function parts(page, incident) {
  * @param {import("./main.js").Page} page
  * @param {Incident} incident
  */
-async function charts(page, { detector, sensor, started, ended, newest, feature }) {
+async function charts(page, { detector, sensor, started, ended, newest, feature, unit, readings }) {
   const begin = seconds(started);
   const end = seconds(ended ?? newest);
   const around = Math.max(AROUND, (end - begin) * SHARE);
   const span = /** @type {[number, number]} */ ([begin - around, ended ? end + around : end + around / 4]);
   const [from, to] = span.map((at) => new Date(at * 1000).toISOString());
-  const kept = await page.ask(() => get("series", { detector, sensor, from, to, points: POINTS }));
+  /** @type {import("./types.js").Series} */
+  const past = await page.ask(() => get("series", { detector, sensor, from, to, points: POINTS }));
+  const reaches = past.times.some((time) => seconds(time) >= begin - past.step && seconds(time) <= end);
+  // The series of all sensors may be too young, or gone; an incident keeps readings of its own.
+  const kept = !reaches && readings ? ofReadings(readings, (name) => unitOf(unit, name)) : past;
   const series = withGaps(kept);
   const place = h("section", { class: "card charts" }, h("h2", { class: "unseen" }, t("range")));
   if (!series.times.length) {
@@ -135,6 +139,12 @@ async function charts(page, { detector, sensor, started, ended, newest, feature 
   }
   return place;
 }
+
+/**
+ * @param {string | Record<string, string> | null} unit
+ * @param {string} feature
+ */
+const unitOf = (unit, feature) => (typeof unit === "string" ? unit : (unit?.[feature] ?? ""));
 
 /** @param {Incident} incident */
 function why(incident) {

@@ -21,6 +21,30 @@ export function usualStep({ times, step }) {
 }
 
 /**
+ * The readings that were kept with an incident, as a series.
+ *
+ * @param {import("./types.js").Readings} readings
+ * @param {(feature: string) => string} unit
+ * @returns {Series}
+ */
+export function ofReadings({ times, features }, unit) {
+  const unknown = times.map(() => null);
+  return {
+    step: 1,
+    from: times[0] ?? "",
+    to: times.at(-1) ?? "",
+    times,
+    features: features.map(({ name, values, lower, upper }) => ({
+      ...{ name, unit: unit(name), mean: values, min: values, max: values },
+      ...{ expected: unknown, lower, upper },
+    })),
+    scores: {},
+    gone_before: null,
+    incidents: [],
+  };
+}
+
+/**
  * The same series with an empty point in each gap, so that no line crosses it.
  *
  * @param {Series} series

@@ -83,6 +83,12 @@
  * @property {number} duration_seconds
  * @property {{time: string, edge: string, message: string}[]} [edges]
  * @property {Incident[]} [group]
+ * @property {Readings | null} [readings]
+ *
+ * @typedef {object} Readings
+ * @property {string[]} times
+ * @property {{name: string, values: (number | null)[], lower: (number | null)[], upper: (number | null)[]}[]} features
+ * @property {(number | null)[]} scores
  *
  * @typedef {object} Group
  * @property {string} started

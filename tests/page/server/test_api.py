@@ -136,6 +136,7 @@ def test_incidents_and_what_happened_to_one(judged):
     whole = fits(judged.get(f"incidents/{found['id']}"), "IncidentInFull")
     assert whole["edges"][0]["edge"] == "opened"
     assert whole["group"] == []
+    assert whole["readings"]["features"][0]["values"][-1] == 100
     (group,) = fits(judged.get("groups"), "Groups")["groups"]
     assert group["incidents"] == [found]
 
