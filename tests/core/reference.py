@@ -74,28 +74,35 @@ class Cycles:
 
     def __init__(self):
         self.low, self.since, self.gaps, self.late, self.lates, self.limit = False, None, [], 0, 0, math.inf
+        self.least = self.most = None
 
-    def score(self, z):
+    def score(self, z, usual, *, warming):
         self.since = None if self.since is None else self.since + 1
         if z > 0.5 and self.low:
             if self.since is not None:
-                self._end()
+                self._end(0.0 if math.isnan(usual) else usual, warming)
             self.since = 0
         self.low = z < -0.5 or (self.low and not z > 0.5)
         return max(self.since or 0, self.late) / self.limit if self.limit < math.inf else NAN
 
-    def _end(self):
-        if self.since <= self.limit:
-            self.gaps, self.late, self.lates = [*self.gaps, self.since][-8:], 0, 0
+    def _end(self, usual, warming):
+        gap = self.since
+        if warming or gap <= self.limit:
+            self.gaps, self.late, self.lates = [*self.gaps, gap][-8:], 0, 0
+            left = math.exp(-gap * usual / 259_200)
+            least, most = (gap if one is None else float(one) for one in (self.least, self.most))
+            self.least = np.float32(min(gap, gap + (least - gap) * left))
+            self.most = np.float32(max(gap, gap + (most - gap) * left))
             return
-        self.late, self.lates = self.since, self.lates + 1
+        self.late, self.lates = gap, self.lates + 1
         if self.lates == 8:
-            self.gaps, self.lates = [], 0
+            self.gaps, self.lates, self.least, self.most = [], 0, None, None
 
     def refresh(self, usual):
-        even = len(self.gaps) == 8 and max(self.gaps) <= 1.3 * min(self.gaps)
-        timed = even and max(self.gaps) >= 40 and max(self.gaps) * usual < 43_200
-        self.limit = 1.2 * max(self.gaps) if timed else math.inf
+        known = len(self.gaps) == 8 and self.most is not None
+        even = known and float(self.most) <= 1.3 * float(self.least) and self.most >= 40
+        timed = even and float(self.most) * usual < 43_200
+        self.limit = 1.2 * float(self.most) if timed else math.inf
 
 
 def larger(one, other):
@@ -205,7 +212,8 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
         usual_value = expected + past["profile"].mean
         if not counts(rule, value, past["level"].mean if math.isnan(usual_value) else usual_value):
             scores = [min(score, 0.0) for score in scores]
-        slow = cycles.score((value - past["level"].mean) / past["level"].sigma)
+        z = (value - past["level"].mean) / past["level"].sigma
+        slow = cycles.score(z, usual, warming=warming)
         if not warming and not math.isnan(slow):
             scores.append(slow)
         run = run + 1 if at and value == values[at - 1] else 0

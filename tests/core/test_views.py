@@ -122,6 +122,11 @@ def test_only_even_cycles_of_many_readings_can_be_late(lengths):
     assert feed(detector(views=("rhythm",)), values, step=20) == []
 
 
+def test_a_heating_may_take_longer_at_night():
+    values = turns(*([200] * 12 + [300] * 6) * 4)
+    assert feed(detector(views=("rhythm",)), values, step=20) == []
+
+
 def test_heating_is_normal_in_the_morning_and_not_at_three():
     minute = np.arange(12 * DAY) % DAY
     values = 19 + 2.0 * ((minute >= 360) & (minute < 480)) + np.random.default_rng(5).normal(0, 0.1, 12 * DAY)

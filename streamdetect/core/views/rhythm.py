@@ -24,7 +24,10 @@ NEVER = -(2**40)
 REGULAR = 1.5
 """The second largest gap over the second smallest; up to this it is a rhythm."""
 EVEN = 1.3
-"""The largest gap over the smallest; up to this a cycle can be overdue."""
+"""The largest gap of the last days over the smallest; up to this a cycle can be overdue."""
+MEMORY = 3 * 86_400.0
+"""Seconds in which what a gap stood out by fades to a third: a heating has longer cycles at night, and
+eight of an afternoon are even."""
 OVERDUE = 1.2
 """A cycle of more than so many times the largest gap is too long. At 1.15 a house has false alarms, at 1.3
 most slow machines are missed."""
@@ -58,6 +61,8 @@ class Rhythm(View):
     low: NDArray[np.bool_]  # (S, F) below the mean since the last crossing
     since: NDArray[np.int64]  # (S, F) readings since the last crossing; far below 0 before the first
     gaps: NDArray[np.float32]  # (S, F, GAPS) a ring; NaN = none yet
+    least: NDArray[np.float32]  # (S, F) the smallest gap of the last days; NaN = none yet
+    most: NDArray[np.float32]  # (S, F) and the largest
     crossings: NDArray[np.int64]  # (S, F)
     late: NDArray[np.int64]  # (S, F) readings of the last cycle if it took too long, or 0
     lates: NDArray[np.int8]  # (S, F) cycles in a row that did
@@ -72,6 +77,8 @@ class Rhythm(View):
         self.column("low", np.bool_, shape=(features,))
         self.column("since", np.int64, NEVER, (features,))
         self.column("gaps", np.float32, np.nan, (features, GAPS))
+        for name in ("least", "most"):
+            self.column(name, np.float32, np.nan, (features,))
         for name in ("crossings", "late"):
             self.column(name, np.int64, shape=(features,))
         self.column("lates", np.int8, shape=(features,))
@@ -98,7 +105,8 @@ class Rhythm(View):
         crossed = found.here & stretch.within(counts)[:, :, None]
         for place in np.flatnonzero(crossed.any(axis=(0, 2))).tolist():
             line, feature = np.nonzero(crossed[:, place])
-            self._cross(rows[line], feature, found.gaps[line, place, feature])
+            warming = stretch.warming[line, place]
+            self._cross(rows[line], feature, found.gaps[line, place, feature], warming)
         last, since = stretch.at_end(found.last, counts), self.since.take(rows, axis=0) + counts[:, None]
         self.since[rows] = np.where(last < 0, since, (counts - 1)[:, None] - last)
         self.low[rows] = stretch.at_end(found.low, counts)
@@ -114,15 +122,16 @@ class Rhythm(View):
         lines = np.arange(len(rows))
         regular = spread[lines, best] <= REGULAR
         self.period[rows] = np.where(regular, middle[lines, best], np.nan)
-        self._limit(rows, gaps[:, :, 0].astype(np.float64), gaps[:, :, -1].astype(np.float64))
+        self._limit(rows, held == GAPS)
 
     def restart(self, rows: Rows) -> None:
         """See View: how long a cycle takes is a matter of the sensor, not of its regime."""
 
-    def _limit(self, rows: Rows, least: Floats, most: Floats) -> None:
-        """Of the feature whose gaps (U, F) are the most even, NaN where there are too few."""
+    def _limit(self, rows: Rows, enough: NDArray[np.bool_]) -> None:
+        """Of the feature whose gaps are the most even, where there are enough of them, (U, F)."""
         _, silence = self._others
-        spread = np.nan_to_num(most / least, nan=np.inf)
+        least, most = self.least[rows].astype(np.float64), self.most[rows].astype(np.float64)
+        spread = np.where(enough, most / least, np.inf)
         best = spread.argmin(axis=1)
         lines = np.arange(len(rows))
         longest = most[lines, best]
@@ -152,11 +161,11 @@ class Rhythm(View):
         before = np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
         return Crossings(here, low, np.where(before < 0, since + places, places - before), last)
 
-    def _cross(self, rows: Rows, features: Rows, gaps: Rows) -> None:
+    def _cross(self, rows: Rows, features: Rows, gaps: Rows, warming: NDArray[np.bool_]) -> None:
         """One upward crossing of each of these features, so many readings after the one before."""
         known = gaps > 0
-        rows, features, gaps = rows[known], features[known], gaps[known]
-        late = gaps > self.limit[rows, features]
+        rows, features, gaps, warming = rows[known], features[known], gaps[known], warming[known]
+        late = (gaps > self.limit[rows, features]) & ~warming
         self.late[rows, features] = np.where(late, gaps, 0)
         self.lates[rows, features] = np.where(late, self.lates[rows, features] + 1, 0)
         self._remember(rows[~late], features[~late], gaps[~late])
@@ -167,10 +176,15 @@ class Rhythm(View):
         turn = self.crossings[rows, features]
         self.gaps[rows, features, turn % GAPS] = gaps
         self.crossings[rows, features] = turn + 1
+        _, silence = self._others
+        left = np.exp(-gaps * silence.usual[rows] / MEMORY)
+        least, most = self.least[rows, features], self.most[rows, features]
+        self.least[rows, features] = np.fmin(gaps, gaps + (least - gaps) * left)
+        self.most[rows, features] = np.fmax(gaps, gaps + (most - gaps) * left)
 
     def _forget(self, rows: Rows, features: Rows) -> None:
         """Learn anew: this is how long cycles take now. The limit stands still up to the end of the block."""
-        self.gaps[rows, features] = np.nan
+        self.gaps[rows, features] = self.least[rows, features] = self.most[rows, features] = np.nan
         self.crossings[rows, features] = self.lates[rows, features] = 0
 
 
