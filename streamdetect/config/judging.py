@@ -73,7 +73,7 @@ class IncidentsConfig(Section):
     regime_change_after: Span | None = _INCIDENTS.regime_change_after
     """What lasts for longer is the new normal; without it, nothing ever is."""
     withhold_recurring: bool = _INCIDENTS.withhold_recurring
-    """Tell what comes back at regular times, like a defrost, three times only, unless there is more to it."""
+    """Tell what comes back three times at its hour, on five days at any, unless there is more to it."""
 
     def settings(self) -> IncidentSettings:
         """Give the core's settings."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .columns import Columns
 from .faults import CHECKS, Fault, FaultFacts, fault_of
-from .recurrence import LEAST_EXTENT, TIMES, Excursion, Recurrence
+from .recurrence import LEAST_EXTENT, Excursion, Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class IncidentSettings:
     critical_score: float = 2.0
     regime_change_after: float = 86_400.0  # s; what lasts for longer is the new normal; inf = never
     regime_readings: int = 120  # and spans at least these readings
-    withhold_recurring: bool = True  # what comes back at regular times is told only three times
+    withhold_recurring: bool = True  # what comes back is told only a few times
 
 
 Severity = Literal["warning", "critical"]
@@ -63,7 +63,7 @@ class Edge(NamedTuple):
     peak_error: float
     peak_value: tuple[float, ...]
     anomalous: int  # readings so far
-    recurs: float = nan  # s after which it comes back; NaN = it does not
+    recurs: float = nan  # about the s after which it comes back; NaN = it does not
     last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
     held: float = nan  # s for which the value has been the same, or nothing was heard of the sensor
     most: float = nan  # the most s for which that was so before
@@ -211,7 +211,7 @@ class Incidents(Columns):
         return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
 
     def foresee(self, row: int) -> tuple[bool, float]:
-        """Whether the incident is, so far, one that comes back at regular times, and after how many seconds.
+        """Whether the incident is, so far, one that comes back, and after about how many seconds.
 
         What a check finds is told in any case. NaN: nothing was due.
         """
@@ -223,11 +223,11 @@ class Incidents(Columns):
         return abs(one.extent) <= most and one.length <= due.length, due.period
 
     def note(self, row: int) -> float:
-        """Remember an incident that is over; returns the seconds after which it comes back, NaN if not."""
+        """Remember an incident that is over; returns about the seconds after which it comes back, or NaN."""
         if not self.settings.withhold_recurring:
             return nan
         one = self._excursion(row)
-        due = self.recurrence.due(row, one, TIMES - 1)
+        due = self.recurrence.due(row, one, after=True)
         self.recurrence.note(row, one)
         return nan if due is None else due.period
 

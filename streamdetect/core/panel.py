@@ -43,6 +43,8 @@ GRADUAL = np.array([view not in CHECKS for view in VIEWS])
 """Views (W,) in which a sensor can be made more or less sensitive; the others have fixed limits."""
 LEAST_LIMIT = 2.0
 """The least limit on the deviation of a value from its mean, in standard deviations."""
+MOST_SCORE = 1000.0
+"""What is larger says nothing more: rain after a dry week is 10¹² deviations of nothing from its mean."""
 
 
 class Panel(Columns):
@@ -175,7 +177,7 @@ class Panel(Columns):
             at = VIEWS.index(name)
             some = part if counts is None or not GRADUAL[at] else _of_those_that_count(part, counts)
             largest = some[:, :, 0] if some.shape[2] == 1 else np.fmax.reduce(some, axis=2)
-            np.fmax(views[:, :, at], largest, out=views[:, :, at])
+            np.fmax(views[:, :, at], np.minimum(largest, MOST_SCORE), out=views[:, :, at])
             if features is not None and some.shape[2] > 1:
                 features[:, :, at] = np.fmax(some, -np.inf).argmax(axis=2)
         sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]

@@ -46,7 +46,7 @@ class Transition:
     limit: float  # set by the user, that the worst value was beyond
     feature_errors: tuple[float, ...]  # (F,); empty = no longer known
     reason: Reason
-    recurs: float = nan  # s after which it comes back, as it did before; NaN = it does not
+    recurs: float = nan  # about the s after which it comes back, as it did before; NaN = it does not
 
 
 class Facts(NamedTuple):

@@ -111,7 +111,7 @@ class SensorColumns:
     upper: Floats  # (S, F)
     anomalous: NDArray[np.bool_]  # (S,)
     incident_open: NDArray[np.bool_]  # (S,) and it was told
-    withheld: NDArray[np.bool_]  # (S,) it has one that is not told: what comes back at regular times
+    withheld: NDArray[np.bool_]  # (S,) it has one that is not told: what comes back
     silent: NDArray[np.bool_]  # (S,) not heard of for too long
     warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
     readings_to_go: NDArray[np.int64]  # (S,) until it is

@@ -255,7 +255,7 @@ class _Walk:
                 self.stepped.edges.append(edge)
 
     def _withhold(self, row: int, line: int, place: int) -> None:
-        """Tell that an incident opened, unless it is one that comes back at regular times."""
+        """Tell that an incident opened, unless it is one that comes back."""
         state = self.incidents
         state.withheld[row], period = state.foresee(row)
         if not state.withheld[row]:

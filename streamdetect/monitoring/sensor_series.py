@@ -33,7 +33,7 @@ _HELP = {
     "view_score": "Score of each view; above 1 is anomalous.",
     "anomalous": "Whether the latest reading was anomalous.",
     "incident_open": "Whether the sensor has an incident that is open.",
-    "incident_withheld": "Whether it has one that is not told, for it comes back at regular times.",
+    "incident_withheld": "Whether it has one that is not told, for it comes back.",
     "silent": "Whether the sensor has been silent for too long.",
     "muted": "Whether nobody is told about the sensor now: somebody muted it, or maintenance.",
     "warmup_readings": "Readings until the sensor is held against a past of its own; 0: it is.",

@@ -36,7 +36,7 @@ class Facts:
     lower: float | None = None
     upper: float | None = None
     unit: str = ""
-    recurs: float | None = None  # s after which it comes back, as it did before
+    recurs: float | None = None  # about the s after which it comes back, as it did before
     held: float | None = None  # s for which the value has been the same, or nothing was heard
     most: float | None = None  # s for which that ever was so before
     limit: float | None = None  # that the worst value was beyond
@@ -96,7 +96,7 @@ def _unlike(facts: Facts) -> str:
 
 
 def _every(facts: Facts) -> str:
-    return "every day" if facts.recurs == _DAY else f"every {duration(facts.recurs or 0.0)}"
+    return "about every " + ("day" if facts.recurs == _DAY else duration(facts.recurs or 0.0))
 
 
 def _finite(value: float | None) -> float | None:

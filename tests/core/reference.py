@@ -224,7 +224,7 @@ def judge(settings, incidents, times, values, errors, rule):  # noqa: C901, PLR0
             score = run / (stuck_limit * (3.0 if at_an_end else 1.0))
             scores.append(score + 1.0 if score > 1 else score)
             new_longest = max(new_longest, min(run, 1.5 * stuck_limit / 3))
-        best = max(scores, default=NAN)
+        best = min(max(scores, default=NAN), 1000.0)
         opened = closed = False
         if best > 1:
             excess, calm = excess + min(best - 1, 1.0), 0

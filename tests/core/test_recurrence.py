@@ -1,4 +1,4 @@
-"""What comes back at regular times is told three times, and then only if there is more to it.
+"""What comes back is told a few times, and then only if there is more to it.
 
 A reading a minute of a quiet sensor whose score is its value: the model rebuilds nothing, the threshold is 1.
 """
@@ -88,10 +88,20 @@ def test_a_controller_that_hunts_is_told_each_time():
     assert openings(told(readings(3, events))) == [start for start, _, _ in events]
 
 
-def test_what_comes_at_any_time_is_told_each_time():
-    starts = [14 * HOUR, 43 * HOUR, 55 * HOUR, 97 * HOUR, 120 * HOUR, 131 * HOUR, 170 * HOUR]
-    edges = told(readings(8, [(start, 25, 3.0) for start in starts]))
-    assert openings(edges) == starts
+AT_ANY_HOUR = [14 * HOUR, 43 * HOUR, 55 * HOUR, 97 * HOUR, 120 * HOUR, 131 * HOUR, 170 * HOUR, 206 * HOUR]
+
+
+def test_what_comes_at_any_hour_is_told_on_five_days():
+    edges = told(readings(9, [(start, 25, 3.0) for start in AT_ANY_HOUR]))
+    assert openings(edges) == AT_ANY_HOUR[:7]  # two of them on two of these
+    closed = [edge.recurs for edge in edges if edge.kind == "closed"]
+    assert np.isnan(closed[:6]).all()
+    assert closed[6] == 86_400.0
+
+
+def test_what_comes_on_five_days_of_three_weeks_is_told_each_time():
+    starts = [start + 2 * at * DAY for at, start in enumerate(AT_ANY_HOUR)]
+    assert openings(told(readings(24, [(start, 25, 3.0) for start in starts]))) == starts
 
 
 @pytest.mark.parametrize(("length", "height", "after"), [(120, 3.0, 37), (25, 9.0, 1)])

@@ -79,14 +79,15 @@ def said(**changes) -> str:
             {"edge": "closed", "reason": "recovered", "recurs": 28_800.0},
             (
                 "freezer is back to normal after 2 h: -9.1 °C. "
-                "This comes back every 8 h and is told from now on only if it goes further or lasts longer"
+                "This comes back about every 8 h and is told from now on only if it goes further "
+                "or lasts longer"
             ),
         ),
         (
             {"kind": "level", "recurs": 86_400.0},
             (
                 "freezer -9.1 °C, usually -19.3 to -16.8, for 2 h; "
-                "this goes further or lasts longer than what comes back every day"
+                "this goes further or lasts longer than what comes back about every day"
             ),
         ),
         ({"edge": "regime_changed"}, "freezer -9.1 °C is the new normal"),
