@@ -57,7 +57,7 @@ class Bundle:
         """
         directory = Path(__file__).with_name(GENERAL) if str(path) == GENERAL else Path(path)
         if not directory.is_dir():
-            raise BundleError(f"{directory}: must be a bundle's directory, got none")
+            raise BundleError(f"{directory}: must be the directory of a bundle, got none")
         if (
             directory.is_symlink()
         ):  # to one of its versions, which stays what it is when another becomes active
@@ -104,7 +104,7 @@ class Bundle:
         """
         if runtime == "tensorflow" and self.manifest.files.keras is None:
             raise BundleError(
-                f"{self.path}: carries no Keras model, as it was brought along in another form; "
+                f"{self.path}: has no Keras model, because it was made from another format; "
                 "runtime must be onnx or openvino"
             )
         return self._load(KERAS if runtime == "tensorflow" else ONNX, self._window, runtime, threads)
@@ -117,7 +117,7 @@ class Bundle:
         """
         if self.manifest.encoder is None:
             raise BundleError(
-                f"{self.path}: carries no encoder; `streamdetect train` writes one, "
+                f"{self.path}: has no encoder; `streamdetect train` writes one, "
                 "so does `streamdetect bundle` up to the layer that --latent-layer names"
             )
         return self._load(ENCODER, (self.manifest.encoder.size,), "onnx", threads)
@@ -126,7 +126,7 @@ class Bundle:
         """(M, T, F) scaled windows -> (M, L) latent vectors; `encoder` is loaded for this one call.
 
         Raises:
-            BundleError: the bundle carries no encoder, or it does not load.
+            BundleError: the bundle has no encoder, or it does not load.
         """
         return self.encoder()(windows)
 

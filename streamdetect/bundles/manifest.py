@@ -156,7 +156,7 @@ class File(_Part):
 class Files(_PartWithOptions):
     """The model files; their names are fixed, so no name can lead out of the bundle."""
 
-    keras: File | None = Field(default=None, alias=KERAS)  # not of a model brought along in another form
+    keras: File | None = Field(default=None, alias=KERAS)  # not of a model made from another format
     onnx: File = Field(alias=ONNX)
     encoder: File | None = Field(default=None, alias=ENCODER)
 
@@ -240,12 +240,12 @@ class Manifest(_PartWithOptions):
     @model_validator(mode="after")
     def _encoder_has_a_file(self) -> Manifest:
         if (self.encoder is None) != (self.files.encoder is None):
-            raise ValueError(f"encoder and files.{ENCODER}: must both be there, or neither")
+            raise ValueError(f"encoder and files.{ENCODER}: must both be present, or neither")
         return self
 
     @property
     def model_name(self) -> str:
-        """The architecture's name, or that it was brought along."""
+        """The architecture's name, or that the model was brought to the project by its user."""
         return self.architecture.name if self.architecture else "brought"
 
     @property

@@ -81,7 +81,7 @@ class Table:
         length, *others = {len(column) for column in found.values() if isinstance(column, list)}
         if others:
             counts = ", ".join(f"{len(column)}" for column in found.values() if isinstance(column, list))
-            raise RejectedPayload("type", f"columns of one length are expected, not of {counts}")
+            raise RejectedPayload("type", f"columns must have the same length, got {counts}")
         for at in range(length):
             row: dict[str, Any] = {}
             for steps, column in found.items():

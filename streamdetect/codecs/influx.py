@@ -77,7 +77,7 @@ class Line(NamedTuple):
         if name not in known:
             there = ", ".join(key for key in known if key not in {"series", "measurement"})
             raise RejectedPayload(
-                "field", f"the tag {name!r} is not there", path=name, there=lambda: there or "no tag"
+                "field", f"the tag {name!r} is missing", path=name, there=lambda: there or "no tag"
             )
         return known[name]
 
@@ -154,10 +154,10 @@ class InfluxCodec(Codec):
         for name, key in self._places:
             if not there or (name in wanted and name not in there):
                 raise RejectedPayload(
-                    "field", f"{key!r} is not there", path=key, there=partial(_shown, line), foreign=not there
+                    "field", f"{key!r} is missing", path=key, there=partial(_shown, line), foreign=not there
                 )
         if line.stamp is None and not alone:
-            raise RejectedPayload("time", "no timestamp, and other lines of its series beside it")
+            raise RejectedPayload("time", "no timestamp, while the payload has other lines of its series")
         names, time = tuple(map(line.label, self._labels)), self._time(line, arrival)
         if not self._settings.per_sensor:
             return ((names, time, tuple(map(self._number, there.values()))),)

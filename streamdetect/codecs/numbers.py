@@ -137,7 +137,7 @@ def _raw_reader(settings: PayloadSettings) -> Callable[[object], float]:
 
 
 def _not_a_number(value: object) -> RejectedPayload:
-    return RejectedPayload("type", f"a number is expected, not {_shown(value)}{_hint(value)}")
+    return RejectedPayload("type", f"must be a number, got {_shown(value)}{_hint(value)}")
 
 
 def _hint(value: object) -> str:

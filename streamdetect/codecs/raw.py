@@ -87,7 +87,7 @@ def bytes_of(text: object, encoding: str) -> bytes:
         RejectedPayload: `decode`.
     """
     if not isinstance(text, str | bytes):
-        raise RejectedPayload("type", f"text in {encoding} is expected, not {type(text).__name__}")
+        raise RejectedPayload("type", f"must be text in {encoding}, got {type(text).__name__}")
     try:
         if encoding == "hex":
             written = text.decode("ascii") if isinstance(text, bytes) else text

@@ -50,7 +50,7 @@ class SenmlCodec(JsonCodec):
     def read(self, document: object, arrival: float) -> Decoded:
         """Resolve the records of a pack and read them; see `TreeCodec.read`."""
         if not isinstance(document, list):
-            raise RejectedPayload("type", "a list of records is expected", foreign=True)
+            raise RejectedPayload("type", "must be a list of records", foreign=True)
         return super().read(list(_resolved(document, arrival)), arrival)
 
     @classmethod

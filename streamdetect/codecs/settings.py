@@ -47,7 +47,7 @@ class PayloadSettings:
     time_zone: str | None = None
     """Of written times that come without an offset."""
     time_missing: Literal["reject", "arrival"] = "reject"
-    """What becomes of a reading whose time is not there."""
+    """What happens to a reading without its time."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Of the format itself, by name: see `Codec.own`."""
     partial: bool = False

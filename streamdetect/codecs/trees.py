@@ -303,7 +303,7 @@ def _name_fetcher(path: str) -> Callable[[Entry], str]:
             return "true" if value else "false"
         raise RejectedPayload(
             "field",
-            f"the sensor's name {path!r} is not there",
+            f"the sensor's name {path!r} is missing",
             path=path,
             there=partial(what_is_there, entry.node, parse_path(path)[:-1]),
         )
@@ -346,7 +346,7 @@ def _time_reader(settings: PayloadSettings) -> Callable[[Entry, float], float]:
             return arrival
         raise RejectedPayload(
             "field",
-            f"the time {path!r} is not there",
+            f"the time {path!r} is missing",
             path=path,
             there=partial(what_is_there, entry.node, parse_path(path)[:-1]),
         )
@@ -357,11 +357,11 @@ def _time_reader(settings: PayloadSettings) -> Callable[[Entry, float], float]:
 def _missing(place: Place, node: object, *, foreign: bool) -> RejectedPayload:
     if not isinstance(node, dict | list):
         return RejectedPayload(
-            "type", f"an object is expected, not {brief(node)}", path=place.path, foreign=foreign
+            "type", f"must be an object, got {brief(node)}", path=place.path, foreign=foreign
         )
     return RejectedPayload(
         "field",
-        f"{place.path!r} is not there",
+        f"{place.path!r} is missing",
         path=place.path,
         there=partial(what_is_there, node, place.steps[:-1]),
         foreign=foreign,

@@ -144,7 +144,7 @@ def _batches(manifest: Manifest) -> list[str]:
 def _compiled(manifest: Manifest) -> str:
     form = manifest.brought.form if manifest.brought else "keras"
     if form == "onnx":
-        return "as it was brought along"
+        return "the given graph, unchanged"
     origin = {"keras": "Keras", "tflite": "TFLite"}[form]
     return f"differs from {origin} by {manifest.graph_difference.absolute:.1e} at most"
 

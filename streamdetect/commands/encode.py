@@ -69,7 +69,9 @@ def _write(file: IO[str], detector: Detector, encode: Encode, found: Sequence[Re
     first = next(rows, None)
     if first is None:
         wanted = detector.settings.cutting.first_steps
-        raise DataError(f"recordings: must have {wanted} readings of one sensor without a gap, for a window")
+        raise DataError(
+            f"recordings: must have {wanted} readings of one sensor without a gap: a window has so many"
+        )
     writer.writerow(["sensor", "time", *(f"latent_{place}" for place in range(len(first) - 2))])
     writer.writerow(first)
     writer.writerows(rows)

@@ -69,7 +69,7 @@ def run(args: Namespace) -> int:
     sys.stdout.write(f"today  {versions.active(link).name}: {today}\nother  {out.name}: {other}\n")
     if other.is_better_than(today):
         versions.activate(link, out)
-        sys.stdout.write(f"active now: {out.name}; SIGHUP has the daemon take it on\n")
+        sys.stdout.write(f"active now: {out.name}; send SIGHUP to the daemon to load it\n")
     else:
         sys.stdout.write(f"not better: {versions.active(link).name} stays active\n")
         sys.stdout.writelines(_lost(today.lost(other)))

@@ -131,12 +131,14 @@ def _going_on(resumed: Bundle, given: Mapping[str, Any]) -> TrainingSettings:
     differ = [name for name, value in given.items() if name != "epochs" and value != was.get(name, value)]
     if differ:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in differ)
-        raise BundleError(f"{resumed.path}: must go on as it was begun, got another {names}")
+        raise BundleError(
+            f"{resumed.path}: must continue with the settings it was started with, got another {names}"
+        )
     settings = TrainingSettings(**was | {"epochs": given.get("epochs", was["epochs"])})
     done = resumed.manifest.training.epochs_run if resumed.manifest.training else 0
     if done >= settings.epochs:
         raise BundleError(
-            f"{resumed.path}: must have epochs left, got {done} of {settings.epochs} done; --epochs adds some"
+            f"{resumed.path}: must have epochs left, got {done} of {settings.epochs} done; raise --epochs"
         )
     return settings
 

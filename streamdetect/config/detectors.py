@@ -101,7 +101,7 @@ class _Payload(Section):
     time_zone: Annotated[str, _checked_by(zone)] | None = _PAYLOAD.time_zone
     """Of written times without an offset: Europe/Berlin."""
     time_missing: Literal["reject", "arrival"] = _PAYLOAD.time_missing
-    """A reading whose time is not there is rejected, or has the time of arrival."""
+    """What happens to a reading without its time: it is rejected, or gets the time of its arrival."""
 
     @property
     def codec(self) -> CodecClass:

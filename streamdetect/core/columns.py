@@ -73,7 +73,7 @@ class Columns:
             mine: Array = getattr(self, name)
             theirs = saved.get(name)
             if theirs is None:
-                raise ValueError(f"column {name}: must be there, got none")
+                raise ValueError(f"column {name}: is missing")
             if theirs.shape != (len(rows), *mine.shape[1:]) or theirs.dtype != mine.dtype:
                 raise ValueError(
                     f"column {name}: must be {mine.dtype} {(len(rows), *mine.shape[1:])}, "

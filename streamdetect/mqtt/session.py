@@ -204,7 +204,7 @@ class Session:
         if self._settings.protocol != "5" and self._settings.persistent_session and client._clean_session:  # noqa: SLF001 - paho has no setter
             # MQTT 3.1.1 gives a session up only by connecting without one.
             client._clean_session = False  # noqa: SLF001
-            self.last_error = "gave up the session of an earlier run, of which nothing is known"
+            self.last_error = "discarded the session of an earlier run, whose state was not kept"
             client.disconnect()
             return
         self.generation += 1

@@ -186,7 +186,7 @@ def _bundles(config: Config) -> tuple[list[Bundle], list[Problem]]:
             continue
         bundles.append(bundle)
         if one.latent_in_events and bundle.manifest.encoder is None:
-            rule = f"must be false: the bundle {one.bundle} carries no encoder"
+            rule = f"must be false: the bundle {one.bundle} has no encoder"
             problems.append(Problem(f"{path}.latent_in_events", rule, "true"))
         wanted = bundle.manifest.features
         problems += _misnamed(one, bundle, path)

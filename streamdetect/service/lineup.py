@@ -146,7 +146,7 @@ class Lineup:
         return self.pipeline.states()
 
     def load_again(self, read: Callable[[], Config]) -> list[Event] | None:
-        """Take on a new configuration if it is valid, else keep the old one.
+        """Load a new configuration if it is valid, else keep the old one.
 
         Returns:
             Events to save with the detectors, which are others now; None if they are the same.
@@ -164,7 +164,7 @@ class Lineup:
         self.config = self.config.model_copy(update={"detectors": config.detectors})
         events = self._put_in(assemblies, self.states())
         self.loaded, self.load_failed = self._clock(), False
-        log.info("took on the new configuration")
+        log.info("loaded the new configuration")
         return events
 
     def _put_in(self, assemblies: Sequence[Assembly], states: Sequence[DetectorState]) -> list[Event] | None:
@@ -172,9 +172,9 @@ class Lineup:
         before = [state.identity for state in states]
         handover = hand_over(states, assemblies, self.config)
         for name, reason in handover.ended.items():
-            log.warning("the state of detector %s ends here: %s", name, reason)
+            log.warning("discarded the state of detector %s: %s", name, reason)
         for name, text in handover.succeeded.items():
-            log.info("detector %s took on another model, %s", name, text)
+            log.info("detector %s uses another model now, %s", name, text)
         self.restarted += len(handover.ended)
         self._metrics.count_transitions(handover.kinds)
         self.pipeline = Pipeline(

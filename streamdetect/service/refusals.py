@@ -82,7 +82,7 @@ class Refusals:
 
 
 class Unheard:
-    """Says, once, which detectors have taken nothing in although they were given time."""
+    """Says, once, which detectors have used no message although they had time."""
 
     def __init__(self, names: Sequence[str], topics: Sequence[Sequence[str]], refusals: Refusals) -> None:
         self._waiting = dict(zip(names, topics, strict=True))
@@ -97,10 +97,10 @@ class Unheard:
         for name, topics in self._waiting.items():
             latest, where = self._refusals.latest(name), ", ".join(map(repr, topics))
             if latest is None:
-                log.warning("detector %s is subscribed to %s; nothing was heard there so far", name, where)
+                log.warning("detector %s is subscribed to %s, and no message has come yet", name, where)
             else:
                 log.warning(
-                    "detector %s has taken nothing of what came on %s; the latest, on %r: %s: %s",
+                    "detector %s could use no message on %s; the latest was on %r: %s: %s",
                     name, where, latest.topic, latest.reason, latest.detail,
                 )  # fmt: skip
         self._waiting.clear()

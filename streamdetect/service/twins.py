@@ -18,9 +18,9 @@ _TWICE: Final = 2
 class Twins:
     """Watches for several sensors behind one id.
 
-    They may share a topic, and their payloads say by turns who they are: an id, a tag, a serial number. Their
+    They may share a topic, and their payloads name them in turn: an id, a tag, a serial number. Their
     topics may differ where the templates do not look. Or `sensor` joins their names to the same id.
-    A counter of messages never comes back to a value, a renamed device not to its old name.
+    A counter never returns to an earlier value, and a renamed device not to its old name; so neither counts.
     """
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class Twins:
         self._said: set[str] = set()  # topics, and detectors
 
     def look(self, detector: str, topic: str, identity: Mapping[str, str]) -> None:
-        """Take note of what one payload says about who it is of."""
+        """Note which sensor one payload names."""
         for field, value in identity.items():
             if topic not in self._said and (turns := self._alternate((topic, field), value)):
                 self._said.add(topic)
                 log.warning(
-                    "detector %s takes several sensors on %r for one: %s alternates between %s; "
-                    'tell them apart with a `sensor` that names it, like "{topic}/{%s}"',
+                    "detector %s treats several sensors on %r as one: %s alternates between %s; "
+                    'tell them apart with a `sensor` that names it, such as "{topic}/{%s}"',
                     detector, topic, field, ", ".join(map(repr, turns)), field,
                 )  # fmt: skip
 
@@ -44,8 +44,8 @@ class Twins:
         if detector not in self._said and (turns := self._alternate((detector, sensor), topic)):
             self._said.add(detector)
             log.warning(
-                "detector %s takes what comes by turns on %s for one sensor, %s; if these are several, tell "
-                "them apart with `templates` and `sensor` that name the level in which the topics differ",
+                "detector %s treats readings that alternate between %s as one sensor, %s; tell several "
+                "sensors apart with `templates` and `sensor` that name the level in which the topics differ",
                 detector, " and ".join(map(repr, turns)), sensor,
             )  # fmt: skip
 
@@ -55,8 +55,8 @@ class Twins:
             return
         self._said.add(detector)
         log.warning(
-            "detector %s takes the sensor of %s and that of %s for one, %s; with / between the names in "
-            "`sensor` their ids differ",
+            "detector %s gives the sensor of %s and the sensor of %s the same id, %s; put / between the "
+            "names in `sensor`",
             detector, " and ".join(map(repr, one)), " and ".join(map(repr, other)), sensor,
         )  # fmt: skip
 

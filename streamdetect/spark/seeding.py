@@ -40,7 +40,7 @@ def plant(checkpoint: str, shards: Iterable[tuple[int, bytes]]) -> int:
     for taken in (path, path + SEED):
         if files.get_file_info(taken).type != fs.FileType.NotFound:
             raise StateError(
-                f"{taken}: must not be there yet: only a new checkpoint can begin with these states"
+                f"{taken}: must not exist yet: only a new checkpoint can start from these states"
             )
     files.create_dir(path + SEED)
     count = 0

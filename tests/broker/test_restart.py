@@ -181,7 +181,7 @@ def test_a_reload_with_another_bundle_goes_on_in_the_middle_of_an_incident(daemo
     daemon.config["detectors"][0]["bundle"] = str(tmp_path / "bundle")
     daemon.write()
     daemon.process.send_signal(signal.SIGHUP)
-    until(lambda: "took on another model" in daemon.log(), "the other model")
+    until(lambda: "uses another model now" in daemon.log(), "the other model")
     daemon.end(signal.SIGKILL)
     daemon.start()
     assert daemon.metric("detectors_restarted_total") == 0

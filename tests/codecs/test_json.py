@@ -119,7 +119,7 @@ def test_a_partial_reading_has_nan_where_a_value_is_absent_or_null():
     assert time == 5.0
     assert values[0] == 1.0
     assert [value != value for value in values] == [False, True, True]  # noqa: PLR0124 - NaN
-    with pytest.raises(RejectedPayload, match="'a' is not there; there is x: 1"):
+    with pytest.raises(RejectedPayload, match="'a' is missing; there is x: 1"):
         decode(b'{"x": 1}', 5.0)
 
 

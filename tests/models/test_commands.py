@@ -45,9 +45,12 @@ def test_train_goes_on_with_what_was_begun(normal, tmp_path, capsys):
     assert main([*command, *model]) == 0
     capsys.readouterr()
     assert main([*command, "--resume"]) == 1
-    assert "must have epochs left, got 2 of 2 done; --epochs adds some" in capsys.readouterr().err
+    assert "must have epochs left, got 2 of 2 done; raise --epochs" in capsys.readouterr().err
     assert main([*command, "--resume", "--epochs", "3", "--time-steps", "13"]) == 1
-    assert "must go on as it was begun, got another --time-steps" in capsys.readouterr().err
+    assert (
+        "must continue with the settings it was started with, got another --time-steps"
+        in capsys.readouterr().err
+    )
     assert main([*command, "--resume", "--epochs", "3"]) == 0
     assert "3 of 3 epochs" in capsys.readouterr().out
     manifest = Bundle.load(out).manifest
@@ -177,7 +180,7 @@ class TestEncode:
 
     def test_what_cannot_be_encoded(self, bundle, without_encoder, normal, tmp_path, capsys):
         assert main(["encode", str(normal), "--bundle", str(without_encoder.path)]) == 1
-        assert "carries no encoder" in capsys.readouterr().err
+        assert "has no encoder" in capsys.readouterr().err
         (tmp_path / "short.csv").write_text("time,level\n1,2\n2,3\n")
         assert main(["encode", str(tmp_path / "short.csv"), "--bundle", str(bundle.path)]) == 1
         assert "must have 12 readings of one sensor" in capsys.readouterr().err

@@ -112,7 +112,7 @@ def test_the_general_bundle_encodes():
 
 
 def test_a_bundle_without_an_encoder_says_so(without_encoder):
-    with pytest.raises(BundleError, match=r"bundle: carries no encoder; .*--latent-layer"):
+    with pytest.raises(BundleError, match=r"bundle: has no encoder; .*--latent-layer"):
         without_encoder.encode(np.zeros((1, 16, 1), dtype=np.float32))
 
 
@@ -142,7 +142,7 @@ def test_an_encoder_and_its_file_go_together(copy, missing):
         "encoder" if missing == "encoder" else "encoder.onnx"
     ]
     (copy / "bundle.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match="must both be there, or neither"):
+    with pytest.raises(BundleError, match="must both be present, or neither"):
         Bundle.load(copy)
 
 

@@ -170,4 +170,4 @@ def test_a_bundle_without_an_encoder_is_refused_at_the_start(without_encoder):
         assemble(wanted)
     (problem,) = caught.value.problems
     assert problem.path == "detectors[0].latent_in_events"
-    assert f"the bundle {path} carries no encoder" in str(problem)
+    assert f"the bundle {path} has no encoder" in str(problem)

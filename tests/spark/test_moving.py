@@ -107,10 +107,10 @@ def test_a_checkpoint_begins_with_the_shards_of_a_state(tmp_path):
     assert seeding.plant(str(tmp_path / "checkpoint"), parts) == 3
     read = parquet.read_table(tmp_path / "checkpoint-seed").to_pylist()
     assert [(row["shard"], row["sealed"]) for row in read] == parts
-    with pytest.raises(StateError, match="checkpoint-seed: must not be there yet"):
+    with pytest.raises(StateError, match="checkpoint-seed: must not exist yet"):
         seeding.plant(str(tmp_path / "checkpoint"), parts)
     (tmp_path / "begun").mkdir()
-    with pytest.raises(StateError, match="begun: must not be there yet"):
+    with pytest.raises(StateError, match="begun: must not exist yet"):
         seeding.plant(str(tmp_path / "begun"), parts)
 
 

@@ -142,7 +142,7 @@ def test_another_bundle_goes_on_with_the_sensors_and_their_incidents(directory, 
     again = lineup(config({"bundle": other_bundle}), saved(one, directory()))
     assert again.unsaved == []
     assert again.restarted == 0
-    assert f"took on another model, bundle {before.bundle} -> {bundle}: its 1 sensors and" in caplog.text
+    assert f"uses another model now, bundle {before.bundle} -> {bundle}: its 1 sensors and" in caplog.text
     (state,) = again.states()
     assert (state.bundle, state.origin, state.labels) == (bundle, before.origin, before.labels)
     (third,) = saved(again, directory())  # another start
@@ -171,7 +171,7 @@ def test_what_cannot_be_taken_over_is_closed_under_its_old_name(change, director
         assert closed["data"][same_as_before] == opened["data"][same_as_before]
     assert again.restarted == 1
     assert len(again.states()[0].detector) == 0
-    assert "the state of detector default ends here" in caplog.text
+    assert "discarded the state of detector default" in caplog.text
     assert closings(again) == 1
 
 

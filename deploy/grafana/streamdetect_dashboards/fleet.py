@@ -1,4 +1,4 @@
-"""The fleet overview: is everything well, how much comes in, which sensors are anomalous."""
+"""The fleet overview: health, throughput, and which sensors are anomalous."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ HEALTH = (
     ),
     number(
         "Last message",
-        "How long ago a daemon last heard anything; the worst of them.",
+        "How long ago a daemon got its last message; the longest of all daemons.",
         Seconds,
         f"max(time() - streamdetect_last_message_timestamp_seconds{ONE})",
         steps=((None, "green"), (60.0, "orange"), (600.0, "red")),
     ),
     number(
         "Configuration",
-        "Whether every daemon took on the configuration that it was last given.",
+        "Whether every daemon loaded its latest configuration.",
         Short,
         f"min(streamdetect_config_last_reload_successful{ONE})",
         names={"1": ("in force", "green"), "0": ("refused", "red")},
@@ -81,7 +81,7 @@ HEALTH = (
     number("Sensors", "Sensors known.", Short, f"sum(streamdetect_sensors{EACH})"),
     number(
         "State",
-        "Whether every daemon keeps its state on disk, and the disk takes it.",
+        "Whether every daemon keeps its state on disk and can write it.",
         Short,
         f"min(streamdetect_state_durable{ONE} * streamdetect_state_writable{ONE})",
         names={"1": ("on disk", "green"), "0": ("not kept", "red")},
@@ -106,7 +106,7 @@ SENSORS = (
     painted(
         graph(
             "Sensors by state",
-            "Of a sensor that warms up nothing is told, except what limits, rate and silent_after ask for.",
+            "A sensor that warms up has no incidents, except by limits, rate and silent_after.",
             Short,
             (f"sum(streamdetect_sensors{EACH})", "known"),
             (f"sum(streamdetect_sensors_warming_up{EACH})", "warming up"),
@@ -118,7 +118,7 @@ SENSORS = (
     painted(
         graph(
             "Incidents",
-            "Incidents opened and closed, and changes of regime: a new level that was taken for normal.",
+            "Incidents opened and closed, and changes of regime: a new level that became normal.",
             Short,
             (
                 f"sum by (kind) (increase(streamdetect_incident_transitions_total{EACH}[$__rate_interval]))",
@@ -144,15 +144,15 @@ SENSORS = (
     ),
     ranking(
         "Longest silent",
-        "Since the time of the sensor's latest reading, by the clock of whoever stamped it.",
+        "Time since the sensor's latest reading, by the clock that stamped it.",
         Seconds,
         (f"topk(10, time() - streamdetect_sensor_last_reading_timestamp_seconds{EACH})", "{{sensor}}"),
         steps=((None, "green"), (300.0, "orange"), (900.0, "red")),
     ),
     listing(
         "Incidents",
-        "Sensors with an incident in the time shown; what was said of each is in the log and in "
-        "`streamdetect incidents`. Of several features the largest.",
+        "Sensors with an incident in the time shown. The message of each is in the log and in "
+        "`streamdetect incidents`. With several features, the largest is shown.",
         Short,
         (
             (_in_an_incident(f"streamdetect_sensor_incident_open{EACH}"), "incident"),
@@ -175,7 +175,7 @@ SENSORS = (
 FLOW = (
     graph(
         "Messages",
-        "MQTT messages handled a second, by what became of them.",
+        "MQTT messages handled per second, by outcome.",
         MessagesPerSecond,
         (f"sum by (outcome) (rate(streamdetect_messages_total{ONE}[$__rate_interval]))", "{{outcome}}"),
         span=8,
@@ -183,7 +183,7 @@ FLOW = (
     ),
     graph(
         "Windows scored",
-        "Windows run through the model a second.",
+        "Windows scored by the model per second.",
         CountsPerSecond,
         (_per_detector("windows_scored"), "{{detector}} on {{instance}}"),
         span=8,
@@ -197,7 +197,7 @@ FLOW = (
     ),
     graph(
         "Rejected messages",
-        "Messages a second that could not become readings, by reason; the journal has examples of each.",
+        "Messages per second that were rejected, by reason; the journal has examples of each.",
         MessagesPerSecond,
         (f"sum by (reason) (rate(streamdetect_rejected_total{ONE}[$__rate_interval])) > 0", "{{reason}}"),
         span=8,
@@ -205,7 +205,7 @@ FLOW = (
     ),
     graph(
         "Dropped readings",
-        "Readings a second that were too late, repeated, or of one sensor too many.",
+        "Readings per second that were late, repeated, or of a new sensor above max_sensors.",
         CountsPerSecond,
         (f"sum by (outcome) (rate(streamdetect_readings_total{DROPPED}[$__rate_interval]))", "{{outcome}}"),
         span=8,
@@ -213,7 +213,7 @@ FLOW = (
     ),
     graph(
         "Connection",
-        "Connections made and lost, and sessions that the broker had forgotten, with what it kept for us.",
+        "Connections made and lost, and sessions that the broker forgot, with the messages in them.",
         Short,
         (f"sum(increase(streamdetect_mqtt_connects_total{ONE}[$__rate_interval]))", "made"),
         (f"sum(increase(streamdetect_mqtt_disconnects_total{ONE}[$__rate_interval]))", "lost"),
@@ -249,7 +249,7 @@ LATENCY = (
     ),
     graph(
         "Messages in a batch",
-        "Small batches: there is time to spare. At `batch.max_batch`: as much comes in as can be handled.",
+        "Small batches mean that there is time to spare. At `batch.max_batch` the daemon handles all it can.",
         Short,
         *_quantiles("streamdetect_batch_size"),
         span=8,
@@ -281,14 +281,14 @@ LATENCY = (
 STATE = (
     graph(
         "Waiting for the disk",
-        "How long the oldest message has waited for its effect to be committed; then it is acknowledged.",
+        "How long the oldest message has waited for its commit; then it is acknowledged.",
         Seconds,
         (f"streamdetect_checkpoint_age_seconds{ONE}", "{{instance}}"),
         span=8,
     ),
     graph(
         "Commits",
-        "Transactions a second, and those that the disk did not take.",
+        "Transactions per second, and those that failed.",
         CountsPerSecond,
         (f"rate(streamdetect_state_commits_total{ONE}[$__rate_interval])", "{{instance}}"),
         (f"rate(streamdetect_state_commit_failures_total{ONE}[$__rate_interval])", "{{instance}} failed"),
@@ -296,7 +296,7 @@ STATE = (
     ),
     graph(
         "Journal",
-        "What came since the last snapshot: read again at a start.",
+        "The journal since the last snapshot; a start reads it again.",
         BytesIEC,
         (f"streamdetect_state_journal_bytes{ONE}", "{{instance}}"),
         span=8,

@@ -63,21 +63,21 @@ NOW = (
     ),
     number(
         "Expected",
-        "What the value is expected to be.",
+        "The value that is expected now.",
         Short,
         f"streamdetect_sensor_expected{IT}",
         span=4,
     ),
     number(
         "Warm-up",
-        "How long until the sensor is judged, at the rate of its readings; 0: it is.",
+        "How long until the sensor is judged, at the rate of its readings; 0: it is judged now.",
         Seconds,
         f"streamdetect_sensor_warmup_seconds{IT}",
         span=4,
     ),
     number(
         "Latest reading",
-        "How long ago, by the clock of whoever stamped it.",
+        "How long ago it was, by the clock that stamped it.",
         Seconds,
         f"time() - streamdetect_sensor_last_reading_timestamp_seconds{IT}",
         span=4,
@@ -104,7 +104,7 @@ VALUE = painted(
 VIEWS = graph(
     "Views",
     "The score of each view: 1 is its limit, and the verdict is the largest. From 2 on an incident is "
-    "critical unless incidents.critical_score says otherwise. A view that cannot tell yet has no line.",
+    "critical unless incidents.critical_score says otherwise. A view that is still learning has no line.",
     Short,
     (f"streamdetect_sensor_view_score{IT}", "{{view}}"),
     span=24,
@@ -113,8 +113,8 @@ VIEWS = graph(
 ERROR = painted(
     graph(
         "Reconstruction error against its threshold",
-        "One of the views: how badly the autoencoder rebuilds the latest window, and the limit that this "
-        "sensor's own past errors give.",
+        "One of the views: how badly the autoencoder rebuilds the latest window, and the threshold from "
+        "this sensor's own past errors.",
         Short,
         (f"streamdetect_sensor_reconstruction_error{IT}", "error"),
         (f"streamdetect_sensor_threshold{IT}", "threshold"),
@@ -131,7 +131,7 @@ def verdicts() -> statetimeline.Panel:
     )
     panel = panel.description(
         "Whether the latest reading was anomalous, whether there is an incident (one score a little above 1 "
-        "is not worth one), whether the sensor is silent, and whether it is muted. Gaps: not known, or not "
+        "does not open one), whether the sensor is silent, and whether it is muted. Gaps: not known, or not "
         "scraped."
     )
     panel = panel.show_value(looks.VisibilityMode.NEVER).row_height(0.7).fill_opacity(80)

@@ -70,7 +70,7 @@ def check_loss(recordings: Sequence[Recording]) -> None:
     if 2 * (found.rows - found.used - empty) > found.rows - empty:
         raise DataError(
             f"{_names(files, 3)}: most rows are lost: {found}; {_remedy(found)}, or "
-            "--allow-loss goes on without them"
+            "use --allow-loss to continue without them"
         )
 
 

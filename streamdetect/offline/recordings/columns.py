@@ -174,7 +174,7 @@ class Chooser:
                 "--time-column none if it has no times (mosquitto_sub -F %J writes the times)"
             )
         raise DataError(
-            f"{self.path}: which column is the time? Name it with --time-column, or say --time-column none "
+            f"{self.path}: which column is the time? Name it with --time-column, or use --time-column none "
             f"for a reading every --step seconds (columns: {_listed(self.names)})"
         )
 
@@ -254,7 +254,7 @@ class Chooser:
                 name, some = self.names[at], ", ".join(sensors[:3])
                 raise DataError(
                     f"{self.path}: the rows are of several sensors: column {name!r} has {len(sensors)} "
-                    f"values ({some}, …); name it with --sensor-column {name}, or say --sensor-column none"
+                    f"values ({some}, …); name it with --sensor-column {name}, or use --sensor-column none"
                 )
 
 
