@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write REFERENCE.md beside this file: every option, metric and event, as the code has them.
+"""Write REFERENCE.md beside this file: every option, metric, event and command, from the code.
 
-A test makes the same text and compares; another compares the metrics with those of a running daemon.
+One test compares the file with this text; another compares the metrics with those of a running daemon.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,7 +29,7 @@ from streamdetect.monitoring.reports import MESSAGE_OUTCOMES, BatchReport, Detec
 from streamdetect.service.daemon import Daemon  # noqa: F401 - its parts declare their metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FILE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
@@ -42,7 +42,7 @@ READING_OUTCOMES = {
     "duplicate": "the same time as the sensor's last reading",
     "late": "an earlier time than the sensor's last reading",
     "cardinality": "a new sensor past `max_sensors`, with none idle to make room",
-    "incomplete": "a feature is missing, and nothing may or can stand in for it",
+    "incomplete": "a feature is missing, and `missing` gives no value for it",
     "excluded": "of a sensor that `overrides` exclude",
 }
 
@@ -137,17 +137,20 @@ def metrics() -> list[tuple[str, str, list[str], str]]:
     return sorted(found)
 
 
-class _Daemon:
-    """In the place of all parts of a daemon: every metric that is declared, at 0."""
+def _zero(labels: tuple[str, ...]) -> Callable[[object], Mapping[tuple[str, ...], float]]:
+    return lambda _: {labels: 0.0}
 
-    metrics = tuple(
-        replace(metric, read=lambda _, labels=metric.labels: {labels: 0.0})
-        for metric in Metric.known.values()
+
+class _Daemon:
+    """Stands for all parts of a daemon: it has every declared metric, at 0."""
+
+    metrics: ClassVar[Sequence[Metric[Any]]] = tuple(
+        replace(metric, read=_zero(metric.labels)) for metric in Metric.known.values()
     )
 
 
 def _exposition() -> str:
-    """What a daemon would show that has seen everything once."""
+    """The metrics of a daemon that has seen everything once."""
     one = np.ones(1)
     each, features = np.ones(1), np.ones((1, 2))
     columns = SensorColumns(
