@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from streamdetect.commands.incidents import named
 from streamdetect.commands.spans import span
 from streamdetect.config import load
+from streamdetect.config.commands import command
 from streamdetect.errors import StreamdetectError
 from streamdetect.logs import printable
 from streamdetect.mqtt.asker import Asker
+from streamdetect.store.history import HISTORY
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
 _PATIENCE = 10.0  # s
+_WHOLE_ID = 32  # characters
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         ("true", "say that an incident was real"),
     ):
         judge = commands.add_parser(word, help=text)
-        judge.add_argument("incident", help="its id, as in events and `streamdetect incidents --json`")
+        judge.add_argument("incident", help="its id; the first characters do where its history is")
     sensitivity = commands.add_parser("sensitivity", help="make a sensor more or less sensitive")
     sensitivity.add_argument("sensor", help="a sensor, or a pattern with * and ?")
     sensitivity.add_argument(
@@ -64,10 +68,15 @@ def run(args: Namespace) -> int:
     if not config.answers.enabled:
         raise StreamdetectError(f"{args.config}: the daemon takes no commands without answers.enabled: true")
     request = secrets.token_hex(8)
+    history = config.state.path / HISTORY if config.state.path else None
+    if "incident" in args and len(args.incident) < _WHOLE_ID and history and history.exists():
+        args.incident = named(history, args.incident).id
+    payload = orjson.dumps(_command(args) | {"request": request})
+    command(payload)  # what the daemon would refuse is not sent
     with Asker(config.mqtt, _PATIENCE) as asker:
         answer = asker.ask(
             config.events.command_topic,
-            orjson.dumps(_command(args) | {"request": request}),
+            payload,
             config.events.answers_topic,
             lambda heard: _data(heard).get("request") == request,
         )
@@ -84,8 +93,14 @@ def _command(args: Namespace) -> dict[str, Any]:
 def _say(data: dict[str, Any]) -> int:
     if data["error"]:
         raise StreamdetectError(str(data["error"]))
-    sys.stdout.write(printable(f"{data['do']}: {data['sensor']}") + "\n")
+    sys.stdout.write(printable(f"{data['do']}: {data['sensor']}{_remark(data)}") + "\n")
     return 0
+
+
+def _remark(data: dict[str, Any]) -> str:
+    if data.get("again"):
+        return " (that was said before)"
+    return " (no sensor of that name is known yet)" if data.get("sensors") == 0 else ""
 
 
 def _data(payload: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from streamdetect.commands import one_incident
-from streamdetect.commands.spans import span
+from streamdetect.commands.spans import ago
 from streamdetect.config import Config, load
 from streamdetect.errors import StateError, StreamdetectError
 from streamdetect.logs import printable
@@ -43,9 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        type=span,
+        type=ago,
         default=86_400.0,
-        help="how far to look back: 90min, 1d (default), 4w",
+        help="how far to look back: 90min, 1d (default), 30d, or since a time like 2026-11-30T08:00",
     )
     parser.add_argument(
         "--sensor", metavar="GLOB", default="*", help="only incidents of sensors that match this pattern"

@@ -1,8 +1,10 @@
-"""A duration as an option of a command."""
+"""A duration, or how long ago something was, as an option of a command."""
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentTypeError
+from datetime import datetime
 
 from streamdetect.config.quantities import seconds
 
@@ -13,3 +15,16 @@ def span(text: str) -> float:
         return seconds(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def ago(text: str) -> float:
+    """Seconds that a duration or a time, `7d` or `2026-11-30T08:00`, reaches back; argparse's `type`."""
+    try:
+        return seconds(text)
+    except ValueError:
+        pass
+    try:
+        return max(time.time() - datetime.fromisoformat(text).timestamp(), 0.0)
+    except (ValueError, OverflowError):
+        rule = "must be a duration like 90min, 1d or 30d, or a time like 2026-11-30 or 2026-11-30T08:00"
+        raise ArgumentTypeError(f"{rule}, got {text!r:.60}") from None

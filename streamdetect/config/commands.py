@@ -2,15 +2,34 @@
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
+from streamdetect.config.problems import path_of, rule_of, shown
 from streamdetect.config.quantities import Span
 from streamdetect.config.section import Section
 from streamdetect.errors import ConfigError, Problem
 
 _TEXT = Annotated[str, Field(max_length=256)]
+_RULES: Final = {
+    "extra_forbidden": "is not a field of this command",
+    "json_invalid": "must be JSON ({error})",
+    "missing": "is missing",
+    "dict_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "union_tag_invalid": "must be one of {expected_tags}",
+    "union_tag_not_found": "is missing",
+}
+"""Rules that only commands can break, by the type of pydantic's error."""
+
+
+def _incident(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{32}", text):
+        raise ValueError("must be the id of an incident, 32 hexadecimal digits")
+    return text
 
 
 class _Command(Section):
@@ -47,7 +66,7 @@ class JudgeCommand(_Command):
 
     do: Literal["false", "true"]
     """False alarm, or a real one."""
-    incident: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    incident: Annotated[str, AfterValidator(_incident)]
     """The incident's id."""
 
 
@@ -70,11 +89,21 @@ def command(payload: bytes) -> Command:
     """Read a command.
 
     Raises:
-        ConfigError: it is not a command; the error does not quote it.
+        ConfigError: it is not a command.
     """
     try:
         return _COMMAND.validate_json(payload)
     except ValidationError as error:
-        (first, *_) = error.errors(include_url=False, include_input=False)
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError([Problem(f"command.{where}".removesuffix("."), first["msg"])]) from None
+        (first, *_) = error.errors(include_url=False)
+        raise ConfigError([_problem(first)]) from None
+
+
+def _problem(found: ErrorDetails) -> Problem:
+    """What is wrong, without the name of the command in the path: it is no field."""
+    kind, facts = found["type"], found.get("ctx", {})
+    if kind.startswith("union_tag"):
+        tag = facts.get("tag")
+        return Problem("command.do", _RULES[kind].format(**facts), "" if tag is None else f"{tag!r:.60}")
+    rule = _RULES[kind].format(**facts) if kind in _RULES else rule_of(found)
+    value = "" if kind in {"json_invalid", "missing", "extra_forbidden"} else shown((), found["input"])
+    return Problem(path_of(("command", *found["loc"][1:])), rule, value)

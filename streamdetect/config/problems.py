@@ -69,8 +69,8 @@ class Findings:
             elif not _counts_only_the_valid(found):
                 location = tuple(part for part in found["loc"] if part != "[key]")
                 if location not in self._above:
-                    shown = "" if found["type"] == "extra_forbidden" else _shown(location, found["input"])
-                    self._note(location, self._rule(found), shown)
+                    value = "" if found["type"] == "extra_forbidden" else shown(location, found["input"])
+                    self._note(location, self._rule(found), value)
                 removed |= self._remove(location, data)
         return removed
 
@@ -78,13 +78,13 @@ class Findings:
         location = section + _location(broken.option)
         concerned = [location, *(section + _location(option) for option in broken.also)]
         if not any(map(self._is_touched, concerned)):
-            shown = "" if broken.value is None else _shown(location, broken.value)
-            self._note(location, broken.rule, shown)
+            value = "" if broken.value is None else shown(location, broken.value)
+            self._note(location, broken.rule, value)
         return any(self._remove(place, data) for place in (*concerned, section))
 
-    def _note(self, location: Location, rule: str, shown: str) -> None:
-        path = _path(location) or "configuration"
-        self.problems.setdefault((path, rule), Problem(path, rule, shown))
+    def _note(self, location: Location, rule: str, value: str) -> None:
+        path = path_of(location) or "configuration"
+        self.problems.setdefault((path, rule), Problem(path, rule, value))
 
     def _rule(self, found: ErrorDetails) -> str:
         if found["type"] == "extra_forbidden":
@@ -92,10 +92,7 @@ class Findings:
             if self._suggested > _SUGGESTIONS:
                 return "unknown key"
             return _unknown(str(found["loc"][-1]), _section_at(self._section, found["loc"][:-1]))
-        if found["type"] not in _RULES:
-            return found["msg"]
-        limits = {name: _plain(limit) for name, limit in found.get("ctx", {}).items()}
-        return _RULES[found["type"]].format(**limits)
+        return rule_of(found)
 
     def _remove(self, location: Location, data: dict[str, Any]) -> bool:
         """Remove the option; of a list, which has no default for one entry, all of it."""
@@ -118,6 +115,14 @@ class Findings:
     def _is_touched(self, place: Location) -> bool:
         """Whether something within this place, or a section that it is in, is gone."""
         return place in self._above or any(place[:length] in self._gone for length in range(len(place)))
+
+
+def rule_of(found: ErrorDetails) -> str:
+    """The rule that is broken, in our words if there are any."""
+    if found["type"] not in _RULES:
+        return found["msg"]
+    limits = {name: _plain(limit) for name, limit in found.get("ctx", {}).items()}
+    return _RULES[found["type"]].format(**limits)
 
 
 def _counts_only_the_valid(found: ErrorDetails) -> bool:
@@ -167,7 +172,8 @@ def _location(path: str) -> Location:
     return tuple(name or int(index) for name, index in parts)
 
 
-def _path(location: Location) -> str:
+def path_of(location: Location) -> str:
+    """An option as it is written in a problem, `detectors[0].topics`; what is long or odd is quoted."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{_printable(part)}" for part in location)
     return text.removeprefix(".")
 
@@ -176,7 +182,8 @@ def _printable(key: str) -> str:
     return key if key.isprintable() and len(key) <= _SHOWN else f"{key!r:.{_SHOWN}}"
 
 
-def _shown(location: Location, value: object) -> str:
+def shown(location: Location, value: object) -> str:
+    """A value as a problem tells it; a secret and what has parts of its own are not shown."""
     if any(_SECRETS.search(str(part)) for part in location) or _LOGIN.search(str(value)):
         return "***"
     if value is None or isinstance(value, bool):

@@ -2,11 +2,13 @@
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -78,8 +80,16 @@ def _template(text: str) -> str:
 
 
 def _http_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("http://", "https://")):
+    text = url.get_secret_value()
+    if not text.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
+    try:
+        parts = urlsplit(text)
+        known = parts.hostname and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:  # of the port, or of an address in brackets
+        known = False
+    if not known:
+        raise ValueError("must have a host, at most a port from 1 to 65535, and no blanks")
     return url
 
 

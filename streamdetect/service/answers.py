@@ -27,7 +27,7 @@ from streamdetect.store import Mute
 from streamdetect.store.history import HISTORY, Wanted, find, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from streamdetect.config import Config, MaintenanceConfig
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 MAINTENANCE = "maintenance"
 """Why nobody is told, if nobody has muted it."""
 _MOST_ASKED = 100  # commands at a time
+_LONGEST_REQUEST = 256  # characters, as in a command
 _RECENT = 1000  # incidents whose sensor is known without the history
 
 
@@ -87,6 +88,7 @@ class Answers:
         self._history: Path | None = config.state.path and config.state.path / HISTORY
         self._clock = clock
         self._recent: OrderedDict[str, Known] = OrderedDict()  # by incident
+        self._said: OrderedDict[str, str] = OrderedDict()  # by incident, in this life
         self._sparingly = Sparingly()
 
     def part(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
@@ -169,16 +171,24 @@ class Answers:
         try:
             given = command(message.payload)
         except ConfigError as error:
-            allowed, held_back = self._sparingly.allows("refused")
-            if allowed:
-                more = f" ({held_back} more were not logged)" if held_back else ""
-                log.warning("refused a command: %s%s", error, more)
-            return None
+            return self._refuse(message.payload, str(error))
         result = self._effect(given)
         said = result.get("error") or ", ".join(f"{name} {value}" for name, value in result.items())
         log.info("%s by %s: %s", given.do, given.by or "somebody", said)
         data = {"do": given.do, "by": given.by, "request": given.request, "error": ""} | result
         return _event(self._source, data, self._clock(), message.payload)
+
+    def _refuse(self, payload: bytes, error: str) -> Event | None:
+        """Say why it is no command: of several in a row only to those who wait for an answer."""
+        allowed, held_back = self._sparingly.allows("refused")
+        if allowed:
+            more = f" ({held_back} more were not logged)" if held_back else ""
+            log.warning("refused a command: %s%s", error, more)
+        request = _request(payload)
+        if not allowed and not request:
+            return None
+        data = {"do": "refused", "by": "", "request": request, "error": error}
+        return _event(self._source, data, self._clock(), payload)
 
     def _effect(self, command: Command) -> dict[str, Any]:
         if isinstance(command, MuteCommand):
@@ -194,15 +204,38 @@ class Answers:
         now = self._clock()
         until = inf if command.lasts is None else now + command.lasts
         self.mutes[command.sensor] = Mute(command.sensor, until, command.by, now)
-        return {"sensor": command.sensor, "until": None if command.lasts is None else until}
+        matching = sum(fnmatchcase(one, command.sensor) for one in self._sensors())
+        return {
+            "sensor": command.sensor,
+            "until": None if command.lasts is None else until,
+            "sensors": matching,
+        }
+
+    def _sensors(self) -> Iterator[str]:
+        """The sensors that are known now, of all detectors."""
+        for assembly in self._pipeline().assemblies:
+            yield from filter(None, assembly.detector.sensors.ids)
 
     def _judge(self, command: JudgeCommand) -> dict[str, Any]:
         known = self._recent.get(command.incident) or self._look_up(command.incident)
         if known is None:
             return {"incident": command.incident, "error": f"there is no incident {command.incident}"}
+        result = {"incident": command.incident, "detector": known.detector, "sensor": known.sensor}
+        if command.do == self._said_of(command.incident):
+            return result | {"again": True}  # its readings count as normal once
         if command.do == "false" and (known.open or self._is_latest(command.incident, known)):
             self._tell(None, lambda detector, sensor: (detector, sensor) == known[:2])
-        return {"incident": command.incident, "detector": known.detector, "sensor": known.sensor}
+        self._said[command.incident] = command.do
+        while len(self._said) > _RECENT:
+            self._said.popitem(last=False)
+        return result
+
+    def _said_of(self, incident: str) -> str:
+        """What was said of an incident last; empty if nothing was."""
+        if incident in self._said:
+            return self._said[incident]
+        found = find(self._history, incident) if self._history else None
+        return found.label if found else ""
 
     def _set_sensitivity(self, command: SensitivityCommand) -> dict[str, Any]:
         told = self._tell(command.value, lambda _, sensor: fnmatchcase(sensor, command.sensor))
@@ -271,6 +304,15 @@ def _with_reason(event: Event, why: str) -> Event:
     facts = event.facts
     facts["data"]["muted"] = why
     return event._replace(payload=orjson.dumps(facts))
+
+
+def _request(payload: bytes) -> str:
+    """What comes back in the answer to something that is no command."""
+    try:
+        request = orjson.loads(payload)["request"]
+    except (LookupError, TypeError, orjson.JSONDecodeError):
+        return ""
+    return request[:_LONGEST_REQUEST] if isinstance(request, str) else ""
 
 
 def _event(source: str, data: dict[str, Any], now: float, payload: bytes) -> Event:

@@ -286,7 +286,7 @@ class Worker(Sink):
         if last or time.time() - queued.since > self._give_up_after:
             self._attempts = 0
             return [Delivery(queued.number, ok=False, reason=reason)], 0.0
-        if wait is None:
+        if wait is None or wait < FIRST_PAUSE:  # who asks for none would be asked without end
             self._tries = min(self._tries + 1, 30)
             pause = min(FIRST_PAUSE * 2.0 ** (self._tries - 1), LONGEST_PAUSE)
             wait = pause * self._random.uniform(0.5, 1.0)

@@ -10,12 +10,19 @@ import base64
 import hashlib
 import hmac
 import time
+from http.client import HTTPException
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 import orjson
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError, TimeoutError  # noqa: A004 - theirs
+from urllib3.exceptions import (
+    HTTPError,
+    InvalidHeader,
+    LocationValueError,
+    NewConnectionError,
+    TimeoutError,  # noqa: A004 - theirs
+)
 
 from streamdetect import __version__
 from streamdetect.sinks.choosing import ChoosingWorker
@@ -115,6 +122,8 @@ def _judge(status: int, wait: float | None) -> None:
     if status // 100 == 2:  # noqa: PLR2004 - the class of success
         return
     reason = f"HTTP status {status}"
+    if status // 100 == 3:  # noqa: PLR2004 - likewise
+        reason += ", a redirect: url must be where it leads"
     if status in _REFUSALS:
         raise RefusedError(reason)
     if status in _DOUBTFUL:
@@ -134,6 +143,10 @@ def _why(error: HTTPError) -> str:
     """Name what failed without the URL, which may hold a secret."""
     if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
         return "timed out"
+    if any(isinstance(one, HTTPException) and not isinstance(one, OSError) for one in error.args):
+        return "the answer is not valid HTTP"
+    if isinstance(error, LocationValueError):
+        return "url must have a host, and at most a port from 1 to 65535"
     reason = getattr(error, "reason", None) or error
     cause = reason.__cause__ or reason.__context__ or reason
     return getattr(cause, "strerror", None) or type(reason).__name__

@@ -16,6 +16,8 @@ CHANCE = random.Random(2)  # noqa: S311 - noise
 WARM = [CHANCE.gauss(-18, 0.3) + (9 if at >= 1000 else 0) for at in range(1010)]
 ACL = "user daemon\ntopic readwrite #\nuser anna\ntopic readwrite streamdetect/#\nuser bob\ntopic read #\n"
 
+MUTED = "mute: freezer* (no sensor of that name is known yet)\n"
+
 
 @pytest.fixture
 def house(mosquitto, tmp_path, until):
@@ -79,7 +81,7 @@ def house(mosquitto, tmp_path, until):
 def test_a_mute_is_confirmed_audited_and_survives_a_kill(house, until):
     house.start()
     done = house.answer("anna", "mute", "freezer*", "--for", "2h")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "mute: freezer*\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, MUTED, "")
     until(lambda: "freezer*" in house.incidents("--answers"), "the audit")
     house.kill()
     house.start()
@@ -100,7 +102,14 @@ def test_a_false_alarm_ends_is_labelled_and_stays_so_over_a_kill(house, until):
     done = house.answer("anna", "false", incident)
     assert (done.returncode, done.stdout) == (0, "false: sensors/freezer\n")
     until(lambda: "said to be normal  (false)" in house.incidents("--since", "30d"), "closed and labelled")
+    done = house.answer("anna", "false", incident[:8])
+    assert (done.returncode, done.stdout) == (0, "false: sensors/freezer (that was said before)\n")
+    done = house.answer("anna", "false", "x")
+    assert "there is no incident whose id begins with x in " in done.stderr
     assert house.answer("anna", "sensitivity", "sensors/*", "0.5").returncode == 0
+    done = house.answer("anna", "sensitivity", "sensors/*", "101")
+    wrong = "streamdetect: command.value: must be <= 100, got 101.0\n"
+    assert (done.returncode, done.stderr) == (78, wrong)
     house.kill()
     house.start()
     assert "0 sensors" not in house.log.splitlines()[-2]

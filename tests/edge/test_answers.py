@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,8 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.told, self.event = [], event(ended="2026-11-30T12:00:00.000000Z")
+        ids = ["hall/a", "", "hall/b"]  # the second place is free
+        self.assemblies = [SimpleNamespace(detector=SimpleNamespace(sensors=SimpleNamespace(ids=ids)))]
 
     def tell(self, sensitivity, about) -> Changed:
         told = [("pumps", one, sensitivity) for one in ("hall/a", "hall/b") if about("pumps", one)]
@@ -57,7 +60,7 @@ def clock() -> Clock:
 @pytest.fixture
 def answers(clock):
     return lambda text="answers: {enabled: true}", mutes=(), pipeline=None: Answers(
-        parse(text), lambda: pipeline, mutes, clock
+        parse(text), lambda: pipeline or Pipeline(), mutes, clock
     )
 
 
@@ -97,6 +100,7 @@ def test_a_mute_holds_until_its_time_is_up(answers, clock):
         "error": "",
         "sensor": "hall/*",
         "until": clock.now + 7200,
+        "sensors": 2,
     }
     assert muted(one, event(), event("cellar/a")) == ["muted by anna", ""]
     clock.now += 7199
@@ -143,9 +147,20 @@ def test_a_false_alarm_is_normal_from_then_on(answers):
     assert closed == pipeline.event
     assert pipeline.told == [("pumps", "hall/a", None)]
     assert one.kinds == {"pumps": ["closed"]}
-    one.mark([event(ended="2026-11-30T12:00:00.000000Z")])
-    did(one, do="false", incident=INCIDENT)
+    one.mark([event(incident="1" * 32, ended="2026-11-30T12:00:00.000000Z")])
+    did(one, do="false", incident="1" * 32)
     assert len(pipeline.told) == 2
+
+
+def test_what_was_said_before_has_no_effect_again(answers):
+    pipeline = Pipeline()
+    one = answers(pipeline=pipeline)
+    one.mark([event()])
+    assert "again" not in did(one, do="false", incident=INCIDENT)
+    assert did(one, do="false", incident=INCIDENT)["again"] is True
+    assert len(pipeline.told) == 1
+    assert "again" not in did(one, do="true", incident=INCIDENT)
+    assert "again" not in did(one, do="false", incident=INCIDENT)
 
 
 def test_of_what_is_over_only_the_last_incident_of_a_sensor_raises_its_limit(answers):
@@ -184,20 +199,45 @@ def test_maintenance_mutes_its_sensors_while_it_lasts(answers, clock):
 @pytest.mark.parametrize(
     ("payload", "problem"),
     [
-        (b"mute it", "command: Invalid JSON"),
-        (b"[]", "command: "),
-        ({"do": "explode"}, "command: Input tag 'explode'"),
-        ({"do": "mute"}, "command.mute.sensor: Field required"),
-        ({"do": "mute", "sensor": "a", "for": "soon"}, "command.mute.for: Value error, must be seconds or"),
-        ({"do": "false", "incident": "../x"}, "command.false.incident: String should match"),
-        ({"do": "unmute", "sensor": "a", "more": 1}, "command.unmute.more: Extra inputs"),
+        (b"mute it", "command: must be JSON (expected value at line 1 column 1)"),
+        (b"", "command: must be JSON (EOF while parsing a value at line 1 column 0)"),
+        (b"\xff", "command: must be JSON (expected value at line 1 column 1)"),
+        (b"[]", "command: must be an object"),
+        (b"null", "command: must be an object, got null"),
+        ({}, "command.do: is missing"),
+        (
+            {"do": "explode"},
+            "command.do: must be one of 'mute', 'unmute', 'false', 'true', 'sensitivity', got",
+        ),
+        ({"do": 1}, "command.do: must be one of"),
+        ({"do": "mute"}, "command.sensor: is missing"),
+        ({"do": "mute", "sensor": 5}, "command.sensor: must be a string (put it in quotes), got 5"),
+        ({"do": "mute", "sensor": ""}, "command.sensor: must not be empty, got ''"),
+        ({"do": "mute", "sensor": "a", "for": "soon"}, "command.for: must be seconds or a duration like"),
+        ({"do": "mute", "sensor": "a", "for": -1}, "command.for: must be > 0, got -1"),
+        ({"do": "false", "incident": "../x"}, "command.incident: must be the id of an incident, 32 hex"),
+        ({"do": "unmute", "sensor": "a", "more": 1}, "command.more: is not a field of this command"),
+        ({"do": "sensitivity", "sensor": "a", "value": 0}, "command.value: must be > 0, got 0"),
+        (b'{"do": "sensitivity", "sensor": "a", "value": 1e999}', "command.value: must be"),
     ],
 )
 def test_what_is_no_command_is_logged_and_has_no_effect(answers, caplog, payload, problem):
     one = answers()
-    assert one.carry_out([message(payload)]).events == []
+    changed = one.carry_out([message(payload)])
+    (answer,) = (event.facts["data"] for event in changed.events)
+    assert (answer["do"], answer["request"], changed.entries) == ("refused", "", [])
+    assert answer["error"].startswith(problem)
     assert f"refused a command: {problem}" in caplog.text
     assert one.mutes == {}
+
+
+def test_of_many_that_are_no_command_only_those_are_answered_that_wait_for_it(answers, caplog):
+    one = answers()
+    asked = {"do": "explode", "request": "r"}
+    changed = one.carry_out([*[message(b"{")] * 50, message(asked)])
+    requests = [event.facts["data"]["request"] for event in changed.events]
+    assert requests == [*[""] * 5, "r"]
+    assert caplog.text.count("refused a command") == 5
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from argparse import ArgumentTypeError
 from datetime import datetime
 
 import pytest
 
 from streamdetect.commands import incidents
+from streamdetect.commands.spans import ago
 from streamdetect.config import HistoryConfig
 from streamdetect.sinks.history import HistorySink
 from streamdetect.store import DamagedError, Queued
@@ -114,6 +116,24 @@ def listed(tmp_path, capsys):
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90min", 5400.0), ("30d", 2_592_000.0), ("2024-05-01T12:00:00+00:00", 600.0), ("2999-01-01", 0.0)],
+)
+def test_how_far_back_is_a_duration_or_a_time(history, text, seconds):
+    history()
+    assert ago(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["yesterday", "4w", "1e9", "", "2024-13-01", "-1d", "x" * 5000])
+def test_how_far_back_is_told_if_it_is_neither(text):
+    with pytest.raises(
+        ArgumentTypeError, match="must be a duration like 90min, 1d or 30d, or a time"
+    ) as told:
+        ago(text)
+    assert len(str(told.value)) < 200
 
 
 def test_the_command_lists_them(history, event, listed):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 
 import pytest
 from cloudevents.v1.http import from_http
+from pydantic import ValidationError
 from receiving_end import HANG
 from standardwebhooks import Webhook as Verifier
 
@@ -14,6 +16,7 @@ from streamdetect.config import WebhookConfig
 from streamdetect.errors import ConfigError
 from streamdetect.sinks.sink import RefusedError, UnavailableError
 from streamdetect.sinks.webhook import Webhook
+from streamdetect.store import Queued
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the example of the specification
 
@@ -93,6 +96,42 @@ def test_it_waits_as_long_as_the_receiver_asks(webhook, receiver, event):
             webhook().deliver(event())
         waits.append(raised.value.wait)
     assert waits == [7.0, None, None]
+
+
+def test_who_asks_for_no_wait_is_not_asked_without_end(webhook, receiver, event):
+    receiver.answers.extend([(503, {"Retry-After": "0"})] * 4)
+    one = webhook()
+    waits = [one.work({1: Queued("hook", 1, event(), 2e9)})[1] for _ in range(4)]
+    assert [wait >= least for wait, least in zip(waits, (0.5, 1, 2, 4), strict=True)] == [True] * 4
+
+
+def test_a_redirect_is_told_and_not_followed(webhook, receiver, event):
+    receiver.answers.append((301, {"Location": "/elsewhere"}))
+    with pytest.raises(UnavailableError, match="HTTP status 301, a redirect: url must be where it leads"):
+        webhook().deliver(event())
+    assert len(receiver.requests) == 1
+
+
+def test_an_answer_that_is_not_http_is_told(event):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            connection.recv(65_536)
+            connection.sendall(b"\x00 garbage\r\n\r\n")
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        settings = WebhookConfig.model_validate({"name": "hook", "url": url})
+        with pytest.raises(UnavailableError, match="the answer is not valid HTTP"):
+            Webhook("hook", settings).deliver(event())
+
+
+@pytest.mark.parametrize("url", ["http://", "http://:80/", "http://x:99999/", "http://x y/", "http://[::1/"])
+def test_a_url_without_a_host_or_with_a_wrong_port_is_refused(url):
+    with pytest.raises(ValidationError, match="must have a host, at most a port from 1 to 65535"):
+        WebhookConfig.model_validate({"name": "hook", "url": url})
 
 
 @pytest.mark.usefixtures("fast")
