@@ -1,144 +1,29 @@
-"""From messages to what each detector takes in; features that come one by one are joined."""
+"""Decodes messages for each detector that they are for."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from streamdetect.codecs import Decoded, TopicRouter, TopicTemplate
-from streamdetect.codecs.joining import Joiner, Pending
+from streamdetect.codecs import TopicRouter, TopicTemplate
 from streamdetect.codecs.series import Series
-from streamdetect.core.readings import Readings
 from streamdetect.errors import RejectedPayload
+from streamdetect.service.gathered import Batch, Begun, Gathered
+from streamdetect.service.joins import Join
 from streamdetect.service.refusals import Refusals, Unheard
 from streamdetect.service.twins import Twins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from streamdetect.codecs import Codec, Route, Routes, Routing, Sample
-    from streamdetect.config import DetectorConfig
+    from streamdetect.codecs import Codec, Decoded, Route, Routes, Routing, Sample
+    from streamdetect.codecs.joining import Pending
     from streamdetect.mqtt.inbox import Message
+    from streamdetect.service.listener import Listening
 
 PORTION = 1024
 """Readings of large messages in a turn: 31 ms with all views; 4,096 go half as fast again, in 92 ms."""
-
-
-class Gathered:
-    """The samples of one detector in a batch, column by column."""
-
-    __slots__ = ("arrivals", "devices", "labels", "sensors", "times", "values")
-
-    def __init__(self) -> None:
-        self.devices: dict[str, None] = {}  # of which something was joined, in the order of the last
-        self.labels: dict[str, Mapping[str, str]] = {}  # by sensor
-        self.sensors: list[str] = []
-        self.times: list[float] = []
-        self.values: list[float] = []  # F of them a sample: a tuple for each takes numpy seven times as long
-        self.arrivals: list[float] = []
-
-    def take(
-        self, route: Route, samples: Iterable[Sample], arrival: float, series: Series | None = None
-    ) -> Sequence[RejectedPayload]:
-        """Take in the samples of one message, which arrived at these Unix seconds.
-
-        Returns:
-            What was wrong with the names of those that could not be taken in.
-        """
-        faults = []
-        sensor, labels, named = route.sensor, route.labels, route.named
-        for names, moment, values in samples:
-            if names:
-                try:
-                    sensor, labels = named(names)
-                except RejectedPayload as fault:
-                    faults.append(fault)
-                    continue
-            if labels:
-                self.labels[sensor] = labels
-            if series:
-                self.devices[sensor] = None
-                self._extend(sensor, series.take(sensor, moment, values), arrival)
-                continue
-            self.sensors.append(sensor)
-            self.times.append(moment)
-            self.values += values
-            self.arrivals.append(arrival)
-        return faults
-
-    def _extend(
-        self, sensor: str, readings: Sequence[tuple[float, tuple[float, ...]]], arrival: float
-    ) -> None:
-        for moment, values in readings:
-            self.sensors.append(sensor)
-            self.times.append(moment)
-            self.values += values
-            self.arrivals.append(arrival)
-
-    def readings(self) -> Readings:
-        """Give them as columns."""
-        values = np.array(self.values, float).reshape(len(self.times), -1)
-        return Readings(self.sensors, np.array(self.times, float), values)
-
-
-class Batch(NamedTuple):
-    """What a batch of messages brought."""
-
-    gathered: list[Gathered]  # by detector
-    outcomes: Counter[str]  # messages of which nothing was taken in, by outcome
-    rejected: Counter[str]  # messages and parts of messages, by reason
-    finished: list[Message]  # large ones that are taken in, or dropped, as a whole
-    newest: float  # Unix seconds at which the latest message arrived of which something was taken in
-
-
-class Begun:
-    """A large message that is taken in only in part."""
-
-    def __init__(self, message: Message, samples: Iterable[tuple[Route, Sequence[Sample]]]) -> None:
-        self.message = message
-        self._left = deque(part for part in samples if part[1])
-        self._at = 0  # in the first of those
-
-    def portion(self, most: int) -> tuple[Route, Sequence[Sample]] | None:
-        """Give the next samples, at most `most`; None if nothing is left.
-
-        Samples that are all stamped on arrival stay together: sent again, they could not be told from new
-        ones.
-        """
-        if not self._left:
-            return None
-        route, samples = self._left[0]
-        if all(time == self.message.arrival for _, time, _ in (samples[0], samples[-1])):
-            most = len(samples)
-        portion = samples[self._at : self._at + most]
-        self._at += len(portion)
-        if self._at == len(samples):
-            self._left.popleft()
-            self._at = 0
-        return route, portion
-
-
-class Listening(Protocol):
-    """A detector as far as what it hears is concerned."""
-
-    @property
-    def name(self) -> str:
-        """The detector's name."""
-
-    @property
-    def config(self) -> DetectorConfig:
-        """Its topics, ids and payloads."""
-
-    @property
-    def codec(self) -> Codec:
-        """What reads them."""
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the features of a reading."""
 
 
 class Gathering:
@@ -360,43 +245,3 @@ def _apart(routing: Routing) -> bool:
     levels = routing.templates[0].split("/")
     names = [f"{{{name}}}" for name in TopicTemplate(routing.templates[0]).names]
     return not {"_", "#"} & set(levels) and all(name in named for name in names)
-
-
-class Join:
-    """Makes whole readings of a device from the topics of its features."""
-
-    def __init__(self, by: str, features: Sequence[str], joiner: Joiner) -> None:
-        self._by, self._joiner = by, joiner
-        self._places = {name: place for place, name in enumerate(features)}
-
-    @classmethod
-    def of(cls, assembly: Listening, waiting: Mapping[str, Pending]) -> Join | None:
-        """Give the one that the configuration asks for, with what waits from earlier."""
-        config, features = assembly.config, assembly.features
-        if config.join is None:
-            return None
-        joiner = Joiner(len(features), config.join.tolerance, config.max_sensors)
-        joiner.restore({name: one for name, one in waiting.items() if not name.startswith("=")})
-        return cls(config.join.by, features, joiner)
-
-    def __call__(self, route: Route, samples: Sequence[Sample]) -> tuple[Route, list[Sample]]:
-        """Give the device's route, and its readings that are whole or over with these of one feature."""
-        labels = dict(route.labels)
-        feature = labels.pop(self._by)
-        place = self._places.get(feature)
-        if place is None:
-            raise RejectedPayload("field", f"{feature!r:.60} is not a feature of the bundle", foreign=True)
-        joined: list[Sample] = [
-            ((), *reading)
-            for _, time, (value,) in samples
-            for reading in self._joiner.take(route.sensor, place, time, value)
-        ]
-        return route._replace(labels=labels), joined
-
-    def waiting(self) -> dict[str, Pending]:
-        """Give the readings that are not whole yet, by device."""
-        return self._joiner.snapshot()
-
-    def changed(self, devices: Sequence[str]) -> dict[str, Pending | None]:
-        """Give those of these devices; None where none is left."""
-        return dict.fromkeys(devices) | self._joiner.snapshot(devices)

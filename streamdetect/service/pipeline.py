@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streamdetect.core.verdicts import Pushed, Verdicts
     from streamdetect.mqtt.inbox import Message
     from streamdetect.service.assembly import Assembly
-    from streamdetect.service.gathering import Gathered
+    from streamdetect.service.gathered import Gathered
     from streamdetect.service.refusals import Refusals, Unheard
     from streamdetect.store import Entry, Event
 

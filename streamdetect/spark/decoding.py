@@ -13,25 +13,16 @@ from streamdetect.codecs import codec
 from streamdetect.config import parse
 from streamdetect.mqtt.inbox import Message
 from streamdetect.service.gathering import Gathering
+from streamdetect.service.listener import Listener
 from streamdetect.spark.packs import Pack, Sharding
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from streamdetect.codecs import Codec
     from streamdetect.config import Config, DetectorConfig
     from streamdetect.spark.log import Entry
     from streamdetect.spark.packs import Share
-
-
-class Heard(NamedTuple):
-    """What decoding needs of a detector; the model is not part of it."""
-
-    name: str
-    config: DetectorConfig
-    codec: Codec
-    features: tuple[str, ...]
 
 
 class Decoded(NamedTuple):
@@ -53,8 +44,8 @@ class Decoder:
         Raises:
             BundleError: a bundle is unusable.
         """
-        self._heard = [_heard(one, config.mqtt.max_payload) for one in config.detectors]
-        self._gathering = Gathering(self._heard, [{} for _ in self._heard], take_retained=True)
+        self._listeners = [_listener(one, config.mqtt.max_payload) for one in config.detectors]
+        self._gathering = Gathering(self._listeners, [{} for _ in self._listeners], take_retained=True)
         self._sharding = Sharding(config.spark.shards)
 
     def decode(self, partition: int, entries: Sequence[Entry], horizon: float) -> Decoded:
@@ -71,7 +62,7 @@ class Decoder:
         outcomes["accepted"] = len(messages) - outcomes.total()
         shares: dict[int, list[Share]] = {}
         clock = -inf
-        for one, its in zip(self._heard, gathered, strict=True):
+        for one, its in zip(self._listeners, gathered, strict=True):
             if not its.sensors:
                 continue
             times = np.array(its.times)[np.array(its.arrivals) <= horizon]
@@ -83,9 +74,9 @@ class Decoder:
         return Decoded(packs, clock, entries[-1].time, +outcomes, rejected)
 
 
-def _heard(one: DetectorConfig, max_payload: int) -> Heard:
+def _listener(one: DetectorConfig, max_payload: int) -> Listener:
     features = Bundle.load(one.bundle).manifest.features
-    return Heard(one.name, one, codec(one.payload_settings(max_payload)), features)
+    return Listener(one, codec(one.payload_settings(max_payload)), features)
 
 
 @lru_cache(maxsize=2)

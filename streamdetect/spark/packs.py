@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streamdetect.service.gathering import Gathered
+    from streamdetect.service.gathered import Gathered
 
 _LENGTH = Struct("<I")  # of the head
 

@@ -14,7 +14,9 @@ from streamdetect.config import validate
 from streamdetect.errors import ConfigError, RejectedPayload
 from streamdetect.mqtt.inbox import Message
 from streamdetect.service.assembly import assemble
-from streamdetect.service.gathering import Gathered, Gathering, Join
+from streamdetect.service.gathered import Gathered
+from streamdetect.service.gathering import Gathering
+from streamdetect.service.joins import Join
 
 PAYLOADS = (
     b'{"v":1,"t":1700000000}',

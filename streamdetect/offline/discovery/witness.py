@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streamdetect.config import Config
     from streamdetect.errors import RejectedPayload
     from streamdetect.mqtt.inbox import Message
-    from streamdetect.service.gathering import Batch
+    from streamdetect.service.gathered import Batch
 
 
 class Taken(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,14 @@ from streamdetect.mqtt.inbox import Inbox
 from streamdetect.offline.recorder.files import Bounds, Files
 from streamdetect.service.arrival import ArrivalClock
 from streamdetect.service.gathering import Gathering
+from streamdetect.service.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from streamdetect.codecs import Codec
     from streamdetect.config import Config, DetectorConfig
-    from streamdetect.service.gathering import Batch, Gathered
+    from streamdetect.service.gathered import Batch, Gathered
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +31,6 @@ _SERIES = ("wait", "equal_times", "difference", "resample")  # options of a dete
 _IDLE = 0.2  # s that the loop waits for a message
 _GOODBYE = 5.0  # s
 _SAY_EVERY = 60.0  # s
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """What one detector hears, without its model: the recording may be what trains it."""
-
-    config: DetectorConfig
-    codec: Codec
-    features: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The detector's name."""
-        return self.config.name
 
 
 class Recorder:
