@@ -36,7 +36,7 @@ class Drifted(NamedTuple):
 
     sensor: str
     time: float  # Unix seconds
-    since: float  # of the first reading that counts
+    since: float  # Unix seconds of the first reading that counts
     error: float  # the usual reconstruction error now
     first: float  # the usual one in the sensor's first week
 
@@ -50,11 +50,11 @@ class ErrorDrift(Columns):
     """The mean logarithm of each sensor's normal reconstruction errors, of its first week and of the last."""
 
     began: Floats  # (S,) Unix seconds; NaN before the first block
-    until: Floats  # (S,) end of the last block
+    until: Floats  # (S,) Unix seconds of the end of the last block
     age: Floats  # (S,) s that readings stand for
-    recent: Floats  # (S,) mean of the last week, weighted exponentially; of all there is before that
-    first: Floats  # (S,) of the first week; NaN until that is over
-    drifting: NDArray[np.bool_]  # (S,)
+    recent: Floats  # (S,) mean error, weighted exponentially over a week, or over all readings before
+    first: Floats  # (S,) mean error of the first week; NaN until that is over
+    drifting: NDArray[np.bool_]  # (S,) the model fits worse than it did
 
     def __init__(self) -> None:
         super().__init__()

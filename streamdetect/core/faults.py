@@ -30,11 +30,11 @@ class FaultFacts(NamedTuple):
     """What an incident knows of its anomalous readings; deviations are in standard deviations."""
 
     views: Mapping[str, float]  # largest score of each view so far
-    anomalous: int  # readings
-    deviations: float  # their sum
-    squares: float  # sum of their squares
-    moments: float  # sum of each times its number, from 1
-    largest: float  # of the squares
+    anomalous: int  # anomalous readings
+    deviations: float  # sum of the deviations
+    squares: float  # sum of the squares of the deviations
+    moments: float  # sum of each deviation times its number, from 1
+    largest: float  # largest square of a deviation
 
 
 def fault_of(facts: FaultFacts) -> Fault:

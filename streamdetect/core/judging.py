@@ -37,9 +37,9 @@ class Seen(NamedTuple):
     times: Floats  # (N,) Unix seconds
     values: Floats  # (N, F)
     pauses: Floats  # (N,) s since the sensor's reading before; NaN = none, or not all of it was listened to
-    unheard: Floats  # (N,) s since then that it was listened to and not heard of; NaN = no reading before
+    unheard: Floats  # (N,) s of these in which the daemon listened; NaN = no reading before
     errors: Floats  # (N,) reconstruction error; NaN = no window was due
-    feature_errors: Floats  # (N, F)
+    feature_errors: Floats  # (N, F) reconstruction error of each feature
 
 
 class Waits(NamedTuple):
@@ -54,12 +54,12 @@ class Ruling(NamedTuple):
 
     score: Floats  # the largest of all views; NaN = none can tell yet
     view: NDArray[np.int64]  # the view that gave it
-    views: Floats  # (…, W) of each view
-    means: Floats  # of the reconstruction error; NaN = not known yet
+    views: Floats  # (…, W) score of each view
+    means: Floats  # mean of past reconstruction errors; NaN = not known yet
     sigmas: Floats
     thresholds: Floats
-    expected: Floats  # (…, F) of the value; NaN = not known yet
-    lower: Floats  # (…, F) where the score is 1
+    expected: Floats  # (…, F) value that is expected; NaN = not known yet
+    lower: Floats  # (…, F) value below which the score is above 1
     upper: Floats
 
 
@@ -73,11 +73,11 @@ class Judge(Columns):
 
     readings: NDArray[np.int64]  # (S,) since the start or the last change of regime
     begun: Floats  # (S,) Unix seconds of the first of them; NaN before it
-    score: Floats  # (S,) of the last verdict; NaN before the first
-    scores: Floats  # (S, W) of each view
-    error: Floats  # (S,)
+    score: Floats  # (S,) score of the last verdict; NaN before the first
+    scores: Floats  # (S, W) score of each view
+    error: Floats  # (S,) reconstruction error
     threshold: Floats
-    expected: Floats  # (S, F)
+    expected: Floats  # (S, F) value that is expected
     lower: Floats
     upper: Floats
 

@@ -29,16 +29,16 @@ class Rule:
     """What holds for the sensors whose ids match a glob; None or empty = as the rules before it say."""
 
     sensors: str = "*"
-    views: tuple[ViewName, ...] | None = None  # that look at them
+    views: tuple[ViewName, ...] | None = None  # the views that look at them
     low: tuple[float, ...] = ()  # (F,) least value of each feature, in its unit; -inf = none
     high: tuple[float, ...] = ()
     rate: tuple[float, ...] = ()  # (F,) largest change a second; inf = none
     silent_after: float | None = None  # s
     sensitivity: float | None = None  # what a score is multiplied by
     side: tuple[float, ...] = ()  # (F,) 1 = only a value that is too high counts, -1 = too low, 0 = either
-    least: tuple[float, ...] = ()  # (F,) least deviation from what is expected that counts, in its unit,
-    share: tuple[float, ...] = ()  # (F,) and as a share of what is expected
-    exclude: bool | None = None  # their readings are turned away
+    least: tuple[float, ...] = ()  # (F,) least deviation from what is expected that counts, in its unit
+    share: tuple[float, ...] = ()  # (F,) the same as a share of what is expected
+    exclude: bool | None = None  # their readings are counted and not judged
 
 
 class RuleColumns(Columns):
@@ -49,7 +49,7 @@ class RuleColumns(Columns):
     views: NDArray[np.bool_]  # (S, W)
     low: Floats  # (S, F)
     high: Floats
-    rate: Floats  # (S, F) a second
+    rate: Floats  # (S, F) largest change a second
     silent_after: Floats  # (S,) s; NaN = learnt
     sensitivity: Floats  # (S,)
     side: Floats  # (S, F) see Rule

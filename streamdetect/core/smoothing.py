@@ -20,7 +20,7 @@ class Run(NamedTuple):
     """The values of a stretch after those before it."""
 
     joined: Floats  # (U, n - 1 + L, F) oldest first; 0 before the first
-    steps: Floats  # (n - 1 + L, U, F) the same, one step after the other
+    steps: Floats  # (n - 1 + L, U, F) the same values, step by step
     seen: NDArray[np.int64]  # (U,) values before the stretch
     size: int  # L
 

@@ -60,16 +60,16 @@ class Verdicts:
     times: Floats  # (A,) Unix seconds
     values: Floats  # (A, F)
     errors: Floats  # (A,) reconstruction error
-    feature_errors: Floats  # (A, F)
-    means: Floats  # (A,) of past errors
-    sigmas: Floats  # (A,)
-    thresholds: Floats  # (A,)
+    feature_errors: Floats  # (A, F) reconstruction error of each feature
+    means: Floats  # (A,) mean of past errors
+    sigmas: Floats  # (A,) standard deviation of past errors
+    thresholds: Floats  # (A,) limit of the error
     scores: Floats  # (A,) the largest of all views; > 1 is anomalous
     views: NDArray[np.int64]  # (A,) the view that gave it, an index into VIEWS
-    view_scores: Floats  # (A, W) of each view
-    expected: Floats  # (A, F) of the value
-    lower: Floats  # (A, F) where its score is 1
-    upper: Floats  # (A, F)
+    view_scores: Floats  # (A, W) score of each view
+    expected: Floats  # (A, F) value that is expected
+    lower: Floats  # (A, F) value below which the score is above 1
+    upper: Floats  # (A, F) value above which the score is above 1
     anomalous: NDArray[np.bool_]  # (A,)
     transitions: list[Transition]
     outcomes: NDArray[np.uint8]  # (N,) Outcome
@@ -101,20 +101,20 @@ class SensorColumns:
 
     ids: list[str]
     last_time: Floats  # (S,) Unix seconds
-    value: Floats  # (S, F)
+    value: Floats  # (S, F) value of the last reading
     error: Floats  # (S,) reconstruction error
     threshold: Floats  # (S,)
     score: Floats  # (S,) the largest of all views
-    views: Floats  # (S, W) of each view, see VIEWS
-    expected: Floats  # (S, F) of the value
-    lower: Floats  # (S, F) where its score is 1
-    upper: Floats  # (S, F)
+    views: Floats  # (S, W) score of each view, see VIEWS
+    expected: Floats  # (S, F) value that is expected
+    lower: Floats  # (S, F) value below which the score is above 1
+    upper: Floats  # (S, F) value above which the score is above 1
     anomalous: NDArray[np.bool_]  # (S,)
-    incident_open: NDArray[np.bool_]  # (S,) and it was told
-    withheld: NDArray[np.bool_]  # (S,) it has one that is not told: what comes back
-    silent: NDArray[np.bool_]  # (S,) not heard of for too long
-    warming_up: NDArray[np.bool_]  # (S,) not held against a past of its own yet
-    readings_to_go: NDArray[np.int64]  # (S,) until it is
+    incident_open: NDArray[np.bool_]  # (S,) an incident is open and was told
+    withheld: NDArray[np.bool_]  # (S,) an incident is open but not told, because it comes back regularly
+    silent: NDArray[np.bool_]  # (S,) no reading for too long
+    warming_up: NDArray[np.bool_]  # (S,) not judged by its own past yet
+    readings_to_go: NDArray[np.int64]  # (S,) readings until it is judged
     interval: Floats  # (S,) s between readings; 0 = not known yet
     drift: Floats  # (S,) the usual reconstruction error now, over that of the first week
     drifting: NDArray[np.bool_]  # (S,) the model fits worse than it did
@@ -125,8 +125,8 @@ class SensorDetails:
     """What else is known of each of S sensors: a copy, for those who look at few."""
 
     recent: Floats  # (S, T, F) the latest readings, oldest first; NaN before the first of them
-    started: Floats  # (S,) of the open incident, Unix seconds; NaN without one
-    sensitivity: Floats  # (S,) what scores are multiplied by, beside what the configuration says
+    started: Floats  # (S,) start of the open incident, Unix seconds; NaN without one
+    sensitivity: Floats  # (S,) factor of scores from answers, in addition to the configuration's
     in_force: NDArray[np.bool_]  # (S, W) views that look at the sensor
     low: Floats  # (S, F) least value that the configuration allows; -inf without
-    high: Floats  # (S, F) largest; inf without
+    high: Floats  # (S, F) largest value that it allows; inf without

@@ -32,7 +32,7 @@ class Accepted(NamedTuple):
 class Due:
     """M windows to judge, in arrival order."""
 
-    windows: Floats  # (M, T, F) raw; what is before the last `lengths` steps means nothing
+    windows: Floats  # (M, T, F) raw; only the last `lengths` steps have a meaning
     index: Rows  # (M,) the readings that completed them
     held: Rows  # (M,) readings since the window last restarted
 

@@ -27,12 +27,12 @@ class Daily(NamedTuple):
     """The values of a stretch against their time of day."""
 
     known: NDArray[np.bool_]  # (U,) whether what to expect is known
-    differences: Floats  # (U, L, F) of the values from it; 0 where it is not known
+    differences: Floats  # (U, L, F) of the values from what is expected; 0 where that is not known
     run: Run  # of the differences
-    smooth: Floats  # (U, L, F) their mean over many readings; NaN where it is not known
-    near: Floats  # and over a few
-    warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
-    whole: bool = True  # what to expect is known of all rows
+    smooth: Floats  # (U, L, F) mean of many differences; NaN where it is not known
+    near: Floats  # (U, L, F) mean of a few differences
+    warming: NDArray[np.bool_]  # (U, L) so little is known yet that every reading is learnt
+    whole: bool = True  # what to expect is known for all rows
 
 
 class Stretch(NamedTuple):
@@ -43,12 +43,12 @@ class Stretch(NamedTuple):
     times: Floats  # (U, L) Unix seconds
     values: Floats  # (U, L, F)
     level: Floats  # (U, L, F) the mean of the last few values
-    trend: Floats  # (U, L, F) and of many
-    recent: Run  # of the values
-    daily: Daily | None  # the values against their time of day; None where nothing is known of it yet
+    trend: Floats  # (U, L, F) mean of many values
+    recent: Run  # of the latest values
+    daily: Daily | None  # the values against their time of day; None while nothing is known of it
     errors: Floats  # (U, L) reconstruction error; NaN where no window was due
-    feature_errors: Floats  # (U, L, F)
-    warming: NDArray[np.bool_]  # (U, L) too little is known yet to leave anything out of it
+    feature_errors: Floats  # (U, L, F) reconstruction error of each feature
+    warming: NDArray[np.bool_]  # (U, L) so little is known yet that every reading is learnt
 
     @property
     def lines(self) -> Rows:
@@ -68,15 +68,15 @@ class Lesson(NamedTuple):
     """What may be learnt of a stretch once it is judged."""
 
     counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
-    open: NDArray[np.bool_]  # (U, L) with an incident open
-    kept: NDArray[np.bool_]  # (U, L) with none open, or while the sensor is warming up
+    open: NDArray[np.bool_]  # (U, L) an incident is open
+    kept: NDArray[np.bool_]  # (U, L) no incident is open, or the sensor is warming up
     calm: NDArray[
         np.bool_
     ]  # (U, L) of the kept ones, those that no view found anomalous, or all in a warm-up
     opened: NDArray[np.bool_]  # (U, L) an incident opened here
     learns: NDArray[np.bool_]  # (U,) whether anything is learnt; not from a regime that has just ended
     closed: NDArray[np.bool_]  # (U, L) an incident closed here
-    passed: NDArray[np.bool_]  # (U, L) and was too short to be more than a spike
+    passed: NDArray[np.bool_]  # (U, L) an incident closed here that was as short as a spike
 
     def through_incidents(self) -> Iterator[tuple[Rows, int]]:
         """The lines with an incident that is open at a place, or that closed there, place by place."""

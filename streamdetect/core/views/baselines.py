@@ -38,7 +38,7 @@ class Known(NamedTuple):
 
     mean: Floats
     sigma: Floats
-    limit: Floats  # on z
+    limit: Floats  # of z
 
 
 class Traits(NamedTuple):
@@ -47,18 +47,18 @@ class Traits(NamedTuple):
     two_sided: NDArray[np.bool_]  # too low is as anomalous as too high
     spread: Floats  # standard deviations of the block maxima by which the limit is above their mean
     floor: Floats  # the least limit
-    cap: Floats  # a block maximum counts as at most so many times the limit
+    cap: Floats  # the largest block maximum that counts, as a multiple of the limit
 
 
 class Looked(NamedTuple):
     """The signals of a stretch, and how they look against their baselines, (U, L, V) each."""
 
-    signals: Floats  # NaN where there is none yet
+    signals: Floats  # NaN where a signal has no value yet
     z: Floats  # standard deviations above the mean; NaN where nothing can be told yet
-    sided: Floats  # the same, on the side that counts
+    sided: Floats  # z on the side that counts
     scores: Floats
     over: NDArray[np.bool_]  # the signal is over its limit, whether it may score or not
-    armed: NDArray[np.bool_]  # it may score
+    armed: NDArray[np.bool_]  # the signal may score
     warming: NDArray[np.bool_]  # where a signal is learnt whatever happens
     known: Known
 
@@ -66,10 +66,10 @@ class Looked(NamedTuple):
 class Baselines(Columns):
     """The baselines of V signals of each sensor."""
 
-    mean: Floats  # (S, V) in force; NaN = not known yet
+    mean: Floats  # (S, V) mean in force; NaN = not known yet
     sigma: Floats
     limit: Floats
-    count: Floats  # (S, V) of the past
+    count: Floats  # (S, V) readings in the past
     centre: Floats
     m2: Floats
     maxima: Floats  # (S, V) block maxima that count
@@ -77,7 +77,7 @@ class Baselines(Columns):
     maxima_variance: Floats
     top: Floats  # (S, V) largest z of this block that may be learnt; NaN = none
     worst: Floats  # (S, V) largest z of the open incident
-    armed: NDArray[np.bool_]  # (S, V) it has been within its limit since an incident closed
+    armed: NDArray[np.bool_]  # (S, V) the signal has been within its limit since an incident closed
 
     def __init__(self, traits: Traits, *, memory: float, least: int) -> None:
         """Begin.

@@ -64,7 +64,7 @@ class Rate(View):
     name = "rate"
 
     last: Floats  # (S, F) value of the last reading
-    time: Floats  # (S,) and its time, Unix seconds
+    time: Floats  # (S,) time of the last reading, Unix seconds
 
     def __init__(self, rules: RuleColumns, features: int) -> None:
         super().__init__()

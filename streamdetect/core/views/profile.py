@@ -47,13 +47,13 @@ class Profile(Signal):
 
     slots: NDArray[np.float32]  # (S, 48, F) mean of each slot on past days; NaN = not known
     slot: NDArray[np.int64]  # (S,) the present slot; -1 before the first reading
-    count: NDArray[np.int64]  # (S,) readings of it so far
-    total: Floats  # (S, F) and their sum
+    count: NDArray[np.int64]  # (S,) readings in it so far
+    total: Floats  # (S, F) sum of their values
     before: NDArray[np.int64]  # (S,) the slot before, which does not count yet; -1 = none
-    before_mean: Floats  # (S, F)
-    expected: Floats  # (S, F) in this slot; NaN = not known
+    before_mean: Floats  # (S, F) mean of the slot before
+    expected: Floats  # (S, F) value that is expected in this slot; NaN = not known
     begun: Floats  # (S,) Unix seconds of the first difference; NaN before it
-    seen: NDArray[np.int64]  # (S,) differences
+    seen: NDArray[np.int64]  # (S,) number of differences
 
     def __init__(self, features: int, warmup: Warmup) -> None:
         super().__init__()
@@ -169,8 +169,8 @@ class SlowProfile(Signal):
 
     past: Floats  # (S, tens, F) means of ten, newest last; 0 before the first
     held: NDArray[np.int64]  # (S,) means of ten so far
-    count: NDArray[np.int64]  # (S,) differences of the ten being filled
-    total: Floats  # (S, F) and their sum
+    count: NDArray[np.int64]  # (S,) differences in the ten being filled
+    total: Floats  # (S, F) sum of these differences
 
     def __init__(self, features: int, profile: Profile, silence: Silence) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class SlowProfile(Signal):
 class _Tens(NamedTuple):
     """The means of ten up to the end of a stretch."""
 
-    joined: Floats  # (U, tens + n, F) those held and those that it completes
-    done: NDArray[np.int64]  # (U, L) how many it has completed at each place
+    joined: Floats  # (U, tens + n, F) means of ten that are held, then those that the stretch completes
+    done: NDArray[np.int64]  # (U, L) how many the stretch has completed at each place
     totals: Floats  # (U, L, F) the sum of the ten being filled after each
     means: Floats  # (U, L, F) of the last means of ten; NaN before the first

@@ -41,22 +41,22 @@ class Range(View):
 
     name = "range"
 
-    low: Floats  # (S, F) in force
-    high: Floats
-    below: Floats  # (S, F) the margins
-    above: Floats
-    growth: Floats  # (S, F) shares by which the range grew in each of the last blocks, added up and fading
-    new_low: Floats  # (S, F) of this block
+    low: Floats  # (S, F) lowest normal value, in force
+    high: Floats  # (S, F) highest normal value, in force
+    below: Floats  # (S, F) margin below it
+    above: Floats  # (S, F) margin above it
+    growth: Floats  # (S, F) sum of the shares by which the range grew in past blocks; older ones fade
+    new_low: Floats  # (S, F) lowest value of this block
     new_high: Floats
-    inner_low: Floats  # (S, F) of the open incident
+    inner_low: Floats  # (S, F) lowest value of the open incident
     inner_high: Floats
     time: Floats  # (S,) Unix seconds of the newest reading
-    dawn: Floats  # (S,) when its day began; NaN = not yet
-    day_low: Floats  # (S, F) of this day
+    dawn: Floats  # (S,) Unix seconds at which its day began; NaN = not yet
+    day_low: Floats  # (S, F) lowest value of this day
     day_high: Floats
-    days: Floats  # (S, F) that count,
-    lows: Floats  # (S, F) the mean of their lowest values
-    lows_variance: Floats
+    days: Floats  # (S, F) days that count
+    lows: Floats  # (S, F) mean of the lowest values of these days
+    lows_variance: Floats  # (S, F) their variance
     highs: Floats
     highs_variance: Floats
 

@@ -35,11 +35,11 @@ class Silence(Columns):
     """How long each sensor may be silent, learnt from its own pauses."""
 
     usual: Floats  # (S,) s between readings, in force; 0 = not known yet
-    longest: Floats  # (S,) s
-    new_longest: Floats  # (S,) of this block
-    total: Floats  # (S,) s, of the pauses of this block
-    pauses: Floats  # (S,) how many
-    readings: Floats  # (S,)
+    longest: Floats  # (S,) s, longest normal pause, in force
+    new_longest: Floats  # (S,) s, longest pause of this block
+    total: Floats  # (S,) s, sum of the pauses of this block
+    pauses: Floats  # (S,) number of pauses of this block
+    readings: Floats  # (S,) number of readings
     known: NDArray[np.bool_]  # (S,) enough readings for a limit, in force
 
     def __init__(self, rules: RuleColumns) -> None:

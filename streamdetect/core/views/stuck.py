@@ -34,13 +34,13 @@ class Stuck(View):
     name = "stuck"
 
     last: Floats  # (S, F) value of the last reading
-    run: NDArray[np.int64]  # (S, F) readings since then that were equal to it
-    longest: Floats  # (S, F) readings, in force
+    run: NDArray[np.int64]  # (S, F) readings in a row with that value
+    longest: Floats  # (S, F) longest run of equal values that is normal, in readings
     new_longest: Floats
 
     def __init__(self, features: int, ends: Range) -> None:
         super().__init__()
-        self._range = (ends,)  # another branch of the columns, not of these
+        self._range = (ends,)  # in a tuple, because it is another branch of the columns and not one of these
         self.column("last", np.float64, np.nan, (features,))
         self.column("run", np.int64, shape=(features,))
         for name in ("longest", "new_longest"):
