@@ -70,7 +70,7 @@ class Mosquitto:
         if self._process is not None:
             self._process.send_signal(number)
             self._process.send_signal(signal.SIGCONT)
-            self._process.wait(10)
+            self._process.wait(60)  # it writes what it holds
             self._process = None
 
     def kill(self) -> None:
@@ -86,7 +86,7 @@ class Mosquitto:
         before = database.stat().st_mtime_ns if database.exists() else 0
         assert self._process is not None
         self._process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not database.exists() or database.stat().st_mtime_ns == before:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"mosquitto did not save:\n{self.log.read_text()}")
@@ -104,12 +104,12 @@ class Mosquitto:
         """Publish with mosquitto_pub, at QoS 1 unless the options say otherwise."""
         qos = () if "-q" in options else ("-q", "1")
         command = ["mosquitto_pub", "-p", str(self.port), "-t", topic, "-l", *qos, *options]
-        subprocess.run(command, input="\n".join(payloads), text=True, check=True, timeout=60)
+        subprocess.run(command, input="\n".join(payloads), text=True, check=True, timeout=120)
 
     def retained(self, topic: str, *options: str) -> str:
         """Return what mosquitto_sub finds retained under a topic."""
-        command = ["mosquitto_sub", "-p", str(self.port), "-t", topic, "-C", "1", "-W", "10", *options]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+        command = ["mosquitto_sub", "-p", str(self.port), "-t", topic, "-C", "1", "-W", "60", *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
 
     def _accepts(self) -> bool:
         try:

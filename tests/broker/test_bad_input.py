@@ -38,7 +38,7 @@ BAD = [
     ("no time", "in/a", b'{"value": 1}', "field"),
     ("time is text", "in/a", b'{"value": 1, "time": "noon"}', "time"),
     ("a clock that was never set", "in/a", GOOD % 1, "time"),
-    ("an hour ahead", "in/a", GOOD % (time.time() + 3600), "future"),
+    ("a day ahead", "in/a", GOOD % (time.time() + 86_400), "future"),
 ]
 # what has nothing of a reading in it, under a wildcard
 FOREIGN = [
@@ -68,17 +68,17 @@ class Process:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, (self.folder / "log").read_text()
+        assert self.process.wait(120) == 0, (self.folder / "log").read_text()
 
     def ready(self):
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
-            return urllib.request.urlopen(f"{self.url}/readyz", timeout=5).status == 200
+            return urllib.request.urlopen(f"{self.url}/readyz", timeout=30).status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
 
     def counts(self):
-        text = urllib.request.urlopen(f"{self.url}/metrics", timeout=5).read().decode()
+        text = urllib.request.urlopen(f"{self.url}/metrics", timeout=30).read().decode()
         found = re.findall(r"streamdetect_(messages|rejected|readings)_total\{(.*)\} (\S+)", text)
         return {(name, *re.findall(r'"(.*?)"', labels)): int(float(count)) for name, labels, count in found}
 
@@ -141,7 +141,7 @@ def test_a_new_sensor_past_the_cap_is_rejected_and_the_known_go_on(daemon, publi
     counts = daemon.counts()
     assert counts["readings", "default", "cardinality"] == 10
     assert counts["readings", "default", "accepted"] == 51
-    text = urllib.request.urlopen(f"{daemon.url}/metrics", timeout=5).read().decode()
+    text = urllib.request.urlopen(f"{daemon.url}/metrics", timeout=30).read().decode()
     assert 'sensor="in/49"' in text
     assert 'sensor="in/55"' not in text
 
@@ -176,7 +176,7 @@ def test_a_bad_configuration_is_explained_and_exits_78(tmp_path, text, said):
     path = tmp_path / "config.yaml"
     path.write_text(text)
     command = [sys.executable, "-m", "streamdetect", "run", "-c", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 78
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -26,7 +26,7 @@ def recording(tmp_path):
     return path
 
 
-def replay(broker, path, *options, timeout=60):
+def replay(broker, path, *options, timeout=120):
     command = [
         *(sys.executable, "-m", "streamdetect", "replay", str(path), "--sensor-column", "sensor"),
         *("--host", broker.host, "--port", str(broker.port), *options),
@@ -50,7 +50,7 @@ class Subscriber:
         assert self.process.stdout.readline().startswith("ready")
 
     def messages(self):
-        lines = self.process.communicate(timeout=60)[0].splitlines()
+        lines = self.process.communicate(timeout=120)[0].splitlines()
         return [tuple(line.split("\t")) for line in lines]
 
 
@@ -179,7 +179,7 @@ def test_interrupted(mosquitto, recording):
     while "PUBACK" not in broker.log.read_text():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "interrupted" in err
     assert " of 1,000 readings" in out

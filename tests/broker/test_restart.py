@@ -93,7 +93,7 @@ class Process:
 
     def get(self, page) -> str:
         try:
-            with urlopen(self.url + page, timeout=5) as answer:
+            with urlopen(self.url + page, timeout=30) as answer:
                 return answer.read().decode()
         except OSError:
             return ""
@@ -111,7 +111,7 @@ class Process:
 
     def end(self, number=signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def events(self) -> list[dict]:
         return [json.loads(line) for line in self.heard.read_text().splitlines()]
@@ -223,7 +223,7 @@ def test_a_reload_that_is_refused_is_said_everywhere(daemon, until, tmp_path, mo
 def test_a_second_daemon_is_turned_away(daemon):
     daemon.start()
     command = [sys.executable, "-m", "streamdetect", "run", "-c", str(daemon.folder / "config.yaml")]
-    second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert second.returncode == 1
     assert f"is in use by process {daemon.process.pid}" in second.stderr
     assert daemon.ready()

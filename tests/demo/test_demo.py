@@ -173,7 +173,7 @@ def test_the_plant_alone_is_published_to_a_broker_of_ones_own(mosquitto):
         with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as plant:
             lines = subscriber.stdout.read().splitlines()
             plant.send_signal(signal.SIGINT)
-            plant.wait(30)
+            plant.wait(120)
     assert plant.returncode == 130
     readings = [(topic, json.loads(payload)) for topic, payload in (line.split(" ", 1) for line in lines)]
     assert [topic for topic, _ in readings[:3]] == [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-PATIENCE = 20  # s
+PATIENCE = 60  # s; it only ends a failed test
 HIGHEST = 6000  # px of a picture
 
 

@@ -1,6 +1,5 @@
 """A house, its daemon and a browser, shared by all tests of the page."""
 
-import os
 import shutil
 import sys
 import time
@@ -13,8 +12,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import page_house as made_up
 from browsing import Browsing
 
-os.environ["TZ"] = "UTC"  # what a browser shows as the time of day
-time.tzset()
+
+@pytest.fixture(scope="module")
+def _utc():
+    """Have a browser show times of day in UTC, whatever zone this machine is in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def house(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browsing(house, pictures):
+def browsing(house, pictures, _utc):
     """One browser for all tests."""
     try:
         driver = made_up.browser()

@@ -221,4 +221,5 @@ def test_a_daemon_that_is_gone_is_said(page, house):
     house.stop()
     page.see(".live", "Reconnecting")
     page.see(".notice", "does not answer")
+    page.driver.get("about:blank")  # it would go on asking, and the browser notes each refusal
     page.complaints()

@@ -46,17 +46,17 @@ class NatsServer:
 
     def kill(self):
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def do(self, what):
         """Run a coroutine function with a connection."""
 
         async def run():
-            client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=2)
+            client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=30)
             try:
                 return await what(client)
             finally:
