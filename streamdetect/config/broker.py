@@ -68,14 +68,14 @@ class TlsConfig(Section):
 
 
 class MqttConfig(Section):
-    """The broker, and how we are known there."""
+    """The broker, and our login there."""
 
     host: Annotated[str, Field(min_length=1)] = "localhost"
     """Name or address of the broker, or a URL like mqtts://broker:8883."""
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     """By default 1883, with TLS 8883, over WebSocket 80 and 443."""
     transport: Literal["tcp", "websockets", "unix"] = "tcp"
-    """What carries MQTT."""
+    """The transport of MQTT."""
     path: Annotated[str, Field(min_length=1)] | None = None
     """WebSocket: the path in the URL, by default /mqtt. Unix: the socket."""
     protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(_version)] = "5"
@@ -83,27 +83,27 @@ class MqttConfig(Section):
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "streamdetect"
     """The broker keeps the session under this name: one per daemon, and the same at every start."""
     username: Annotated[str, Field(min_length=1)] | None = None
-    """Who we are to the broker."""
+    """Our user name at the broker."""
     password: SecretStr | None = None
-    """The password itself; better one of the next two."""
+    """The password itself; one of the next two is safer."""
     password_file: Annotated[str, Field(min_length=1)] | None = None
     """A file, closed to other users, that holds the password."""
     password_env: Annotated[str, Field(min_length=1)] | None = None
     """The name of an environment variable that holds the password."""
     keepalive: Annotated[Span, Field(ge=1, le=_MAX_KEEPALIVE, multiple_of=1)] = 30.0
-    """Without traffic for so long, ask the broker whether it is there."""
+    """After so long without traffic, ask the broker whether it is still there."""
     qos: Annotated[int, Field(ge=0, le=1)] = 1
     """0: messages may be lost. 1: none is, some may come twice."""
     persistent_session: bool = True
     """The broker keeps messages for us while we are away."""
     session_expiry: Annotated[Span, Field(ge=1, le=_MAX_EXPIRY, multiple_of=1)] = 3_600.0
-    """For how long it does."""
+    """For how long it keeps them."""
     max_undelivered_messages: Annotated[int, Field(ge=1, le=65_535)] = 1_000
-    """Messages at QoS 1 that may be here without an acknowledgement; the Receive Maximum is one less."""
+    """QoS 1 messages taken and not acknowledged, at most; the Receive Maximum is one less."""
     max_payload: Annotated[Size, Field(le=16 * 1024**2)] = 64 * 1024
     """Larger messages are refused."""
     retained: Literal["drop", "accept"] = "drop"
-    """Retained messages repeat what was said at some time; by default they are counted and dropped."""
+    """Retained messages repeat an earlier value; by default they are counted and dropped."""
     tls: TlsConfig = TlsConfig()
     """TLS to the broker."""
     reconnect_max: Annotated[Span, Field(ge=1)] = 30.0

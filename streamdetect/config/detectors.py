@@ -65,17 +65,17 @@ class _Payload(Section):
     format: Annotated[str, AfterValidator(_known_format), Field(json_schema_extra={"enum": list(CODECS)})] = (
         _PAYLOAD.format
     )
-    """What a payload is written in."""
+    """The format of a payload."""
     value: Text = _PAYLOAD.value
-    """Where the value is: a path (value, data.temp, readings[0].v; $ is all of it), a field key of influx."""
+    """The path of the value (value, data.temp, readings[0].v; $ is all of it), a field key of influx."""
     values: Annotated[dict[Name, Text], Field(min_length=1, max_length=256)] | None = None
-    """Names and places of several values, in the order of the bundle's features; instead of `value`."""
+    """Names and paths of several values; instead of `value`."""
     fields: Literal["together", "per_sensor"] = _PAYLOAD.fields
-    """`values` are one reading of several features (together), or each a sensor of its own (per_sensor)."""
+    """together: `values` are one reading of several features. per_sensor: each is a sensor of its own."""
     each: Text | None = _PAYLOAD.each
-    """Where a list or object is whose entries are readings: data, devices[*].readings; $ is the payload."""
+    """The path of a list or object of readings: data, devices[*].readings; $ is the payload."""
     labels: Annotated[dict[Name, Text], Field(min_length=1, max_length=16)] | None = None
-    """Label names and where they are in the payload; they tell sensors apart."""
+    """Names of labels and their paths in the payload; labels tell sensors apart."""
     map: Annotated[dict[Text, Number], Field(min_length=1, max_length=1000)] | None = None
     """Words and the numbers that they stand for: {ON: 1, OFF: 0}."""
     booleans: bool = _PAYLOAD.booleans
@@ -85,21 +85,21 @@ class _Payload(Section):
     decimal_comma: bool = _PAYLOAD.decimal_comma
     """Take "21,5" for 21.5."""
     units: Literal["any"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
-    """Units that may stand behind a number ("20.6 °C" is 20.6): a list, or any."""
+    """Units that may follow a number ("20.6 °C" is 20.6): a list, or any."""
     type: Annotated[str, _checked_by(located), Field(json_schema_extra={"pattern": _LOCATED})] | None = (
         _PAYLOAD.type
     )
     """The type of a raw number, like uint8 or int16-be; int16-be@4 begins at the fifth byte."""
     encoding: Literal["base64", "hex"] | None = _PAYLOAD.encoding
-    """What bytes are written in as text."""
+    """How bytes are written as text."""
     compression: Literal["auto", "none", "gzip", "zlib"] = _PAYLOAD.compression
-    """What payloads are packed with; auto tells it by the first bytes."""
+    """How payloads are compressed; auto detects it from the first bytes."""
     time: Text | None = _PAYLOAD.time
-    """Where the time is ($key: the key of an entry of `each`); without it, the time of arrival."""
+    """The path of the time ($key: the key of an entry of `each`); without it, the time of arrival counts."""
     time_format: Annotated[str, _checked_by(check_format)] | None = _PAYLOAD.time_format
     """s, ms, us, ns, rfc3339, auto or a pattern like %d.%m.%Y %H:%M:%S; by default s, in line protocol ns."""
     time_zone: Annotated[str, _checked_by(zone)] | None = _PAYLOAD.time_zone
-    """Of written times without an offset: Europe/Berlin."""
+    """The zone of times without an offset, such as Europe/Berlin."""
     time_missing: Literal["reject", "arrival"] = _PAYLOAD.time_missing
     """What happens to a reading without its time: it is rejected, or gets the time of its arrival."""
 
@@ -193,58 +193,58 @@ class DetectorConfig(Section):
     """Sensor id: {site}/{sensor} from the templates, {id} or {tags.host} from the payload, {field} of values,
     {key} of an entry, {topic}; without it, the whole topic and what the payload names."""
     bundle: Annotated[str, Field(min_length=1)] = "general"
-    """A bundle's directory, or general for the one that comes along."""
+    """The directory of a bundle, or general for the one that is included."""
     runtime: Literal["onnx", "openvino", "tensorflow"] = "onnx"
     """What runs the model: the compiled graph in ONNX Runtime or OpenVINO, or TensorFlow itself."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """Of the model; 0: one for each core, at most 4."""
+    """The threads of the model; 0: one for each core, at most 4."""
     payload: PayloadConfig = PayloadConfig()
     """How a payload is read."""
     join: JoinConfig | None = None
-    """Join features that come one by one; without it, a payload is a whole reading."""
+    """Join features that come in messages of their own; without it, a payload is a whole reading."""
     missing: MissingPolicy = "drop"
     """A reading with a missing feature is left out (drop), has the value that the feature last had (hold),
     or has it without counting in the error (mask)."""
     max_future: Duration = _PAYLOAD.max_future
-    """A reading further ahead of its arrival is rejected."""
+    """How far a reading's time may be ahead of its arrival; others are rejected."""
     wait: Duration = 0.0
-    """Readings are held back until one is newer by so much, and taken in order: for backlogs out of order."""
+    """How long readings are held back to sort them by time: until one is newer by so much."""
     equal_times: Literal["drop", "keep"] = "drop"
     """A reading with the time of the last one is a duplicate (drop), or follows it if it differs (keep)."""
     difference: Literal["increase", "rate"] | None = None
-    """Of counters: the increase, or the increase a second; a reset gives no reading."""
+    """For counters: use the increase, or the increase per second; a reset gives no reading."""
     resample: Span | None = None
-    """For sensors that report on change: readings at equal steps, with the last value held."""
+    """For sensors that report on change: make readings at equal steps, with the last value held."""
     stride: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Judge every n-th window."""
     max_gap: Span | None = None
-    """A longer time between two readings starts the window afresh; without it, nothing does."""
+    """A longer time between two readings restarts the window; without it, no gap does."""
     max_sensors: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    """Further new sensors are rejected; idle ones are forgotten first."""
+    """The number of sensors at most. Idle ones are forgotten to make room; further new ones are rejected."""
     idle_after: Span | None = 7 * 86_400.0
-    """A sensor that is silent for longer is forgotten; without it, no sensor is."""
+    """How long a sensor may be silent before it is forgotten; without it, none is."""
     views: Views = VIEWS
     """The ways in which its sensors are looked at."""
     limits: LimitsConfig = LimitsConfig()
     """Limits in the unit of the value."""
     silent_after: Span | None = None
-    """How long a sensor may be silent; without it, that is learnt."""
+    """How long a sensor may be silent; without it, the time is learnt."""
     direction: Side | dict[str, Side] = "both"
-    """On which side a value has to be off to count: both, up, down; of several features, {name: side}."""
+    """The side on which deviations count: both, up, down; with several features, {name: side}."""
     least_deviation: LeastPerFeature = 0.0
-    """How far, in its unit, a value has to be from what is expected of it to count."""
+    """The least deviation from the expected value that counts, in its unit."""
     least_relative_deviation: LeastPerFeature = 0.0
-    """And as a share of what is expected: 0.1 is a tenth."""
+    """The same as a share of the expected value: 0.1 is a tenth."""
     sensitivity: Factor = 1.0
-    """What scores are multiplied by: more finds more, and more that is nothing."""
+    """The factor of all scores: a larger one finds more, and raises more false alarms."""
     overrides: Annotated[tuple[OverrideConfig, ...], Field(strict=False)] = ()
-    """What holds for some of the sensors."""
+    """Options for some of the sensors."""
     threshold: ThresholdConfig = ThresholdConfig()
     """When a reconstruction error is anomalous."""
     incidents: IncidentsConfig = IncidentsConfig()
     """When anomalous readings are an incident."""
     unit: str | dict[str, str] = ""
-    """Of the values, for the sentence in events, like °C; of several features, each by its name."""
+    """The unit of the values for messages, such as °C; with several features, {name: unit}."""
     latent_in_events: bool = False
     """Put the latent vector of its window into an event; needs a bundle with an encoder."""
 

@@ -35,13 +35,13 @@ class ThresholdConfig(Section):
     """When a reconstruction error is anomalous."""
 
     kind: Literal["rolling", "training", "fixed"] = "rolling"
-    """What limits it: the sensor's own past errors, those of the training, or a number."""
+    """The threshold's origin: the sensor's own past errors, the errors of the training, or a number."""
     sigma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _JUDGING.sigma
-    """Standard deviations above the mean of the past that the threshold has at least."""
+    """How many standard deviations the threshold is above the mean of the past, at least."""
     history: Annotated[int, Field(ge=2, le=10_000_000)] = _JUDGING.history
-    """Past readings that a baseline remembers; older ones fade."""
+    """How many past readings a baseline remembers; older ones fade."""
     min_count: Annotated[int, Field(ge=2, le=10_000_000)] = _JUDGING.min_count
-    """Readings needed before a baseline counts."""
+    """How many readings a baseline needs before it counts."""
     level: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """The threshold itself, for kind fixed."""
 
@@ -57,21 +57,21 @@ class IncidentsConfig(Section):
     """When anomalous readings are an incident. Counts are in readings."""
 
     consecutive: Count = _INCIDENTS.consecutive
-    """Anomalous readings in a row that open one."""
+    """How many anomalous readings in a row open an incident."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """What their scores above 1 must add up to: a large spike does so at once. Less for slow readings."""
+    """What the parts of their scores above 1 must add up to. A spike does at once; slow readings need less."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after
-    """Such readings in a row that close it, at least; a sensor with a rhythm of its own needs more."""
+    """How many such readings in a row close an incident, at least; a sensor with a rhythm needs more."""
     cooldown: CountOrNone = _INCIDENTS.cooldown
-    """After one closes none opens for so long."""
+    """For how many readings after one closes none opens."""
     update_every: CountOrNone = _INCIDENTS.update_every
-    """Say that it goes on every n anomalous readings; 0: only when more is known."""
+    """Send an update every n anomalous readings; 0: only when more is known."""
     critical_score: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _INCIDENTS.critical_score
-    """From this score on it is critical, below a warning."""
+    """The score from which an incident is critical; below, it is a warning."""
     regime_change_after: Span | None = _INCIDENTS.regime_change_after
-    """What lasts for longer is the new normal; without it, nothing ever is."""
+    """An incident that lasts for longer is the new normal; without it, none becomes normal."""
     withhold_recurring: bool = _INCIDENTS.withhold_recurring
     """Tell what comes back three times at its hour, on five days at any, unless there is more to it."""
 
@@ -107,26 +107,26 @@ class LimitsConfig(Section):
 
 
 class OverrideConfig(Section):
-    """What holds for the sensors whose ids match; later ones win over earlier ones."""
+    """Options for the sensors whose ids match; later entries win over earlier ones."""
 
     sensors: Annotated[str, Field(min_length=1)]
     """A glob over sensor ids: freezer/*, */temperature."""
     exclude: bool | None = None
-    """Leave them alone: their readings are counted, and nothing else is done with them."""
+    """Ignore them: their readings are counted, but not judged."""
     views: Views | None = None
-    """The views that look at them."""
+    """The views that are used for them."""
     limits: LimitsConfig = LimitsConfig()
     """Limits in the unit of the value."""
     silent_after: Span | None = None
     """How long they may be silent."""
     direction: Side | dict[str, Side] | None = None
-    """On which side a value has to be off: both, up, down."""
+    """The side on which deviations count: both, up, down."""
     least_deviation: LeastPerFeature | None = None
-    """How far, in its unit, a value has to be from what is expected of it."""
+    """The least deviation from the expected value that counts, in its unit."""
     least_relative_deviation: LeastPerFeature | None = None
-    """And as a share of what is expected: 0.1 is a tenth."""
+    """The same as a share of the expected value: 0.1 is a tenth."""
     sensitivity: Factor | None = None
-    """What their scores are multiplied by."""
+    """The factor of their scores."""
 
     def rule(self, features: tuple[str, ...]) -> Rule:
         """Give the core's rule."""

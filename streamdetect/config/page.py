@@ -30,13 +30,13 @@ class PageConfig(Section):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """The address to listen on; 0.0.0.0 lets other machines in."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9465
-    """0 takes a free one."""
+    """The port; 0 takes a free one."""
     prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.~-]{1,64}){0,8}$")] = ""
     """The path that it has behind a reverse proxy, like /streamdetect."""
     proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Field(strict=False)] = ()
-    """Addresses and networks of reverse proxies: what they say of a client's address is believed."""
+    """Addresses and networks of reverse proxies, whose X-Forwarded-For is believed."""
     username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f]{1,256}$")] | None = None
-    """Answer only who gives this name and the password (basic authentication; without TLS, in the clear)."""
+    """The user name for basic authentication. Without TLS it is sent in clear text."""
     password_file: Annotated[str, Field(min_length=1)] | None = None
     """A file, closed to other users, that holds the password."""
     token_file: Annotated[str, Field(min_length=1)] | None = None
@@ -44,9 +44,9 @@ class PageConfig(Section):
     public: bool = False
     """Let everybody look; name and password, or the token, are needed to change something only."""
     series: Annotated[Size, Field(ge=256 * 1024)] = 256 * 1024**2
-    """What the past values and scores of all sensors may take in the state directory."""
+    """The size of past values and scores of all sensors in the state directory at most."""
     tls: ServerTlsConfig = ServerTlsConfig()
-    """TLS, with client certificates if so wanted."""
+    """TLS, with client certificates if you like."""
 
     @property
     def has_access(self) -> bool:

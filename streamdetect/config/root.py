@@ -41,10 +41,10 @@ def _enabled(value: object) -> object:
 
 
 class Config(Section):
-    """Everything that the daemon can be told."""
+    """All options of the daemon."""
 
     mqtt: MqttConfig = MqttConfig()
-    """The broker, and how we are known there."""
+    """The broker, and our login there."""
     events: EventsConfig = EventsConfig()
     """Where events go and what they carry."""
     webhooks: Annotated[tuple[WebhookConfig, ...], Field(strict=False)] = ()
@@ -60,9 +60,9 @@ class Config(Section):
     homeassistant: Annotated[HomeAssistantConfig, BeforeValidator(_enabled)] = HomeAssistantConfig()
     """Sensors as devices of Home Assistant."""
     inhibit: Annotated[tuple[InhibitConfig, ...], Field(strict=False)] = ()
-    """Whose incidents explain those of others, of which nobody is to be told then."""
+    """Sensors whose incidents explain those of others, about which nobody is notified then."""
     maintenance: Annotated[tuple[MaintenanceConfig, ...], Field(strict=False)] = ()
-    """When nobody is to be told about some sensors."""
+    """Times in which nobody is notified about some sensors."""
     metrics: MetricsConfig = MetricsConfig()
     """The HTTP port for Prometheus and health checks."""
     page: Annotated[PageConfig, BeforeValidator(_enabled)] = PageConfig()
@@ -72,9 +72,9 @@ class Config(Section):
     batch: BatchConfig = BatchConfig()
     """How messages are gathered for the model."""
     state: StateConfig = StateConfig()
-    """What must survive, and where it is kept."""
+    """What survives a restart, and where it is kept."""
     shutdown: ShutdownConfig = ShutdownConfig()
-    """What happens at SIGTERM."""
+    """How the daemon stops at SIGTERM."""
     spark: SparkConfig = SparkConfig()
     """The log that `streamdetect spark` reads."""
     detectors: Annotated[tuple[DetectorConfig, ...], Field(min_length=1, strict=False)] = (DetectorConfig(),)

@@ -46,20 +46,20 @@ def _event_topic(template: str) -> str:
 
 
 class EventsConfig(Section):
-    """Where events go and what they carry."""
+    """The topics of events, and their content."""
 
     prefix: Annotated[str, AfterValidator(_own_topic)] = "streamdetect"
     """First levels of all our topics; <prefix>/status says online or offline."""
     status: bool = True
-    """Say online and offline at all: a broker's policy may forbid the topic, or wills."""
+    """Publish online and offline; switch it off if a broker's policy forbids the topic, or wills."""
     status_topic: Annotated[str, AfterValidator(_status_topic)] = "{prefix}/status"
-    """Where online and offline go; daemons that share a prefix want "{prefix}/status/{client_id}"."""
+    """The topic of online and offline; daemons that share a prefix need "{prefix}/status/{client_id}"."""
     topic: Annotated[str, AfterValidator(_event_topic)] = "{prefix}/events/{detector}/{sensor}"
-    """Where an event goes."""
+    """The topic of an event."""
     source: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = None
     """CloudEvents `source`, a URI reference; by default /streamdetect/<client_id>."""
     qos: Annotated[int, Field(ge=0, le=1)] = 1
-    """0: an event may be lost. 1: none is, one may come twice with the same id."""
+    """0: an event may be lost. 1: no event is lost, but one may come twice with the same id."""
     labels: dict[Annotated[str, Field(pattern=_LABEL)], Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict
     )
@@ -114,7 +114,7 @@ class ServerTlsConfig(Section):
     enabled: bool = False
     """Speak TLS only."""
     cert_file: str | None = None
-    """Our certificate, with those between it and the authority."""
+    """Our certificate, with the intermediate ones."""
     key_file: str | None = None
     """Its private key: a file closed to other users."""
     client_ca_file: str | None = None
@@ -150,13 +150,13 @@ class MetricsConfig(Section):
     per_sensor: bool = True
     """Give single sensors series of their own."""
     max_sensors: Annotated[int, Field(ge=0)] = 1_000
-    """The most sensors that have them; the others are only counted."""
+    """The number of sensors that have them at most; the others are only counted."""
     username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f]{1,256}$")] | None = None
-    """Answer only who gives this name and the password (basic authentication; without TLS, in the clear)."""
+    """The user name for basic authentication. Without TLS it is sent in clear text."""
     password_file: Annotated[str, Field(min_length=1)] | None = None
     """A file, closed to other users, that holds the password."""
     tls: ServerTlsConfig = ServerTlsConfig()
-    """TLS, with client certificates if so wanted."""
+    """TLS, with client certificates if you like."""
 
     def password_value(self) -> str:
         """Read the password.
@@ -175,29 +175,29 @@ class LoggingConfig(Section):
     """Logs on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is logged."""
+    """The least severe messages that are logged."""
     format: Literal["text", "json"] = "text"
-    """For people or for machines."""
+    """The format: text for people, json for machines."""
 
 
 class BatchConfig(Section):
     """How messages are gathered for the model. Verdicts do not depend on it."""
 
     max_batch: Annotated[int, Field(ge=1, le=65_536)] = 2048
-    """Messages; at QoS 1 no more than half of max_undelivered_messages."""
+    """The number of messages in a batch at most; at QoS 1 also at most half of max_undelivered_messages."""
     max_wait: Annotated[Duration, Field(le=60)] = 0.0
-    """How long to wait for a batch to fill; never while there is a backlog."""
+    """How long to wait for a batch to fill; the daemon never waits while there is a backlog."""
     inbox: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
     """Messages that may wait between the network and the model."""
 
 
 class StateConfig(Section):
-    """What must survive a restart, a crash or a power cut: windows, thresholds, incidents, events."""
+    """What survives a restart, a crash or a power cut: windows, thresholds, incidents, events."""
 
     directory: Annotated[str, Field(min_length=1)] | None = None
-    """Where it is kept; by default where systemd says (StateDirectory=), and without that in memory."""
+    """The directory; by default the one from systemd (StateDirectory=), and without that only memory."""
     snapshot_every: Annotated[Span, Field(ge=1)] = 300.0
-    """How often all of the state is written, or sooner when much came in; changes are written at once."""
+    """How often the whole state is written, or sooner after many readings. Changes are written at once."""
 
     @property
     def path(self) -> Path | None:
@@ -210,11 +210,11 @@ class HistoryConfig(Section):
     """Incidents of the past, in a database in the state directory."""
 
     enabled: bool = True
-    """Keep it, where there is a state directory."""
+    """Keep them, if there is a state directory."""
     keep: Span = 365 * 86_400.0
     """How long an incident is kept after its end."""
     max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
-    """The oldest incidents go before the database takes more than this."""
+    """The size of the database at most; the oldest incidents are removed."""
     readings: bool = True
     """Keep the readings around an incident with it: about 3 kB an incident, and 5 MB of memory a detector."""
 
@@ -223,7 +223,7 @@ class AnswersConfig(Section):
     """Commands of people: mute, unmute, false, true, sensitivity; see the operations guide."""
 
     enabled: bool = False
-    """Take commands from <prefix>/command; whoever may publish there may give them."""
+    """Take commands from <prefix>/command; anybody who may publish there can give them."""
 
 
 class HomeAssistantConfig(Section):
@@ -232,13 +232,13 @@ class HomeAssistantConfig(Section):
     enabled: bool = False
     """Announce them; `homeassistant: true` for short."""
     discovery_prefix: Annotated[str, AfterValidator(_own_topic)] = "homeassistant"
-    """As in Home Assistant's MQTT settings."""
+    """The discovery prefix of Home Assistant's MQTT settings."""
     sensors: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ("*",)
     """Which sensors; patterns with * and ?."""
     max_sensors: Annotated[int, Field(ge=1, le=10_000)] = 500
-    """Devices at most."""
+    """The number of devices at most."""
     state_every: Annotated[Span, Field(ge=1)] = 30.0
-    """A score is published again after so long at the earliest; whether there is an incident, at once."""
+    """How often a score is published at most; a change of an incident is published at once."""
 
     @property
     def birth_topic(self) -> str:
@@ -247,7 +247,7 @@ class HomeAssistantConfig(Section):
 
 
 class ShutdownConfig(Section):
-    """What happens at SIGTERM."""
+    """How the daemon stops at SIGTERM."""
 
     deadline: Span = 20.0
-    """To finish what was received and publish what was found."""
+    """The time to finish received messages and to publish events."""

@@ -114,10 +114,10 @@ class PeriodConfig(Section):
 
 
 class MaintenanceConfig(PeriodConfig):
-    """A time in which nobody is told about some sensors, and their events carry `muted`."""
+    """A time in which nobody is notified about some sensors; their events carry `muted`."""
 
     detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
-    """Of these detectors; patterns with * and ?."""
+    """Sensors of these detectors; patterns with * and ?."""
     sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
     """These sensors."""
 
@@ -132,11 +132,11 @@ class SomeSensorsConfig(Section):
     """Some sensors."""
 
     detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
-    """Of these detectors; patterns with * and ?."""
+    """Sensors of these detectors; patterns with * and ?."""
     sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
     """These sensors."""
     labels: dict[str, Glob] = Field(default_factory=dict)
-    """With labels like this."""
+    """Sensors with labels that match these."""
 
     def covers(self, detector: str, sensor: str, labels: Mapping[str, str]) -> bool:
         """Whether a sensor is one of them."""
@@ -148,12 +148,12 @@ class SomeSensorsConfig(Section):
 
 
 class InhibitConfig(Section):
-    """While one of the parents has an incident, nobody is told about the children."""
+    """While one of the parents has an incident, nobody is notified about the children."""
 
     parents: SomeSensorsConfig
     """Sensors whose incidents explain those of others: a gateway, a mains supply."""
     children: SomeSensorsConfig = SomeSensorsConfig()
-    """Sensors that are not told of meanwhile, nor afterwards if they are back to normal by then."""
+    """Sensors about which nobody is notified meanwhile, nor afterwards if they are back to normal."""
     same: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
     """Labels that both must have, with the same value."""
 
@@ -170,17 +170,17 @@ class SinkConfig(Section):
     """Which events a sink is for."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    """Unique among all sinks; the outbox and metrics know it by this."""
+    """A name that is unique among all sinks; the outbox and metrics use it."""
     detectors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
     """Only events of these detectors; patterns with * and ?."""
     sensors: Annotated[tuple[Glob, ...], Field(min_length=1, strict=False)] = ("*",)
     """Only events of these sensors; * stands for any characters, / among them."""
     labels: dict[str, Glob] = Field(default_factory=dict)
-    """Only events whose labels are like this."""
+    """Only events whose labels match these."""
     severity: Severity = "warning"
-    """The least severity."""
+    """The least severity of its events."""
     edges: Annotated[tuple[Edge, ...], Field(min_length=1, strict=False)] = get_args(Edge)
-    """What has to happen: an incident is opened, updated or closed, a regime changed, a model drifted."""
+    """Which events: an incident is opened, updated or closed, a regime has changed, a model has drifted."""
     give_up_after: Span = 86_400.0
     """How long to try; then an event goes to the dead letters."""
 
@@ -195,7 +195,7 @@ class UrlConfig(SinkConfig):
     url_env: Annotated[str, Field(min_length=1)] | None = None
     """The name of an environment variable that holds the URL."""
     timeout: Annotated[Span, Field(ge=0.1, le=300)] = 10.0
-    """For one attempt."""
+    """The time for one attempt."""
 
     def url_value(self, section: str) -> str:
         """Fetch the URL from wherever it is kept.
@@ -261,11 +261,11 @@ class FileConfig(SinkConfig):
     """A file that every event is appended to, one JSON document a line."""
 
     path: Annotated[str, Field(min_length=1)]
-    """The file; its folder has to be there."""
+    """The file; its folder must exist."""
     max_size: Annotated[Size, Field(ge=1024)] = 10 * 1024**2
-    """Before it gets larger it is renamed, and a new one begun."""
+    """The size of the file at most; a full one is renamed, and a new one started."""
     keep: Annotated[int, Field(ge=0, le=1000)] = 5
-    """Files kept besides the current one."""
+    """How many full files are kept."""
 
 
 class NotifyConfig(UrlConfig):
@@ -276,14 +276,14 @@ class NotifyConfig(UrlConfig):
     body: Annotated[str, AfterValidator(_template)] = "{message}"
     """Its text, in a digest a line for each incident."""
     picture: bool = True
-    """Attach a small picture of the readings around and of the band, where the service takes one."""
+    """Attach a small picture of the readings and their band, if the service accepts pictures."""
     wait: Annotated[Duration, Field(le=3_600)] = 0.0
     """How long to wait for incidents that belong together before one is told: they are one notification."""
     digest: Duration = 0.0
     """After a notification, what happens within this time is gathered into one."""
     most_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 30
-    """Notifications; what comes beyond is gathered into one."""
+    """How many notifications per hour at most; further ones are gathered into one."""
     quiet_hours: Annotated[tuple[PeriodConfig, ...], Field(strict=False)] = ()
-    """When to hold everything back that is not urgent, and to send it afterwards."""
+    """Times in which everything that is not urgent is held back and sent afterwards."""
     urgent: Annotated[tuple[Severity, ...], Field(strict=False)] = ("critical",)
     """Severities that neither quiet hours nor a digest hold back."""

@@ -20,13 +20,13 @@ class SparkConfig(Section):
     log: Literal["nats", "kafka"] = "nats"
     """NATS JetStream, or Kafka."""
     servers: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = ("nats://localhost:4222",)
-    """Its servers; of Kafka host:port."""
+    """The servers of the log; for Kafka host:port."""
     streams: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = ("sd-0",)
     """NATS: a stream for each partition. Kafka: one topic, whose partitions count."""
     subject_levels: Annotated[int, Field(ge=0, le=16)] = 2
-    """NATS: levels of a subject before the MQTT topic: 2 of sd.3.hall.temperature."""
+    """NATS: the number of levels of a subject before the MQTT topic: 2 in sd.3.hall.temperature."""
     username: Text | None = None
-    """NATS: who we are."""
+    """NATS: our user name."""
     password_file: Text | None = None
     """NATS: a file, closed to other users, that holds the password."""
     credentials_file: Text | None = None
@@ -40,7 +40,7 @@ class SparkConfig(Section):
     checkpoint: Text | None = None
     """Where Spark keeps the state: a directory that all its machines see, or a URL that it knows."""
     shards: Annotated[int, Field(ge=1, le=65_536)] = 256
-    """Parts that the sensors are in, fixed for as long as the checkpoint lives: 8 or more for each core."""
+    """The number of parts of the state, fixed while the checkpoint lives: 8 or more for each core."""
     max_messages: Annotated[int, Field(ge=1, le=10_000_000)] = 50_000
     """Messages of one partition that one micro-batch takes at most."""
     every: Duration = 1.0
