@@ -59,7 +59,7 @@ class IncidentsConfig(Section):
     consecutive: Count = _INCIDENTS.consecutive
     """How many anomalous readings in a row open an incident."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """What the parts of their scores above 1 must add up to. A spike does at once; slow readings need less."""
+    """What the parts of scores above 1 must add up to. A spike does at once, slow readings need less."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after
