@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from math import nan
 from typing import TYPE_CHECKING
 
 import orjson
@@ -62,17 +63,17 @@ def _watch(query: StreamingQuery, planner: Planner, totals: Totals, stop: thread
             totals.behind = _behind(query, planner)
 
 
-def _behind(query: StreamingQuery, planner: Planner) -> int:
-    """How many messages of the log are still to be read; 0 while that is not known."""
+def _behind(query: StreamingQuery, planner: Planner) -> float:
+    """How many messages of the log are still to be read; NaN while that is not known."""
     progress = query.lastProgress
     if progress is None or not progress.sources[0].endOffset:
-        return 0
-    reached = orjson.loads(progress.sources[0].endOffset)
+        return nan
+    reached: dict[str, int] = orjson.loads(progress.sources[0].endOffset)
     try:
         bounds = planner.bounds()
     except StreamdetectError as error:
         log.warning("cannot count the messages that are left: %s", error)
-        return 0
+        return nan
     return sum(one.end - reached.get(str(at), one.first) for at, one in enumerate(bounds))
 
 

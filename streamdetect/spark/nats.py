@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdetect.config import SparkConfig
 
 _CONNECT = 5  # s
-_ATTEMPTS = 60  # to connect to a server, 2 s apart: one that is started again has two minutes
+_ATTEMPTS = 15  # to connect to a server, 2 s apart; then systemd or Spark starts anew
 _PATIENCE = 60.0  # s for a stretch
 _HEARTBEAT = 5.0  # s
 _PENDING = 1 << 40  # messages and bytes; the server's flow control bounds both, so the client need not

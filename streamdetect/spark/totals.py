@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections import Counter
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -45,12 +46,13 @@ class Totals:
 
     Attributes:
         batches: how many micro-batches are done.
-        behind: how many messages of the log are not taken in yet.
+        behind: how many messages of the log are not taken in yet; NaN while that is not known.
         batch_seconds: how long the results of the last micro-batch took to compute, deliver and count.
     """
 
     def __init__(self) -> None:
-        self.batches = self.behind = 0
+        self.batches = 0
+        self.behind = nan
         self.batch_seconds = 0.0
         self._counts: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in _COUNTERS}
         self._counts["messages"].update({(outcome,): 0 for outcome in MESSAGE_OUTCOMES})
@@ -106,7 +108,7 @@ class Totals:
             ("last_message_timestamp_seconds", "When the latest message arrived.", self._newest),
             ("spark_batches", "Micro-batches done since the driver was started.", self.batches),
             ("spark_batch_seconds", "How long the last micro-batch took.", self.batch_seconds),
-            ("spark_behind_messages", "Messages of the log that are not taken in yet.", self.behind),
+            ("spark_behind_messages", "Messages of the log that are not taken in yet, or NaN.", self.behind),
         ):
             yield GaugeMetricFamily(PREFIX + name, text, value=value)
 
