@@ -14,7 +14,8 @@ import orjson
 from streamdetect.codecs.ids import shown
 from streamdetect.logs import printable
 from streamdetect.sinks.message import Facts, decimals_of, duration, number
-from streamdetect.store.around import columns, thinned
+from streamdetect.sinks.trail import EVERY
+from streamdetect.store.around import STRETCHES, columns, thinned
 from streamdetect.times import unix
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _ROWS = 20  # of the table
 _WIDTHS = (40, 78)  # columns, least and most
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_LONG = 15  # usual intervals; of older readings only every tenth may be known
 _LABELS = {"true": "said to be real", "false": "said to be a false alarm"}
 
 
@@ -80,20 +80,22 @@ def _views(data: Mapping[str, Any]) -> str:
 
 
 def _readings(incident: Incident, kept: Kept, width: int) -> Iterator[str]:
-    around = kept.around
+    around, lasted = kept.around, (incident.ended or kept.around.times[-1]) - incident.started
+    usual = float(np.median(np.diff(around.times))) if len(around.times) > 1 else 0.0
+    apart = max(1.5 * EVERY * usual, 3 * lasted / STRETCHES)  # s; readings may have been thinned out
     for place, name in enumerate(kept.features):
         decimals, several = _decimals(name, around, place), len(kept.features) > 1
         low, high = _extent(around.values[:, place])
         extent = f"{number(low, decimals)} to {number(high, decimals)}"
         yield f"{name if several else ''} {extent} {_unit(incident.data, name)}".strip()
-        yield _chart(around, place, width)
+        yield _chart(around, place, width, apart)
     yield from _axis(incident, around, width)
     yield ""
     about = str(incident.data.get("feature"))
     yield from _table(incident, kept, list(kept.features).index(about) if about in kept.features else 0)
 
 
-def _chart(around: Around, place: int, width: int) -> str:
+def _chart(around: Around, place: int, width: int, apart: float) -> str:
     """One line of blocks, from the lowest to the highest value; blank where nothing was heard for long."""
     at = thinned(around, width)
     times, values = around.times[at], around.values[at, place]
@@ -102,8 +104,7 @@ def _chart(around: Around, place: int, width: int) -> str:
     levels = np.where(np.isnan(values), 0, 1 + (shares * (len(_BLOCKS) - 2)).round()).astype(np.int64)
     starts = _places(around, times, width)
     ends = np.append(starts[1:], width)
-    usual = float(np.median(np.diff(around.times))) if len(around.times) > 1 else 0.0
-    long = np.diff(times, append=times[-1]) > _LONG * usual
+    long = np.diff(times, append=times[-1]) > apart
     line = [" "] * width
     for level, start, end, silent in zip(levels, starts, ends, long, strict=True):
         line[start : start + 1 if silent else end] = _BLOCKS[level] * (1 if silent else end - start)

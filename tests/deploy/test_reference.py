@@ -52,6 +52,22 @@ def test_rules_and_dashboards_ask_for_metrics_that_there_are(reference):
     assert asked <= names
 
 
+@pytest.mark.parametrize("page", ["prometheus/RUNBOOK.md", "README.md"])
+def test_pages_name_metrics_and_recording_rules_that_there_are(reference, page):
+    names = {name for name, *_ in reference.metrics()}
+    rules = {
+        rule["record"]
+        for path in (DEPLOY / "prometheus/rules").iterdir()
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
+    named = set(re.findall(r"streamdetect_[a-z_]+[a-z]|streamdetect:[\w:]+", (DEPLOY / page).read_text()))
+    known = names | rules
+    assert named
+    assert {one for one in named if not any(each.startswith(one) for each in known)} == set()
+
+
 def options(section, path=""):
     """Every option of a section and of those in it, by its path."""
     for name, field in section.model_fields.items():

@@ -129,6 +129,29 @@ def test_an_alarm_is_muted_and_answered(page, house, incident):
     page.see(".tools button", "Log in")
 
 
+WITHOUT_A_PAST = """
+const ask = window.fetch;
+window.fetch = async (...given) => {
+  const answer = await ask(...given);
+  if (!String(given[0]?.url ?? given[0]).includes("/series?")) return answer;
+  return new Response(JSON.stringify({...await answer.json(), times: [], features: [], scores: {}}));
+};
+"""
+
+
+def test_an_incident_shows_its_own_readings_where_the_past_is_gone(page, house, incident):
+    assert len(house.ask(f"incidents/{incident['id']}")["readings"]["times"]) > 10
+    script = {"source": WITHOUT_A_PAST}
+    patched = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    try:
+        page.open(FREEZER, "p.dim")
+        assert page.all(".picture canvas") == []
+        page.open(f"incident?id={incident['id']}", ".picture canvas")
+        assert len(page.all(".picture canvas")) == 1
+    finally:
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", patched)
+
+
 def test_incidents_are_filtered_and_grouped(page):
     page.open("incidents", "tbody tr")
     everything = len(page.texts("tbody tr"))

@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 import { band, between, decimals, duration, exact, moment, number } from "./format.js";
 import { incidentTable } from "./incidents.js";
 import { dot, facts, scoreBar, section, sensorAddress, sensorText } from "./parts.js";
-import { ofReadings, seconds, usualStep, withGaps } from "./series.js";
+import { apartAround, ofReadings, seconds, usualStep, withGaps } from "./series.js";
 import { named, t } from "./strings.js";
 
 /** @typedef {import("./types.js").Incident} Incident */
@@ -105,8 +105,9 @@ async function charts(page, { detector, sensor, started, ended, newest, feature,
   const past = await page.ask(() => get("series", { detector, sensor, from, to, points: POINTS }));
   const reaches = past.times.some((time) => seconds(time) >= begin - past.step && seconds(time) <= end);
   // The series of all sensors may be too young, or gone; an incident keeps readings of its own.
-  const kept = !reaches && readings ? ofReadings(readings, (name) => unitOf(unit, name)) : past;
-  const series = withGaps(kept);
+  const own = reaches || !readings ? null : ofReadings(readings, (name) => unitOf(unit, name));
+  const kept = own ?? past;
+  const series = own ? withGaps(own, apartAround(own, end - begin)) : withGaps(past);
   const place = h("section", { class: "card charts" }, h("h2", { class: "unseen" }, t("range")));
   if (!series.times.length) {
     place.append(h("p", { class: "dim" }, t("no_series")));

@@ -5,6 +5,9 @@
 /** A line breaks where no reading came for this many usual steps. */
 export const APART = 3;
 
+const EVERY = 10; // as in sinks/trail.py
+const STRETCHES = 120; // as in store/around.py
+
 /** @param {string} time */
 export const seconds = (time) => Date.parse(time) / 1000;
 
@@ -45,13 +48,23 @@ export function ofReadings({ times, features }, unit) {
 }
 
 /**
+ * How far apart readings that were kept with an incident may be, in seconds: of older ones only every tenth may
+ * be known, and those of a long incident are thinned out.
+ *
+ * @param {Series} series
+ * @param {number} lasted seconds
+ */
+export const apartAround = (series, lasted) =>
+  Math.max(1.5 * EVERY * usualStep(series), (APART * lasted) / STRETCHES);
+
+/**
  * The same series with an empty point in each gap, so that no line crosses it.
  *
  * @param {Series} series
+ * @param {number} most seconds between two points that belong together
  * @returns {Series}
  */
-export function withGaps(series) {
-  const most = APART * usualStep(series);
+export function withGaps(series, most = APART * usualStep(series)) {
   /** @type {number[]} */
   const after = []; // places before a gap
   series.times.forEach((time, place) => {
