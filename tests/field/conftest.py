@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
@@ -16,11 +15,14 @@ from streamdetect.config import parse
 from streamdetect.mqtt.edge import MqttEdge
 from streamdetect.mqtt.inbox import Inbox
 from streamdetect.service.gathering import Gathering
+from streamdetect.service.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SETTLED = 0.3  # s without a message after which nothing more comes
+MARK = "field-test/published"
+"""The topic of what `publish` sends last: when it is here, so is everything that was published before it."""
+_marks = count(1)
 TABLE: list[tuple[str, str, str, str]] = []  # row, what was published, expected, got
 
 
@@ -30,23 +32,20 @@ class Daemon:
     def __init__(self, text: str, broker: Any, until: Any, *, forget: bool = False) -> None:
         self.config = parse(text)
         mqtt_config = self.config.mqtt.model_copy(update={"host": broker.host, "port": broker.port})
-        filters = uncovered([topic for one in self.config.detectors for topic in one.topics])
+        filters = uncovered([MARK, *(topic for one in self.config.detectors for topic in one.topics)])
         status = self.config.status_topic if self.config.events.status else None
         self.inbox = Inbox(10_000)
         self.edge = MqttEdge(mqtt_config, filters, self.inbox, status_topic=status, forget=forget)
         features = tuple(self.config.detectors[0].payload.values or ("value",))
         self.gathering = Gathering(
             [
-                SimpleNamespace(
-                    name=one.name,
-                    config=one,
-                    codec=codec(one.payload_settings(mqtt_config.max_payload)),
-                    features=features,
-                )
+                Listener(one, codec(one.payload_settings(mqtt_config.max_payload)), features)
                 for one in self.config.detectors
             ],
             [{} for _ in self.config.detectors],
         )
+        self._until = until
+        self._mark = 0  # the last one that has come
         self.readings: list[tuple[Any, ...]] = []
         self.outcomes: dict[str, int] = {}
         self.rejected: dict[str, int] = {}
@@ -55,18 +54,23 @@ class Daemon:
 
     def hear(self) -> None:
         """Take in the next message by itself."""
-        self._take(self.inbox.take(1, 0, 10))
+        self._until(lambda: self._take(self.inbox.take(1, 0, 0.05)), "a message")
 
-    def settle(self) -> None:
-        """Take in what comes, until nothing more does."""
-        last = time.monotonic()
-        while time.monotonic() - last < SETTLED:
-            messages = self.inbox.take(1000, 0, 0.05)
-            if messages or self.inbox.large:
-                self._take(messages)
-                last = time.monotonic()
+    def settle(self, mark: int) -> None:
+        """Take in what comes, until everything is here that was published up to this mark."""
 
-    def _take(self, messages: Sequence[Any]) -> None:
+        def settled() -> bool:
+            self._take(self.inbox.take(1000, 0, 0.05))
+            return self._mark >= mark and not (self.inbox.large or self.gathering.halfway)
+
+        self._until(settled, "everything that was published")
+
+    def _take(self, arrived: Sequence[Any]) -> int:
+        """Take messages in; returns how many there were, without marks."""
+        messages = [message for message in arrived if message.topic != MARK]
+        marks = [message for message in arrived if message.topic == MARK]
+        self._mark = max([self._mark, *(int(message.payload) for message in marks)])
+        self.edge.ack([(message.generation, message.mid) for message in marks if message.qos])
         batch = self.gathering.gather(messages, self.inbox.take_large)
         for message in batch.finished:
             self.inbox.finished(message)
@@ -82,11 +86,12 @@ class Daemon:
                 known = values[0] if len(values) == 1 else tuple(values)
                 stamp = () if one.payload.stamped_on_arrival else (moment,)
                 self.readings.append((sensor, known, *stamp))
-        for reason, count in batch.rejected.items():
-            self.rejected[reason] = self.rejected.get(reason, 0) + count
+        for reason, number in batch.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + number
         batch.outcomes["accepted"] = len(messages) - batch.outcomes.total()
-        for outcome, count in (+batch.outcomes).items():
-            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
+        for outcome, number in (+batch.outcomes).items():
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+        return len(messages)
 
 
 @pytest.fixture(scope="session")
@@ -133,16 +138,18 @@ def daemon(until: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def publish() -> Iterator[Any]:
-    """Publish at QoS 1: `publish(broker, [(topic, payload), …])`."""
+    """Publish at QoS 1: `publish(broker, [(topic, payload), …])`; returns the mark that follows them."""
     clients: list[mqtt.Client] = []
 
-    def send(broker: Any, messages: Sequence[tuple[str, bytes | str]], qos: int = 1) -> None:
+    def send(broker: Any, messages: Sequence[tuple[str, bytes | str]], qos: int = 1) -> int:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         clients.append(client)
         client.connect(broker.host, broker.port)
         client.loop_start()
-        for topic, payload in messages:
-            client.publish(topic, payload, qos).wait_for_publish(10)
+        mark = next(_marks)
+        for topic, payload in [*messages, (MARK, str(mark))]:
+            client.publish(topic, payload, qos).wait_for_publish(120)
+        return mark
 
     yield send
     for client in clients:

@@ -22,16 +22,14 @@ def config(protocol, text, client_id="field-broker", **mqtt):
 @pytest.mark.parametrize("options", [(), ("max_qos 0",), ("retain_available false",)])
 def test_brokers_without_qos_1_or_retained_messages(options, protocol, broker, daemon, publish):
     one = daemon(broker(*options), config(protocol, HOME))
-    publish(broker(*options), [("home/t", '{"value": 21.5}')], qos=0)
-    one.settle()
+    one.settle(publish(broker(*options), [("home/t", '{"value": 21.5}')], qos=0))
     assert one.readings == [("home/t", 21.5)]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_status_topic_that_a_policy_forbids_can_be_left_out(protocol, broker, daemon, publish):
     one = daemon(broker(), config(protocol, f"events: {{prefix: quiet-{protocol}, status: false}}\n{HOME}"))
-    publish(broker(), [("home/t", '{"value": 1}')])
-    one.settle()
+    one.settle(publish(broker(), [("home/t", '{"value": 1}')]))
     assert one.readings == [("home/t", 1.0)]
     done = subprocess.run(
         ["mosquitto_sub", "-p", str(broker().port), "-t", f"quiet-{protocol}/#", "-W", "1", "-C", "1"],
@@ -49,8 +47,7 @@ def test_subscriptions_of_an_earlier_run_are_given_up_without_a_state_directory(
     one = daemon(broker(), config(protocol, "detectors: [{topics: [plant/#]}]", name), forget=True)
     assert one.edge.stop(5)
     other = daemon(broker(), config(protocol, "detectors: [{topics: [plant/boiler/+]}]", name), forget=True)
-    publish(broker(), [("plant/boiler/t", '{"value": 1}'), ("plant/x", '{"value": 2}')])
-    other.settle()
+    other.settle(publish(broker(), [("plant/boiler/t", '{"value": 1}'), ("plant/x", '{"value": 2}')]))
     assert (other.readings, other.outcomes) == ([("plant/boiler/t", 1.0)], {"accepted": 1})
 
 

@@ -38,8 +38,7 @@ def test_a_device_is_read_as_the_page_says(block, lines, broker, daemon, publish
     for line in lines.splitlines():
         topic, payload, readings, rejected = of_line(line)
         one.readings, one.rejected = [], {}
-        publish(broker(), [(topic, filled_in(payload))])
-        one.settle()
+        one.settle(publish(broker(), [(topic, filled_in(payload))]))
         assert [reading[:2] for reading in one.readings] == readings, line
         assert list(one.rejected) == rejected, line
 

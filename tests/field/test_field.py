@@ -42,8 +42,7 @@ def near(found, expected):
 def test_what_is_sent_arrives_as_its_sender_means_it(row, protocol, broker, daemon, publish, table):
     text = row.detectors if "detectors:" in row.detectors else f"detectors: {row.detectors}"
     one = daemon(broker(), f"mqtt: {{protocol: '{protocol}', client_id: field}}\n{text}")
-    publish(broker(), [(topic, written(payload)) for topic, payload in row.published])
-    one.settle()
+    one.settle(publish(broker(), [(topic, written(payload)) for topic, payload in row.published]))
     same = near(one.readings, row.readings)
     expected = (sorted(row.rejected.items()), row.ignored)
     found = (sorted(one.rejected.items()), one.outcomes.get("ignored", 0))
