@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from streamdetect.errors import RejectedPayload
 
 REASONS: Final = {
-    "decode": "the payload is not what its format says: malformed, truncated, not UTF-8, nested too deep",
+    "decode": "the payload is not in the configured format: malformed, truncated, not UTF-8, too deep",
     "empty": "the payload is empty, or an empty list",
     "size": "the payload is longer than max_payload, packed or unpacked",
     "field": "a value, the time or the sensor's name is not where the configuration says",
-    "type": "a value is there and is not a number",
+    "type": "a value is present but not a number",
     "nonfinite": "a value is NaN, infinite, or larger than a float32 can hold",
     "time": "the time cannot be read in the configured format, or is not between the years 2000 and 2100",
     "future": "the time is further ahead of the arrival than max_future",

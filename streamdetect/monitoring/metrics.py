@@ -49,7 +49,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # a series more a cou
 _SENSORS = {
     "sensors": "Sensors known.",
     "sensors_warming_up": "Sensors that are not judged yet.",
-    "sensors_drifting": "Sensors that their model fits worse than in their first week.",
+    "sensors_drifting": "Sensors whose model fits worse than in their first week.",
     "sensors_not_exported": "Sensors without series of their own.",
     "incidents_open": "Incidents that are open.",
 }
@@ -211,7 +211,9 @@ class Metrics:
                 yield _family(metric, metric.read(part))
 
     def _about(self) -> Iterator[Metric]:
-        info = GaugeMetricFamily(PREFIX + "build_info", "What is running.", labels=["version", "python"])
+        info = GaugeMetricFamily(
+            PREFIX + "build_info", "Version of streamdetect and of Python.", labels=["version", "python"]
+        )
         info.add_metric([__version__, platform.python_version()], 1)
         yield info
         last = GaugeMetricFamily(

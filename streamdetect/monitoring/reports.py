@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 MESSAGE_OUTCOMES: Final = {
     "accepted": "became readings",
-    "rejected": "nothing of it could be read; counted by reason in rejected_total",
-    "ignored": "foreign: none of the configured values is in it, or its topic is one to leave alone",
-    "copy": "sent once more by the broker, for another filter that matches its topic",
-    "retained": "repeated by the broker at a subscription, and dropped",
+    "rejected": "no part could be read; counted by reason in rejected_total",
+    "ignored": "has none of the configured values, or a topic to ignore",
+    "copy": "sent again by the broker for another filter that matches its topic",
+    "retained": "a retained message, repeated by the broker at a subscription and dropped",
 }
 
 

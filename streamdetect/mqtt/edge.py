@@ -84,7 +84,7 @@ class MqttEdge:
         ),
         gauge(
             "mqtt_unacknowledged",
-            "QoS 1 messages that are here and not acknowledged yet.",
+            "QoS 1 messages received and not acknowledged yet.",
             lambda edge: edge.unacknowledged,
         ),
     )

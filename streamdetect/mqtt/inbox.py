@@ -77,7 +77,7 @@ class Inbox:
         self._wake_at = 0  # depth that the main thread waits for; 0 while it does not wait
 
     metrics: ClassVar[Sequence[Metric[Inbox]]] = (
-        gauge("inbox_bytes", "Bytes of the messages that wait.", lambda inbox: inbox.size),
+        gauge("inbox_bytes", "Size of the messages that wait, in bytes.", lambda inbox: inbox.size),
         gauge("inbox_depth", "Messages that wait for the main thread.", lambda inbox: inbox.depth),
         counter(
             "inbox_dropped", "QoS 0 messages dropped because the inbox was full.", lambda inbox: inbox.dropped

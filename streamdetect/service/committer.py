@@ -91,7 +91,7 @@ class Committer:
         ),
         counter(
             "state_commit_failures",
-            "Transactions that the disk did not take; they are tried again.",
+            "Transactions that failed; they are tried again.",
             lambda committer: committer.failures,
         ),
         gauge(

@@ -57,7 +57,7 @@ class Receipts:
     metrics: ClassVar[Sequence[Metric[Receipts]]] = (
         counter(
             "mqtt_redeliveries",
-            "Messages that the broker sent again although they had been taken in; they count once.",
+            "Messages that the broker sent again although they had been taken; they count once.",
             lambda receipts: receipts.recognised,
         ),
     )

@@ -46,12 +46,12 @@ class Vitals:
     metrics: ClassVar[Sequence[Metric[Vitals]]] = (
         gauge(
             "inbox_limit",
-            "Messages that may be here at a time: max_undelivered_messages, at QoS 0 batch.inbox.",
+            "Limit of messages that wait: max_undelivered_messages, at QoS 0 batch.inbox.",
             lambda vitals: vitals.most_here,
         ),
         gauge(
             "ready",
-            "Whether readings are taken in and judged, as /readyz has it.",
+            "Whether readings are taken in and judged, as on /readyz.",
             lambda vitals: not vitals.unready(),
         ),
     )

@@ -161,7 +161,7 @@ class Outbox:
         ),
         counter(
             "events_undeliverable",
-            "Events given up because a sink refuses them for good, or for too long.",
+            "Events given up because a sink refused them for good or failed for too long.",
             lambda outbox: sum(lane.undeliverable for lane in outbox.lanes.values()),
         ),
         gauge(

@@ -101,7 +101,9 @@ class Totals:
             for place, work in self._known.items():
                 gauge.add_metric(place, work[name])
             yield gauge
-        info = GaugeMetricFamily(PREFIX + "build_info", "What is running.", labels=("version", "python"))
+        info = GaugeMetricFamily(
+            PREFIX + "build_info", "Version of streamdetect and of Python.", labels=("version", "python")
+        )
         info.add_metric((__version__, platform.python_version()), 1)
         yield info
         for name, text, value in (

@@ -116,7 +116,7 @@ class Store:
         ),
         gauge(
             "state_journal_bytes",
-            "Size of what came since the last snapshot.",
+            "Size of the journal since the last snapshot, in bytes.",
             lambda store: store.journal_size,
         ),
         counter(
