@@ -216,7 +216,7 @@ class HistoryConfig(Section):
     max_size: Annotated[Size, Field(ge=256 * 1024)] = 64 * 1024**2
     """The size of the database at most; the oldest incidents are removed."""
     readings: bool = True
-    """Keep the readings around an incident with it: about 3 kB an incident, and 5 MB of memory a detector."""
+    """Keep the readings around an incident with it: about 3 kB each, and 2.5 MB of memory a detector."""
 
 
 class AnswersConfig(Section):

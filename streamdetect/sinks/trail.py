@@ -26,10 +26,10 @@ LATEST, SPARSE = 120, 240
 """Places of the two rings, of few sensors."""
 EVERY: Final = 10
 """Of so many readings one is in the second ring: at a reading a minute it reaches back by 40 h."""
-BUDGET = 5_000_000
-"""Bytes of all rings of a detector: of one feature 500 sensors have the longest, 16,000 the shortest."""
-LEAST_SHARE = 32
-"""The shortest rings have this part of the places; when they take all of the budget, no sensor is added."""
+BUDGET = 2_500_000
+"""Bytes of all rings of a detector: 256 sensors of one feature have the longest ones, 8,000 the shortest."""
+LEAST_SHARE, STRETCH = 32, 4
+"""The shortest rings have this part of the places; when they take so many budgets, no sensor is added."""
 BURST, A_SECOND = 200, 20.0
 """Moments that may be kept at once, and how many more each second, so that a flood of incidents costs little.
 
@@ -126,9 +126,10 @@ class _Rings:
     def _grow(self) -> bool:
         """Make room for twice as many sensors; False if that takes too much."""
         rows, share = 2 * len(self._turns), 1
-        while rows * (LATEST + SPARSE) * (8 + 4 * self.width) > share * BUDGET:
+        longest = rows * (LATEST + SPARSE) * (8 + 4 * self.width)
+        while share < LEAST_SHARE and longest > share * BUDGET:
             share *= 2
-        if share > LEAST_SHARE:
+        if longest > share * STRETCH * BUDGET:
             return False
         turns = self._turns
         self._latest = self._latest.resized(rows, LATEST // share, turns)

@@ -19,7 +19,7 @@ from streamdetect.errors import StreamdetectError
 from streamdetect.service.daemon import equip
 from streamdetect.sinks import picture
 from streamdetect.sinks.notify import Notify
-from streamdetect.sinks.trail import BUDGET, EVERY, LATEST, SPARSE, Trail
+from streamdetect.sinks.trail import BUDGET, EVERY, LATEST, LEAST_SHARE, SPARSE, STRETCH, Trail
 from streamdetect.store.around import Around
 
 STARTED = 1714564800.0  # of the events that `event` makes
@@ -81,7 +81,7 @@ def cut(verdicts, part):
 
 def test_more_sensors_have_shorter_rings_until_there_is_no_room_for_more():
     trail, row = Trail(), (LATEST + SPARSE) * 8 * 3
-    few, many = BUDGET // row, 40 * BUDGET // row
+    few, many = BUDGET // row, LEAST_SHARE * STRETCH * BUDGET // row + 1
     sensors = [f"s{at}" for at in range(many)]
     for second in range(LATEST + 5):
         some = sensors[: few if second else many]
@@ -99,8 +99,8 @@ def test_rings_that_become_shorter_keep_the_latest():
     first = np.arange(300.0)
     trail.observe([("d", judged(["a"] * 300, 1e9 + first, first))])
     long = trail.around("d", "a").values[:, 0]
-    others = [f"s{at}" for at in range(700)]
-    trail.observe([("d", judged(others, np.full(700, 1e9), np.ones(700)))])
+    others = [f"s{at}" for at in range(400)]
+    trail.observe([("d", judged(others, np.full(400, 1e9), np.ones(400)))])
     short = trail.around("d", "a").values[:, 0]
     assert short[-LATEST // 2 :].tolist() == long[-LATEST // 2 :].tolist()
     assert np.isin(short, long).all()
