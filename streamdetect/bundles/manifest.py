@@ -184,7 +184,7 @@ class Manifest(_PartWithOptions):
     period: Positive | None = None  # readings in which their pattern comes round
     continues: Fingerprint | None = None  # an earlier bundle with this very graph: its sensors' state goes on
     training: TrainingRecord | None = None
-    brought: Brought | None = None  # in the place of architecture and training
+    brought: Brought | None = None  # instead of architecture and training
     encoder: Encoder | None = None
     trained_on: tuple[Source, ...]
     versions: dict[Text, Text]

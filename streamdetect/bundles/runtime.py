@@ -86,7 +86,7 @@ class BatchedRun:
         if self._least <= len(windows) <= size:
             return self._run(windows)
         made = np.empty((len(windows), *self._shape), dtype=np.float32)
-        starts = iter(range(0, len(windows), size))  # each start is for whoever is free first
+        starts = iter(range(0, len(windows), size))  # the thread that is free first takes the next start
         work = partial(self._work, windows, made, size, starts)
         others = [_OTHERS.submit(work) for _ in range(threads - 1)]
         try:

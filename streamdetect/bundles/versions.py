@@ -1,8 +1,8 @@
 """Versions of a bundle: a symbolic link names the one that is active.
 
-`bundles/boiler` is a link into `bundles/boiler.versions`, which holds a bundle a version, named by when it
-was made, and the names of those that were active. Whoever loads `bundles/boiler` follows the link; another
-version takes its place in one step, so that there always is a version.
+`bundles/boiler` is a link into `bundles/boiler.versions`. That folder holds a bundle for each version,
+named by the time at which it was made, and the names of those that were active. A program that loads `bundles/boiler`
+follows the link. The link changes in one step, so that there always is a version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ACTIVE = "active"  # the file with the names of those that were
 def adopt(link: Path) -> Path:
     """Make a plain bundle the first version of itself; returns that version.
 
-    Nobody may load the bundle meanwhile: for a moment it is not in its place.
+    No program may load the bundle meanwhile: for a moment it is not in its place.
 
     Raises:
         BundleError: there is no plain bundle.
@@ -70,7 +70,7 @@ def versions(link: Path) -> list[Path]:
 
 
 def activate(link: Path, version: Path) -> None:
-    """Put a version in the place of the active one, in one step."""
+    """Replace the active version by another, in one step."""
     _note(link, [*_noted(link), version.name])
     failpoint("versions.noted")
     _point(link, version)
@@ -96,7 +96,7 @@ def rollback(link: Path) -> Path:
 def prune(link: Path, keep: int) -> list[Path]:
     """Remove versions, but keep the active one and the latest that were active; returns the removed ones.
 
-    Whatever a killed run has left is removed, too: nobody else may make a version meanwhile.
+    The leftovers of a killed run are removed, too: no other program may make a version meanwhile.
     """
     kept = set(_until(_noted(link), active(link).name)[-keep:]) | {active(link).name}
     removed = [path for path in versions(link) if path.name not in kept]

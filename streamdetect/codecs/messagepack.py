@@ -9,7 +9,7 @@ from streamdetect.errors import RejectedPayload
 
 
 class MessagePackCodec(TreeCodec):
-    """Reads values, and the time if it is told where, out of MessagePack."""
+    """Reads values, and the time if its path is configured, from MessagePack."""
 
     name: ClassVar = "msgpack"
     about: ClassVar = "MessagePack"

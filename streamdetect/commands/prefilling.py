@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def prefill(daemon: Daemon, args: Namespace) -> None:
-    """Feed each detector what there is for it.
+    """Feed each detector the recordings that are for it.
 
     Raises:
         DataError: a recording cannot be read, or it is not known which detector it is for.

@@ -38,11 +38,11 @@ class _Command(Section):
     by: _TEXT = ""
     """Who it is."""
     request: _TEXT = ""
-    """Comes back in the answer, for whoever waits for it."""
+    """An identifier that comes back in the answer."""
 
 
 class MuteCommand(_Command):
-    """Tell nobody about these sensors."""
+    """Send no notification about these sensors."""
 
     do: Literal["mute"]
     """Mute."""
@@ -99,7 +99,7 @@ def command(payload: bytes) -> Command:
 
 
 def _problem(found: ErrorDetails) -> Problem:
-    """What is wrong, without the name of the command in the path: it is no field."""
+    """What is wrong, with a path that does not have the name of the command: that is not a field."""
     kind, facts = found["type"], found.get("ctx", {})
     if kind.startswith("union_tag"):
         tag = facts.get("tag")

@@ -72,7 +72,7 @@ class EmbeddedBroker:
 
 
 def serve(port: int) -> None:
-    """Serve until whoever started us closes our stdin or dies; prints the port once it listens.
+    """Serve until the parent process closes our stdin or dies; print the port once it listens.
 
     Raises:
         OSError: somebody else listens on the port.

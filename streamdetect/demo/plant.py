@@ -42,7 +42,7 @@ class Injection:
         ended: Unix seconds of its newest reading so far.
         last: Unix seconds of the newest reading so far whose window holds one of the fault's.
         over: nothing of it is in any window any more.
-        peak: the highest score, error / threshold, that whoever watches saw in its interval.
+        peak: the highest score that the daemon gave in its interval.
     """
 
     fault: Fault

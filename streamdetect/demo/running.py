@@ -31,7 +31,7 @@ _NAP = 0.02  # s
 
 
 class Demo:
-    """A plant, the daemon that watches it over a broker, and what came of it.
+    """A plant, the daemon that watches it over a broker, and the outcome.
 
     The daemon has the main thread, as always. The plant has a thread of its own, which also ends the
     daemon, once everything that was published has been judged and every event has come back.

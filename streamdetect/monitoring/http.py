@@ -1,4 +1,4 @@
-"""The HTTP port: /metrics for Prometheus, /healthz and /readyz for whoever keeps the daemon running.
+"""The HTTP port: /metrics for Prometheus, /healthz and /readyz for systemd, Kubernetes and the like.
 
 It answers strangers, so every request has a deadline, and nothing but GET and HEAD of four paths does
 anything. Connections that say nothing have places of their own, and so have pages that take work: when

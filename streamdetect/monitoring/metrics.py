@@ -152,7 +152,7 @@ class Metrics:
     Attributes:
         detectors: by name; replace the mapping as a whole.
         parts: of the daemon, those that declare metrics of their own.
-        muted: gives, at a scrape, whether nobody is told of a detector's sensor; None = everybody is of all.
+        muted: gives, at a scrape, whether a detector's sensor is muted; None = no sensor is.
     """
 
     def __init__(self, *, per_sensor: bool, max_sensors: int) -> None:
@@ -243,7 +243,7 @@ class Metrics:
 
 
 class _Families(NamedTuple):
-    """Metric families in the place of a registry."""
+    """Metric families, given to the client instead of a registry."""
 
     families: Sequence[Metric]
 

@@ -52,7 +52,7 @@ def sensor_series(
     Args:
         detectors: by name, the columns of S sensors and the names of their F features.
         max_sensors: sensors with series, in the order of their rows, of all detectors together.
-        muted: whether nobody is told of a detector's sensor; None = everybody is of all.
+        muted: whether a detector's sensor is muted; None = no sensor is.
     """
     blocks: dict[str, list[str]] = {name: [] for name in _HELP}
     left_out = {}

@@ -2,7 +2,7 @@
 
 Each of them blocks, and has a time limit of its own at best: a name with fourteen dead addresses took 71 s,
 and a broker that sends its WebSocket answer byte by byte as long as it liked. So they run on a thread of
-their own. Whoever waits for it can stop waiting at any time.
+their own. The waiting thread can stop waiting at any time.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAINTENANCE = "maintenance"
-"""Why nobody is told, if nobody has muted it."""
+"""Why a sensor is muted that nobody has muted."""
 _MOST_ASKED = 100  # commands at a time
 _LONGEST_REQUEST = 256  # characters, as in a command
 _RECENT = 1000  # incidents whose sensor is known without the history
@@ -53,11 +53,11 @@ class Known(NamedTuple):
 
 
 class Answers:
-    """Carries out commands, and marks events that nobody is to be told of.
+    """Carries out commands, and marks the events of muted sensors.
 
     Attributes:
         mutes: that hold, or have held until a moment ago.
-        kinds: of the transitions that commands brought about, by detector; whoever counts them empties it.
+        kinds: of the transitions that commands caused, by detector; the counting code empties it.
         asked: commands that did not come from the broker, and wait to be carried out.
     """
 
@@ -105,7 +105,7 @@ class Answers:
     def ask(self, payload: bytes) -> bool:
         """Have a command carried out, at the next turn of the loop; False if too many wait. For any thread.
 
-        What became of it is told by the event of its answer, once it has taken effect.
+        The event of its answer reports the outcome, once it has taken effect.
         """
         if len(self.asked) >= _MOST_ASKED:
             return False
@@ -132,7 +132,7 @@ class Answers:
         return Changed(entries, [*answered, *self.mark(events)], kinds)
 
     def mark(self, events: Sequence[Event]) -> list[Event]:
-        """Give the events, those of which nobody is to be told with `muted` in their data."""
+        """Give the events; those of muted sensors have `muted` in their data."""
         for event in events:
             self._remember(event)
         if not self.mutes and not self._maintenance:
@@ -141,18 +141,18 @@ class Answers:
         return [self._marked(event, now) for event in events]
 
     def muted(self, detector: str, sensor: str) -> bool:
-        """Whether nobody is told about a sensor now."""
+        """Whether a sensor is muted now."""
         return bool(self._why_muted(detector, sensor, self._clock()))
 
     def hushes(self) -> list[Hush]:
-        """All for which nobody is told now; safe from another thread."""
+        """All mutes in force now; safe from another thread."""
         now = self._clock()
         mutes = [_hush(mute) for mute in list(self.mutes.values()) if now < mute.until]
         periods = [period for period in self._maintenance if period.holds(now)]
         return [*mutes, *(Hush(period.covers, None, MAINTENANCE, None) for period in periods)]
 
     def muting(self) -> Callable[[str, str], bool] | None:
-        """Whether nobody is told of a detector's sensor now; None if everybody is of all. For any thread."""
+        """Whether a detector's sensor is muted now; None if no sensor is. For any thread."""
         hushes = self.hushes()
         return (
             (lambda detector, sensor: any(one.covers(detector, sensor) for one in hushes)) if hushes else None

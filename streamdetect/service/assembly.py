@@ -50,7 +50,7 @@ class Assembly:
 
 
 def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSettings:
-    """What the core is told: the user's choices and the bundle's facts."""
+    """The core's settings: the user's choices and the bundle's facts."""
     return DetectorSettings(
         time_steps=manifest.time_steps,
         features=len(manifest.features),

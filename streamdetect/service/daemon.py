@@ -74,7 +74,7 @@ class Daemon:
         Args:
             config: what to do.
             reload: reads the configuration anew, on SIGHUP.
-            observers: called with what came of each batch.
+            observers: called with the outcome of each batch.
             clock: Unix time in seconds.
 
         Raises:
@@ -269,7 +269,7 @@ class Daemon:
         return self._feed.turn(idle_wait)
 
     def _observe(self, processed: Processed | None) -> None:
-        """Tell everybody what came of a batch, if there was one."""
+        """Tell the observers the outcome of a batch, if there was one."""
         if processed is None:
             return
         self.metrics.observe(processed.report)

@@ -50,7 +50,7 @@ class Feed:
         return self._lineup.pipeline.halfway
 
     def turn(self, idle_wait: float) -> Processed | None:
-        """Process what there is, and commit when it is time; None if there was nothing.
+        """Process the messages that wait, and commit when it is time; None if there were none.
 
         Args:
             idle_wait: seconds to wait for a message.

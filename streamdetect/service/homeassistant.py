@@ -65,7 +65,7 @@ class HomeAssistant:
             edge: publishes.
             store: remembers what was published, so that it can be taken back.
             columns: what is known of the sensors, by detector.
-            muted: whether nobody is told about a sensor of a detector.
+            muted: whether a sensor of a detector is muted.
             sensitivity: what its scores are multiplied by.
             clock: monotonic seconds.
         """

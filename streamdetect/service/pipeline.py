@@ -56,7 +56,7 @@ class Changed(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """One detector's share in what came of a batch."""
+    """One detector's share in the outcome of a batch."""
 
     verdicts: Verdicts
     report: DetectorReport

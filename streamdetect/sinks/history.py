@@ -1,4 +1,4 @@
-"""Events into the history of incidents, for `streamdetect incidents` and whoever else looks back."""
+"""Events into the history of incidents, for `streamdetect incidents` and the page."""
 
 from __future__ import annotations
 

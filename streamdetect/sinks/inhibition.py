@@ -1,4 +1,4 @@
-"""While a parent has an incident, nobody is told of its children: of a gateway, and what is behind it."""
+"""While a parent (a gateway) has an incident, nobody is notified of its children (the sensors behind it)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Inhibition:
             self._note(_party(facts["data"]), is_open=edge != "closed")
 
     def by(self, data: Mapping[str, Any]) -> str:
-        """The parent on whose account nobody is told of an event; empty if there is none."""
+        """The parent because of which nobody is notified of an event; empty if there is none."""
         child = _party(data)
         for parent in list(self._parents.values()):
             first = parent.started < child.started or not self._holds(child, parent)

@@ -162,7 +162,7 @@ class Notify(ChoosingWorker):
         return None if around is None else picture.request(data, around)
 
     def _draw(self, wanted: Mapping[str, bytes]) -> None:
-        """Draw, by event; where that fails people are told without, after a few times for good."""
+        """Draw a picture for each event; without one where that fails, and always after a few failures."""
         try:
             self._drawn |= zip(wanted, picture.draw(list(wanted.values())), strict=True)
             self._failed_to_draw = 0

@@ -30,7 +30,7 @@ LEAST_READINGS = 10
 """Fewer say nothing."""
 BEFORE, LEAST_BEFORE = 3.0, 3600.0
 """A picture begins so many times as long before an incident as that has lasted, or so many seconds."""
-_TIMEOUT = 20.0  # s; then people are told without
+_TIMEOUT = 20.0  # s; then the notification goes without a picture
 _SIZE = (6.0, 2.8)  # inches
 _DPI = 120
 _NICENESS = 10

@@ -41,7 +41,7 @@ OUTBOX = (
     sensor TEXT NOT NULL, payload BLOB NOT NULL, since REAL NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (sink, number)
 )""",
-    # Events that a sink will never take, for whoever looks into it.
+    # Events that a sink will never take, kept for inspection.
     """CREATE TABLE dead_letter (
     number INTEGER PRIMARY KEY, sink TEXT NOT NULL, event TEXT NOT NULL, detector TEXT NOT NULL,
     sensor TEXT NOT NULL, payload BLOB NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL
@@ -88,7 +88,7 @@ class Queued(NamedTuple):
 
 
 class Mute(NamedTuple):
-    """Nobody is told about these sensors."""
+    """Mutes of sensors."""
 
     sensor: str  # or a pattern
     until: float  # Unix seconds; infinite until it is unmuted

@@ -115,7 +115,7 @@ def choose(series: Sequence[Series], given: Mapping[str, Any]) -> Choice:
 
 
 def kept(manifest: Manifest) -> dict[str, Any]:
-    """Settings, by name, that another model in the place of a bundle's shares with it.
+    """Settings, by name, that a model which replaces a bundle's shares with it.
 
     So sensors keep their windows and scales, and what somebody chose by hand stays chosen. Nothing of a model
     that came from elsewhere.

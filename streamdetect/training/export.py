@@ -213,7 +213,7 @@ def describe_files(directory: Path) -> Files:
 
 
 def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
-    """Complete the bundle in `directory`, load it as anybody would, and put it in the place of `out`.
+    """Complete the bundle in `directory`, load it as a user would, and replace `out` by it.
 
     Raises:
         BundleError: `out` came to hold something else meanwhile, or cannot be written to.
@@ -252,7 +252,9 @@ def quiet() -> Iterator[None]:
     """Silence the warnings of Keras and the converter about numpy and about the conversion."""
     logger = logging.getLogger("tf2onnx")
     level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what does not convert does not load either, and that is told
+    logger.setLevel(
+        logging.CRITICAL
+    )  # a model that does not convert does not load either, and that is reported
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)

@@ -39,7 +39,7 @@ def file_name(sensor: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """Give text that a spreadsheet does not take for a formula, whoever wrote it."""
+    """Give text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -81,7 +81,7 @@ export const de = {
   show_all_features: "Alle {n} Messgrößen zeigen",
   views: "Sichten",
   view: "Sicht",
-  judges: "Urteilt",
+  judges: "Aktiv",
   yes: "ja",
   not_yet: "noch nicht",
   off: "abgeschaltet",
