@@ -22,14 +22,14 @@ VARIABLE = "STREAMDETECT_FAILPOINT"
 
 
 class _Armed(NamedTuple):
-    """What happens at one name."""
+    """The action at one name."""
 
     first: int
     seconds: float | None  # None: the end
 
 
 class Failpoints:
-    """What the environment asks for, and how often each name was passed.
+    """The actions that the environment asks for, and how often each name was passed.
 
     Attributes:
         asked: what is in the variable; empty without.

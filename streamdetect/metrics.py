@@ -26,7 +26,7 @@ _RESERVED = ("_total", "_count", "_sum", "_bucket", "_created", "_info")  # what
 
 @dataclass(frozen=True, slots=True)
 class Metric(Generic[Part]):
-    """What may be known of a part of the program.
+    """A number that a part of the program shows.
 
     Attributes:
         name: without the prefix that all have, and without `_total`.

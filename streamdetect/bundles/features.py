@@ -1,4 +1,4 @@
-"""What the features of a bundle are called, where others name them too."""
+"""The names of a bundle's features, compared with those of recordings and configurations."""
 
 from __future__ import annotations
 

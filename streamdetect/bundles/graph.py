@@ -1,4 +1,4 @@
-"""What an ONNX graph may hold, read from its bytes before any runtime sees them.
+"""Checks what an ONNX graph holds, from its bytes, before any runtime sees them.
 
 The hash in a manifest says only that the graph is the one that somebody made. So nothing runs unless its
 operators are on the list below: no control flow, which can loop for ever, no functions, no files beside the

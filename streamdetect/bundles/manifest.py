@@ -1,4 +1,4 @@
-"""What `bundle.json` says, and the rules each value must keep.
+"""The content of `bundle.json`, and the rules for each value.
 
 The manifest is read from a directory that somebody may have copied, edited or made up: unknown keys,
 numbers that are not finite, sizes past the limits and parts that do not fit each other are refused.
@@ -139,7 +139,7 @@ class Brought(_Part):
 
 
 class Encoder(_Part):
-    """What makes latent vectors of windows."""
+    """The encoder, which makes latent vectors of windows."""
 
     layer: Text  # whose output, flattened, they are
     size: Annotated[int, Field(ge=1, le=MAX_LATENT)]
@@ -167,7 +167,7 @@ class Files(_PartWithOptions):
 
 
 class Manifest(_PartWithOptions):
-    """What `bundle.json` says."""
+    """The content of `bundle.json`."""
 
     format: Literal[1]
     created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]

@@ -1,4 +1,4 @@
-"""What runs the autoencoder: the compiled graph in ONNX Runtime or OpenVINO, or Keras in TensorFlow.
+"""Runs the autoencoder: the compiled graph in ONNX Runtime or OpenVINO, or Keras in TensorFlow.
 
 All take (M, T, F) float32 windows for any M >= 1, and so does the encoder's graph; all are meant for one
 caller at a time.

@@ -1,8 +1,8 @@
 """Versions of a bundle: a symbolic link names the one that is active.
 
 `bundles/boiler` is a link into `bundles/boiler.versions`. That folder holds a bundle for each version,
-named by the time at which it was made, and the names of those that were active. A program that loads `bundles/boiler`
-follows the link. The link changes in one step, so that there always is a version.
+named by the time at which it was made, and the names of those that were active. A program that loads
+`bundles/boiler` follows the link. The link changes in one step, so that there always is a version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a payload is wrapped in: base64 or hex, gzip or zlib, a byte order mark, a NUL at its end."""
+"""The wrappings of a payload: base64 or hex, gzip or zlib, a byte order mark, a NUL at its end."""
 
 from __future__ import annotations
 

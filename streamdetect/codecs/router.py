@@ -33,7 +33,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What one detector says about topics and about who is behind them."""
+    """One detector's options for topics and for the ids of their sensors."""
 
     topics: Sequence[str]
     """MQTT filters."""
@@ -78,7 +78,7 @@ class Routes(tuple[Route, ...]):  # noqa: SLOT001 - see below
 
 
 class _Known(dict[_Key, _Value], Generic[_Key, _Value]):
-    """What was found for at most `most` keys; when one more comes, those that came first make room.
+    """A cache of at most `most` keys; the oldest make room for new ones.
 
     functools.lru_cache takes 150 bytes more for each.
     """

@@ -1,4 +1,4 @@
-"""What a codec is, and what it gives: samples, and what was wrong with the rest."""
+"""The interface of a codec, and its result: samples, and the faults of the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ReadOne = Callable[[bytes, float], tuple[float, float] | None]
 
 
 class Decoded(NamedTuple):
-    """What a payload holds."""
+    """The samples in a payload, and the faults of what is not one."""
 
     samples: Sequence[Sample]
     """At least one, in order of time."""

@@ -33,7 +33,7 @@ _MARK: Final = "="  # no sensor id has it: keys of the saved state beside those 
 
 @dataclass(frozen=True, slots=True)
 class SeriesSettings:
-    """What is done with the readings of a sensor, one after the other."""
+    """How the readings of a sensor are ordered, differenced and resampled."""
 
     wait: float = 0.0
     """Seconds."""
@@ -49,7 +49,7 @@ class SeriesSettings:
 
 
 class _Sensor:
-    """What is known of one sensor."""
+    """The state of one sensor."""
 
     __slots__ = ("given", "held", "last", "step")
 

@@ -40,7 +40,7 @@ _BOOLEAN: Final = 11
 
 
 class _Known(NamedTuple):
-    """What a birth says about a metric."""
+    """A metric, as its birth describes it."""
 
     name: str
     datatype: int

@@ -1,4 +1,4 @@
-"""What the commands that make a bundle share: options, pictures and the printed result."""
+"""Shared by the commands that make a bundle: options, pictures and the printed result."""
 
 from __future__ import annotations
 

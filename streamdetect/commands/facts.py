@@ -1,4 +1,4 @@
-"""What a report says of the detector that it is about."""
+"""The facts about its detector that a report shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people may send to the command topic: {"do": "mute", "sensor": "freezer*", "for": "2h"}."""
+"""Commands that people send to the command topic: {"do": "mute", "sensor": "freezer*", "for": "2h"}."""
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
@@ -33,7 +33,7 @@ def _incident(text: str) -> str:
 
 
 class _Command(Section):
-    """What all commands may have."""
+    """The fields of all commands."""
 
     by: _TEXT = ""
     """Who it is."""

@@ -46,7 +46,7 @@ _LOGIN: Final = re.compile(r":[^/\s]*@")  # a password within an address
 
 
 class Findings:
-    """What is wrong with some data, gathered over several looks.
+    """The problems of some data, gathered over several checks.
 
     A rule across options can be looked at only when the options are well-formed. So what is wrong is taken
     out and the rest looked at again; a rule that concerns something taken out says nothing.

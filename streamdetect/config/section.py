@@ -1,4 +1,4 @@
-"""What all sections of the configuration share: strictness, and rules that span several options."""
+"""The base of all sections of the configuration: strictness, and rules that span several options."""
 
 from __future__ import annotations
 

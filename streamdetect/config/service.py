@@ -1,4 +1,4 @@
-"""What the daemon sends, serves, logs and how it paces itself."""
+"""Options of events, metrics, logs, batches, state and shutdown."""
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 

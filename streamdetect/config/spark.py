@@ -15,7 +15,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class SparkConfig(Section):
-    """What `streamdetect spark` reads instead of MQTT; the daemon has no use for it."""
+    """The log that `streamdetect spark` reads instead of MQTT; the daemon does not use it."""
 
     log: Literal["nats", "kafka"] = "nats"
     """NATS JetStream, or Kafka."""

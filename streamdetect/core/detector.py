@@ -39,7 +39,7 @@ CARDINALITY, EXCLUDED = int(Outcome.CARDINALITY), int(Outcome.EXCLUDED)  # numpy
 
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
-    """What a detector is: the facts of its bundle, and the choices of its user."""
+    """The settings of a detector: the facts of its bundle, and the choices of its user."""
 
     time_steps: int
     features: int

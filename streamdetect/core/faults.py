@@ -27,7 +27,7 @@ GROWS = 0.5
 
 
 class FaultFacts(NamedTuple):
-    """What an incident knows of its anomalous readings; deviations are in standard deviations."""
+    """Sums over the anomalous readings of an incident; deviations are in standard deviations."""
 
     views: Mapping[str, float]  # largest score of each view so far
     anomalous: int  # anomalous readings

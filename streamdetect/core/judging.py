@@ -50,7 +50,7 @@ class Waits(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What was found of each reading of a batch, in arrival order or laid out (U, L)."""
+    """The scores and bands of the readings of a batch, in arrival order or laid out (U, L)."""
 
     score: Floats  # the largest of all views; NaN = none can tell yet
     view: NDArray[np.int64]  # the view that gave it

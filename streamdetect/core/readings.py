@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(IntEnum):
-    """What became of one reading."""
+    """The outcome of one reading."""
 
     ACCEPTED = 0
     DUPLICATE = 1  # same time as the sensor's last accepted reading

@@ -1,4 +1,4 @@
-"""What the user sets for single sensors: which views look at them, and what counts in their unit."""
+"""The user's options for single sensors: their views, their limits, and the deviations that count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What holds for the sensors whose ids match a glob; None or empty = as the rules before it say."""
+    """The options for the sensors whose ids match a glob; None or empty = as the rules before it say."""
 
     sensors: str = "*"
     views: tuple[ViewName, ...] | None = None  # the views that look at them

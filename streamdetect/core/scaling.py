@@ -29,7 +29,7 @@ MAD_TO_SIGMA = 1.4826
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What a bundle says of scaling; a value x of feature f becomes (x - offset[f]) / scale[f].
+    """The scaling of a bundle; a value x of feature f becomes (x - offset[f]) / scale[f].
 
     kind "none": as it is. "affine": with the offset and scale given here, fitted on the training data.
     "sensor": with a robust centre and spread of that sensor's own past readings.

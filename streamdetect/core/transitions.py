@@ -1,4 +1,4 @@
-"""What a detector tells of an incident: an edge of it, and the reading that it comes with."""
+"""A detector's report on an incident: an edge of it, and the reading at that edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out of a detector, as columns."""
+"""The results of a detector, as columns."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class SensorColumns:
-    """What is known of each of S sensors now: a copy. NaN where there is nothing yet."""
+    """The present state of S sensors: a copy. NaN where a value is not known yet."""
 
     ids: list[str]
     last_time: Floats  # (S,) Unix seconds
@@ -122,7 +122,7 @@ class SensorColumns:
 
 @dataclass(frozen=True, slots=True)
 class SensorDetails:
-    """What else is known of each of S sensors: a copy, for those who look at few."""
+    """Further state of S sensors: a copy, meant for a few sensors at a time."""
 
     recent: Floats  # (S, T, F) the latest readings, oldest first; NaN before the first of them
     started: Floats  # (S,) start of the open incident, Unix seconds; NaN without one

@@ -52,7 +52,7 @@ class Scored(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What became of the incidents in a stretch."""
+    """The outcome of the incidents in a stretch."""
 
     counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
     open: NDArray[np.bool_]  # (U, L) after each reading

@@ -22,7 +22,7 @@ DUPLICATE, LATE = int(Outcome.DUPLICATE), int(Outcome.LATE)
 
 
 class Accepted(NamedTuple):
-    """What the times of a batch say, in arrival order."""
+    """The outcomes and pauses of a batch by its times, in arrival order."""
 
     outcomes: NDArray[np.uint8]  # (N,)
     pauses: Floats  # (N,) s since the sensor's reading before; infinite before its first

@@ -1,4 +1,4 @@
-"""What a terminal shows while the demo runs: a live table, or plain lines where there is no terminal."""
+"""The terminal while the demo runs: a live table, or plain lines where there is no terminal."""
 
 from __future__ import annotations
 

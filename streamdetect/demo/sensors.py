@@ -50,7 +50,7 @@ def flat(_phase: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What is measured, and how it behaves in this plant."""
+    """A measured quantity, and its behaviour in this plant."""
 
     name: str
     unit: str

@@ -1,1 +1,1 @@
-"""What the daemon shows of itself: metrics, the HTTP port, and health."""
+"""The daemon's view of itself: metrics, the HTTP port, and health."""

@@ -57,7 +57,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Access:
-    """What a client has to bring.
+    """The credentials that a client needs.
 
     Attributes:
         tls: the context to speak TLS in; None without.

@@ -44,7 +44,7 @@ _INDEX = b"streamdetect\n\n/metrics\n/healthz\n/readyz\n"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What is served; each function is called on a thread of the server.
+    """The pages that are served; each function is called on a thread of the server.
 
     `healthy` and `ready` return what speaks against it, one line each: nothing means yes.
     """

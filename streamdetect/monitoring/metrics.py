@@ -1,4 +1,4 @@
-"""What Prometheus sees: a passive observer of one frozen report per batch.
+"""The metrics for Prometheus: a passive observer of one frozen report per batch.
 
 The main thread calls `observe`, which adds to counters and histograms of the stock client; a scrape calls
 `exposition`, on a thread of the HTTP server, and reads the parts of the daemon that declare metrics of their
@@ -110,7 +110,7 @@ class _DetectorCounters:
 
 
 class _Totals:
-    """What `observe` adds up, each with its name, its meaning and its labels."""
+    """The totals that `observe` adds up, each with its name, its meaning and its labels."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, text: str, *labels: str) -> Counter:

@@ -1,4 +1,4 @@
-"""What one batch did, as the metrics see it."""
+"""The report of one batch, for the metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MESSAGE_OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DetectorReport:
-    """What one detector did with its N readings of a batch."""
+    """One detector's report on its N readings of a batch."""
 
     detector: str
     readings: NDArray[np.uint8]  # (N,) core.readings.Outcome of each
@@ -34,7 +34,7 @@ class DetectorReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What became of one batch of messages."""
+    """The outcome of one batch of messages."""
 
     messages: Mapping[str, int]  # by outcome, see MESSAGE_OUTCOMES
     rejected: Mapping[str, int]  # messages and parts of messages by reason, see codecs.REASONS

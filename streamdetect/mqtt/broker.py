@@ -1,4 +1,4 @@
-"""What a connection to the broker is made of: client, TLS, will, properties, subscriptions, topics.
+"""The parts of a connection to the broker: client, TLS, will, properties, subscriptions, topics.
 
 Nothing here holds state or talks to a socket; `streamdetect.mqtt.edge` runs what this module makes.
 """

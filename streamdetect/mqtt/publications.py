@@ -43,7 +43,7 @@ class Publication(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """What became of one publication.
+    """The outcome of one publication.
 
     `ok` means that the broker took it: a successful PUBACK at QoS 1, written to the socket at QoS 0. `retry`
     says that the same publication may succeed later; without it, it never will.

@@ -1,4 +1,4 @@
-"""What it costs to receive: prepared packets through the daemon's own client, over a pair of sockets."""
+"""The cost of receiving: prepared packets through the daemon's own client, over a pair of sockets."""
 
 from __future__ import annotations
 

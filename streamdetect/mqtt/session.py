@@ -1,4 +1,4 @@
-"""What holds between a CONNACK and the loss of that connection.
+"""The state between a CONNACK and the loss of that connection.
 
 Everything here runs on the network thread, inside paho's callbacks or between them.
 """

@@ -1,4 +1,4 @@
-"""What the broker is asked to send on a connection, and whether it has said that it will."""
+"""The subscriptions of a connection, and whether the broker has granted them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Column(Protocol):
 
 
 class Frame(Protocol):
-    """What is needed of a `pandas.DataFrame`."""
+    """The parts of a `pandas.DataFrame` that are used."""
 
     @property
     def columns(self) -> Iterable[str]:
@@ -58,7 +58,7 @@ class Frame(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What a detector made of recordings.
+    """A detector's verdicts and incidents on recordings.
 
     Attributes:
         results: sensor by sensor, with everything that a backtest knows.

@@ -36,7 +36,7 @@ STEPS = tuple(2 ** (step / 2) for step in range(4, -9, -1))
 
 
 class Part(NamedTuple):
-    """What was found in a part of the time."""
+    """The faults found and the false alarms in a part of the time."""
 
     weeks: float
     false: int

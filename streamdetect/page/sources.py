@@ -1,4 +1,4 @@
-"""What the page reads of a daemon; it uses nothing else of it."""
+"""The parts of a daemon that the page reads; it uses nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """What the page reads of one detector."""
+    """The parts of one detector that the page reads."""
 
     @property
     def name(self) -> str:

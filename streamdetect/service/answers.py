@@ -1,4 +1,4 @@
-"""What people answer: mute, unmute, false and true, sent to the command topic.
+"""The answers of people: mute, unmute, false and true, sent to the command topic.
 
 It takes effect with the commit that makes it durable, and an event says what became of it, on
 `<prefix>/answers` and in the history.

@@ -1,4 +1,4 @@
-"""What a batch of messages brought, column by column, and a large message that is taken in by portions."""
+"""The samples of a batch of messages, column by column, and large messages that are taken in by portions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Gathered:
 
 
 class Batch(NamedTuple):
-    """What a batch of messages brought."""
+    """The samples and outcomes of a batch of messages."""
 
     gathered: list[Gathered]  # by detector
     outcomes: Counter[str]  # messages of which nothing was taken in, by outcome

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What comes of it."""
+    """Its outcome."""
 
     assemblies: list[Assembly]
     kept: dict[str, DetectorState] = field(default_factory=dict)  # by name; of those that go on

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Listening(Protocol):
-    """What reading messages for a detector takes."""
+    """The parts of a detector that decoding needs."""
 
     @property
     def name(self) -> str:

@@ -38,7 +38,7 @@ _HAS_EFFECT = np.array([outcome not in _WITHOUT_EFFECT for outcome in Outcome]) 
 
 
 class Processed(NamedTuple):
-    """What came of a batch of messages."""
+    """The outcome of a batch of messages."""
 
     events: list[Event]
     verdicts: list[tuple[str, Verdicts]]  # by detector
@@ -48,7 +48,7 @@ class Processed(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """What changed without a message."""
+    """The changes that came without a message."""
 
     entries: list[Entry]  # for the journal
     events: list[Event]

@@ -1,4 +1,4 @@
-"""What could not be taken in: counted, kept as a few examples, and said in the log without flooding it."""
+"""Messages that were refused: counted, kept as a few examples, and said in the log without flooding it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the broker may still be subscribed to on our behalf, from runs with another configuration."""
+"""Filters that the broker may still be subscribed to for us, from runs with another configuration."""
 
 from __future__ import annotations
 

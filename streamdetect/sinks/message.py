@@ -20,7 +20,7 @@ _TRENDS = {"up": "rising", "down": "falling"}
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a sentence is made of; None where it is not known."""
+    """The facts of a sentence; None where one is not known."""
 
     edge: str  # opened, updated, closed, regime_changed
     sensor: str

@@ -59,7 +59,7 @@ class Note(NamedTuple):
 
 
 class Notification(NamedTuple):
-    """What a person gets."""
+    """A notification as it is sent."""
 
     title: str
     body: str

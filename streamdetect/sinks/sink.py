@@ -1,4 +1,4 @@
-"""What every sink has in common, and the thread on which one may wait.
+"""The base of every sink, and the thread on which one may wait.
 
 A new sink is a file with a subclass of `Worker`, a section of the configuration and a line in
 `streamdetect.sinks.KINDS`. It has to say how one event is delivered, and nothing else:
@@ -62,7 +62,7 @@ class UnavailableError(StreamdetectError):
 
 
 class Delivery(NamedTuple):
-    """What became of one event at one sink."""
+    """The outcome of one event at one sink."""
 
     number: int
     ok: bool

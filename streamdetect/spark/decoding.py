@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Decoded(NamedTuple):
-    """What a stretch of the log holds."""
+    """The decoded messages of a stretch of the log."""
 
     packs: list[tuple[int, Pack]]  # by shard
     clock: float  # Unix seconds, the newest reading that came before the horizon; -inf without any

@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What a partition holds now."""
+    """The messages that a partition holds now."""
 
     first: int  # offset of its oldest message
     end: int  # offset of the next message to come

@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Work:
-    """What one detector of a shard did, and what it knows now."""
+    """The work of one detector of a shard, and its state now."""
 
     readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(Outcome), np.int64))
     """(outcomes,) how many readings had each Outcome."""
@@ -63,7 +63,7 @@ class Work:
 
 @dataclass(slots=True)
 class Result:
-    """What a call gave."""
+    """The result of a call."""
 
     events: list[Event] = field(default_factory=list)
     verdicts: list[tuple[str, Verdicts]] = field(default_factory=list)  # by detector

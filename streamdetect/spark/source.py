@@ -44,7 +44,7 @@ _ROW = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Task(InputPartition):
-    """What one task reads: a partition from `start` to before `end`."""
+    """One task's part to read: a partition from `start` to before `end`."""
 
     partition: int
     start: int

@@ -1,4 +1,4 @@
-"""What must survive: snapshots, the journal of what came since, and events not yet delivered."""
+"""The state that survives: snapshots, the journal since the last one, and undelivered events."""
 
 from __future__ import annotations
 

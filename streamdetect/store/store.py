@@ -35,7 +35,7 @@ LEAST_JOURNAL = 4 << 20  # bytes of journal that are worth a snapshot, however s
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What an earlier run left behind."""
+    """The state that an earlier run saved."""
 
     states: list[DetectorState] = field(default_factory=list)
     outbox: list[Queued] = field(default_factory=list)

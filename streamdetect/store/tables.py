@@ -1,4 +1,4 @@
-"""What the rows of the database mean: written within a transaction, read at the start.
+"""The rows of the database: written within a transaction, read at the start.
 
 Every blob has a CRC-32 beside it that also covers its place, so a row that was changed, exchanged or lost is
 noticed. SQLite checks its own structure, but not what is in it.
@@ -113,7 +113,7 @@ class Receipted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a group commit makes durable."""
+    """The changes that a group commit makes durable."""
 
     entries: Sequence[Entry] = ()
     events: Sequence[Queued] = ()  # to be delivered

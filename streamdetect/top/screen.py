@@ -33,7 +33,7 @@ _NEWS = 6  # incidents at most
 
 
 class Shown(NamedTuple):
-    """What is on the screen."""
+    """The content of the screen."""
 
     url: str
     snapshot: Snapshot

@@ -18,7 +18,7 @@ _SENSOR = "sensor_"
 
 
 class Sensor(NamedTuple):
-    """What is known of one sensor; NaN = not known."""
+    """The state of one sensor; NaN = not known."""
 
     detector: str
     id: str

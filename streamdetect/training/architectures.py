@@ -172,7 +172,7 @@ def _dropped(layers: Layers, architecture: Architecture, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an architecture is made of where nothing else is asked for.
+    """The builder of an architecture, and its defaults.
 
     Attributes:
         body: builds its layers.

@@ -43,7 +43,7 @@ VERSIONED = ("streamdetect", "keras", "tensorflow", "tf2onnx", "onnx", "onnxrunt
 
 @dataclass(frozen=True, slots=True)
 class BundleReport:
-    """What is to be said of a new bundle.
+    """The facts to report on a new bundle.
 
     Attributes:
         bundle: as written.

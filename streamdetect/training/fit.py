@@ -50,7 +50,7 @@ dense 1.96 and 1.86. To compile takes 2 to 5 s more, and again for the last batc
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport(BundleReport):
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         history: per epoch `loss`, and `val_loss` when windows were held out.

@@ -37,7 +37,7 @@ SETTINGS = TrainingSettings(
 
 @dataclass(frozen=True, slots=True)
 class GeneralSettings:
-    """What the general bundle is made from.
+    """The settings that the general bundle is made with.
 
     Attributes:
         training: how it is trained.

@@ -1,4 +1,4 @@
-"""What a model explains of its data, and the models that cannot work: refused, or warned of by name."""
+"""How much of its data a model explains; models that cannot work are refused, or named in a warning."""
 
 from __future__ import annotations
 

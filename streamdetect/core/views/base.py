@@ -1,4 +1,4 @@
-"""What every view of a sensor does: score a stretch of readings, then remember what was normal in it.
+"""The interface of a view: score a stretch of readings, then remember what was normal in it.
 
 Whatever a score depends on stays the same within a block of a sensor's readings and is found anew at its
 end. So a block can be looked at in one go, and the cuts between batches cannot be seen.
@@ -65,7 +65,7 @@ class Stretch(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """What may be learnt of a stretch once it is judged."""
+    """The readings of a stretch that may be learnt, once it is judged."""
 
     counts: Rows  # (U,) readings taken; a change of regime ends the stretch of its sensor
     open: NDArray[np.bool_]  # (U, L) an incident is open

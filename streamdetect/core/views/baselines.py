@@ -42,7 +42,7 @@ class Known(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What V signals are like, (V,) each."""
+    """The traits of V signals, (V,) each."""
 
     two_sided: NDArray[np.bool_]  # too low is as anomalous as too high
     spread: Floats  # standard deviations of the block maxima by which the limit is above their mean

@@ -20,7 +20,7 @@ LEAST_ERROR = 3e-3
 
 
 class Signal(Learner, ABC):
-    """What one view holds against a baseline of its own."""
+    """A value of a view that has a baseline of its own."""
 
     name: ClassVar[str]
     view: ClassVar[str]

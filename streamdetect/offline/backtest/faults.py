@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """What became of one fault."""
+    """The outcome of one fault."""
 
     fault: Span
     by: int | None

@@ -1,4 +1,4 @@
-"""What a backtest found, sensor by sensor."""
+"""The results of a backtest, sensor by sensor."""
 
 from __future__ import annotations
 

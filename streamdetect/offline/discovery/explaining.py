@@ -31,7 +31,7 @@ def notes(config: Config) -> Iterator[str]:
 
 
 class Explanation:
-    """What came, gathered by detector, topic and sensor."""
+    """The messages that came, gathered by detector, topic and sensor."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

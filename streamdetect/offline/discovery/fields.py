@@ -1,4 +1,4 @@
-"""What the fields of payloads are, guessed from their names and from what they say over a while."""
+"""The kinds of payload fields, guessed from their names and from their values over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was heard, topic by topic: how often, in which format, with which fields."""
+"""The messages heard, topic by topic: how often, in which format, with which fields."""
 
 from __future__ import annotations
 

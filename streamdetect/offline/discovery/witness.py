@@ -1,4 +1,4 @@
-"""What each detector of a configuration makes of messages: taken, ignored or rejected, and why."""
+"""The fate of messages at each detector of a configuration: taken, ignored or rejected, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, time axes, lines that stay quick however long the recording."""
+"""Shared by all pictures: colours, time axes, lines that stay quick however long the recording."""
 
 from __future__ import annotations
 

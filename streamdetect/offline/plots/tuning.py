@@ -1,4 +1,4 @@
-"""What a sensitivity costs in false alarms, and what it finds."""
+"""The false alarms and found faults of each sensitivity."""
 
 from __future__ import annotations
 

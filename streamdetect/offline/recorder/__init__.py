@@ -1,4 +1,4 @@
-"""What the configured detectors hear, kept as files to train on, to tune on and to start from."""
+"""The readings that detectors receive, kept as files to train on, to tune on and to start from."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _MOST_NAMES = 12  # features or sensors named in a line
 
 
 class Tally(NamedTuple):
-    """What became of the rows of some recordings."""
+    """The outcome of the rows of some recordings."""
 
     rows: int
     torn: int

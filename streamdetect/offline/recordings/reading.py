@@ -51,7 +51,7 @@ _SUFFIX = re.compile(f"({'|'.join(map(re.escape, _SUFFIXES))})+$")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """What one file says of one sensor; unusable values are still there, as NaN."""
+    """One file's part of one sensor; unusable values are kept as NaN."""
 
     name: tuple[str, ...]  # levels, as the data spells them
     keys: tuple[str, ...]  # what a labels file may call it, besides the path

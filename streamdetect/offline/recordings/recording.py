@@ -1,4 +1,4 @@
-"""What a recording is, and what the reader is told about its files."""
+"""A recording, and the layout of its files that the user gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file of any kind is turned into first: rows of text cells."""
+"""Rows of text cells, which files of any kind become first."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """What a page says; tables and sections are HTML, all else is text."""
+    """The content of a page; tables and sections are HTML, all else is text."""
 
     title: str
     about: str  # a sentence
