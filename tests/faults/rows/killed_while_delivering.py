@@ -25,6 +25,7 @@ _KILLS = (  # a step, and at which time that it is passed
     *(("commit.begin", 1), ("commit.begin", 2), ("commit.done", 1), ("commit.done", 2), ("commit.acked", 1)),
     *((f"sink.{kind}.delivered", 1) for kind in ("webhook", "file", "notify", "history")),
     *((f"sink.{kind}.delivered", 2) for kind in ("webhook", "file")),  # the others gather what waits
+    ("history.written", 1),  # within its transaction, with the readings around the incidents
 )
 _READINGS = 200  # a kill
 _RATE = 200  # messages a second
