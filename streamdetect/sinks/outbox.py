@@ -190,8 +190,10 @@ class Outbox:
         ),
         gauge(
             "sink_failing",
-            "Whether the last attempt to deliver an event failed.",
-            lambda outbox: {(name,): bool(lane.sink.failure) for name, lane in outbox.lanes.items()},
+            "Whether the last attempt to deliver an event failed, or has not ended for five minutes.",
+            lambda outbox: {
+                (name,): bool(lane.sink.failure) or lane.sink.hangs for name, lane in outbox.lanes.items()
+            },
             ("sink",),
         ),
     )

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 8  # at one event that a sink answers but does not take: four minutes of back-off
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # s; doubled after each attempt
 LONGEST_WAIT = 3600.0  # s; whatever a sink asks for
+FAILS_AFTER = 300.0  # s; a delivery that takes longer counts as failing
 HANGS_AFTER = 2.0  # s; nobody waits longer for a sink when the daemon ends
 
 
@@ -107,6 +108,11 @@ class Sink(ABC):
     @abstractmethod
     def hopeful(self) -> bool:
         """Whether what was taken is likely to be delivered within moments; asked when the daemon ends."""
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an attempt to deliver has gone on for too long."""
+        return False
 
     def start(self) -> None:  # noqa: B027 - likewise
         """Begin to work."""
@@ -220,6 +226,12 @@ class Worker(Sink):
         """Whether it works on something, and neither waits nor hangs."""
         busy = self._busy_since
         return busy is not None and time.monotonic() - busy < HANGS_AFTER
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it works on something for minutes: a server may send its answer a byte at a time."""
+        busy = self._busy_since
+        return busy is not None and time.monotonic() - busy > FAILS_AFTER
 
     def close(self) -> None:
         """End the thread, unless it hangs in a delivery: then it dies with the process."""

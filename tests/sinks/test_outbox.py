@@ -96,6 +96,16 @@ def test_nobody_waits_for_a_sink_that_hangs(outbox, until, event, hang, monkeypa
     until(lambda: not one.hopeful, "it hangs")
 
 
+def test_a_delivery_without_an_end_counts_as_failing(outbox, until, event, hang, monkeypatch):
+    monkeypatch.setattr("streamdetect.sinks.sink.FAILS_AFTER", 0.05)
+    one = outbox(Toy("bad", hang), Toy("good"))
+    (failing,) = [metric for metric in one.metrics if metric.name == "sink_failing"]
+    assert failing.read(one) == {("bad",): False, ("good",): False}
+    one.add(one.queued([event()]))
+    until(lambda: one.drain() or failing.read(one)["bad",], "it has not ended for too long")
+    assert not failing.read(one)["good",]
+
+
 @pytest.mark.usefixtures("fast")
 def test_a_sink_that_is_away_and_back_says_so_once(outbox, settle, event, caplog):
     caplog.set_level("INFO")
