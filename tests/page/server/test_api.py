@@ -10,7 +10,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from streamdetect.core.rules import VIEWS
-from streamdetect.page.openapi import SCHEMAS, document
+from streamdetect.page.openapi import document
+from streamdetect.page.schemas import SCHEMAS
 from streamdetect.page.stream import MOST_CLIENTS
 from streamdetect.sinks.events import ANSWERED, DRIFTED, cloud_event
 
