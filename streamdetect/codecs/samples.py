@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -26,6 +27,8 @@ REASONS: Final = {
 }
 """Every reason under which a codec or the router rejects a message or a part of it, and what it means."""
 
+
+_NAMED = re.compile(r"\{[^}]*\}")  # in a topic template
 
 Sample = tuple[tuple[str, ...], float, tuple[float, ...]]
 """One reading: (names, time, values).
@@ -106,10 +109,11 @@ class Codec(ABC):
         return None
 
     @classmethod
-    def topic(cls, topic_filter: str, sensor: int) -> str:
-        """Give a topic of one of many sensors under a filter, for benchmarks."""
-        head, _, tail = topic_filter.replace("+", "bench").replace("#", "bench").rpartition("/")
-        return f"{head}/{tail}{sensor}" if head else f"{tail}{sensor}"
+    def topic(cls, topic: str, sensor: int) -> str:
+        """Give a topic of one of many sensors under a filter or a template, for benchmarks."""
+        name = f"bench{sensor}"
+        levels = [name if level in {"+", "#", "_"} else level for level in topic.split("/")]
+        return _NAMED.sub(name, "/".join(levels))
 
     @classmethod
     def problems(cls, settings: PayloadSettings) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for those who override it

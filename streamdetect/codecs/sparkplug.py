@@ -217,7 +217,7 @@ class SparkplugCodec(TreeCodec):
         raise NotImplementedError
 
     @classmethod
-    def topic(cls, topic_filter: str, sensor: int) -> str:  # noqa: ARG003 - the topics are fixed
+    def topic(cls, topic: str, sensor: int) -> str:  # noqa: ARG003 - the topics are fixed
         """Give the topic of an edge node; see `Codec.topic`."""
         return f"{_NAMESPACE}/bench/NDATA/node{sensor}"
 

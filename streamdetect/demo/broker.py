@@ -34,9 +34,18 @@ class EmbeddedBroker:
         port: to listen on; 0 takes a free one.
     """
 
+    name = "the demo's broker (iotcore)"
+    protocol = PROTOCOL
+
     def __init__(self, port: int = 0) -> None:
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of its process, while it runs."""
+        assert self._process is not None  # noqa: S101 - it was entered
+        return self._process.pid
 
     def __enter__(self) -> Self:
         """Start it, and wait until it listens.
@@ -79,11 +88,11 @@ def serve(port: int) -> None:
     """
     from iotcore import IotCoreBroker  # noqa: PLC0415 - in the child alone
 
-    port = port or _free_port()
+    port = port or free_port()
     broker = IotCoreBroker(listen=HOST, port=port, max_payload_size=_LARGEST)
     broker.check_ports()
     threading.Thread(target=broker.run_forever, daemon=True).start()
-    while not _listens(port):
+    while not listens(port):
         time.sleep(_POLL)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
@@ -91,12 +100,14 @@ def serve(port: int) -> None:
     os._exit(0)  # the broker cannot be asked to stop
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port of the loopback interface on which nobody listens."""
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on this port of the loopback interface."""
     try:
         socket.create_connection((HOST, port)).close()
     except ConnectionRefusedError:

@@ -75,6 +75,7 @@ class Store:
         durable: whether it is on disk.
         set_aside: databases that could not be used.
         commits: transactions done.
+        commit_seconds: how long they took.
         journal_size: bytes of journal since the current snapshot.
         snapshot_at: when the current snapshot was completed, or read, in Unix seconds; 0 before the first.
     """
@@ -94,7 +95,7 @@ class Store:
         """
         self.durable = directory is not None
         self.set_aside = self.commits = self.journal_size = 0
-        self.snapshot_at = 0.0
+        self.commit_seconds = self.snapshot_at = 0.0
         self._snapshot_every = snapshot_every
         self._clock = clock
         self._lock = files.lock(directory) if directory else None
@@ -109,6 +110,11 @@ class Store:
 
     metrics: ClassVar[Sequence[Metric[Store]]] = (
         counter("state_commits", "Transactions that made state durable.", lambda store: store.commits),
+        counter(
+            "state_commit_seconds",
+            "Time that these transactions took.",
+            lambda store: store.commit_seconds,
+        ),
         gauge(
             "state_durable",
             "Whether state is kept on disk rather than in memory.",
@@ -168,6 +174,7 @@ class Store:
         record = journal.encode(change.entries) if change.entries and not anew else b""
         made = self._snapshot
         parts = made.next_parts(float("inf") if anew else state.PART) if made else ()
+        began = time.perf_counter()
         try:
             connection = self._open()
             with transaction(connection, self._path):
@@ -185,6 +192,7 @@ class Store:
             self._abandon(error)
             raise
         self.commits += 1
+        self.commit_seconds += time.perf_counter() - began
         if record or anew:
             self._seq += 1
             self._note()

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from paho.mqtt.client import topic_matches_sub
 
 from streamdetect.codecs import SensorTemplate, TopicTemplate
 from streamdetect.codecs.filters import check_filter, covers, overlap, overlapping, uncovered
+from streamdetect.codecs.number import NumberCodec
 from streamdetect.errors import RejectedPayload
 
 LEVEL = st.from_regex(r"[A-Za-z0-9_.-]{1,8}", fullmatch=True)
@@ -224,3 +226,17 @@ def test_covering_agrees_with_matching_all_small_topics(one, one_open, other, ot
         matched = [[mqtt.topic_matches_sub(f, topic) for f in filters] for topic in topics]
         outside |= any(theirs and not mine for mine, theirs in matched)
     assert covers(*filters) is not outside
+
+
+@pytest.mark.parametrize(
+    "text", ["#", "plant/#", "+/+/value", "plant/{line}/_/temp-{sensor}", "{sensor#}", "plant/one"]
+)
+def test_topics_of_the_benchmark_are_those_that_are_heard(text):
+    named = "{" in text
+    topics = [NumberCodec.topic(text, sensor) for sensor in range(3)]
+    assert len(set(topics)) == (1 if text == "plant/one" else 3)
+    for topic in topics:
+        if named:
+            assert TopicTemplate(text).match(topic) is not None
+        else:
+            assert topic_matches_sub(text, topic)
