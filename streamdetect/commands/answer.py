@@ -13,7 +13,7 @@ from streamdetect.commands.incidents import named
 from streamdetect.commands.spans import span
 from streamdetect.config import load
 from streamdetect.config.commands import command
-from streamdetect.errors import StreamdetectError
+from streamdetect.errors import ConfigError, StreamdetectError
 from streamdetect.logs import printable
 from streamdetect.mqtt.asker import Asker
 from streamdetect.store.history import HISTORY
@@ -72,7 +72,10 @@ def run(args: Namespace) -> int:
     if "incident" in args and len(args.incident) < _WHOLE_ID and history and history.exists():
         args.incident = named(history, args.incident).id
     payload = orjson.dumps(_command(args) | {"request": request})
-    command(payload)  # what the daemon would refuse is not sent
+    try:
+        command(payload)
+    except ConfigError as error:  # the daemon would refuse it
+        raise StreamdetectError(str(error)) from None  # the configuration is valid
     with Asker(config.mqtt, _PATIENCE) as asker:
         answer = asker.ask(
             config.events.command_topic,

@@ -130,7 +130,7 @@ def _answer(answer: Answer, *, as_json: bool) -> str:
         return orjson.dumps({"time": answer.time} | answer.data).decode() + "\n"
     data, at = answer.data, datetime.fromtimestamp(answer.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     about = data["error"] or data.get("incident") or data["sensor"]
-    return printable(f"{at}  {data['do']:<8}  {data['by'] or '-':<12}  {about}") + "\n"
+    return printable(f"{at}  {data['do']:<11}  {data['by'] or '-':<12}  {about}") + "\n"
 
 
 def _json(incident: Incident, group: Group) -> str:

@@ -109,7 +109,7 @@ def test_a_false_alarm_ends_is_labelled_and_stays_so_over_a_kill(house, until):
     assert house.answer("anna", "sensitivity", "sensors/*", "0.5").returncode == 0
     done = house.answer("anna", "sensitivity", "sensors/*", "101")
     wrong = "streamdetect: command.value: must be <= 100, got 101.0\n"
-    assert (done.returncode, done.stderr) == (78, wrong)
+    assert (done.returncode, done.stderr) == (1, wrong)
     house.kill()
     house.start()
     assert "0 sensors" not in house.log.splitlines()[-2]
