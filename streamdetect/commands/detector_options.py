@@ -51,14 +51,16 @@ def _add(group: Any, name: str, section: type[Section], path: str) -> None:  # n
     default = field.default
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     description = (field.description or "").rstrip(".")
+    description = f"{description[:1].lower()}{description[1:]}"
+    kind = _METAVARS.get(field.annotation, "LIST" if isinstance(default, tuple) else "SPAN")
+    unit = " s" if kind == "SPAN" and isinstance(default, float) else ""
     group.add_argument(
         f"--{name.replace('_', '-')}",
         dest=path,
-        metavar="|".join(choices)
-        or _METAVARS.get(field.annotation, "LIST" if isinstance(default, tuple) else "SPAN"),
+        metavar="|".join(choices) or kind,
         default=SUPPRESS,
         type=_type(field.annotation, default),
-        help=f"{description} [{_shown(default)}]".replace("%", "%%"),
+        help=f"{description} [{_shown(default)}{unit}]".replace("%", "%%"),
     )
 
 

@@ -73,7 +73,7 @@ class IncidentsConfig(Section):
     regime_change_after: Span | None = _INCIDENTS.regime_change_after
     """An incident that lasts for longer is the new normal; without it, none becomes normal."""
     withhold_recurring: bool = _INCIDENTS.withhold_recurring
-    """Tell what comes back three times at its hour, on five days at any, unless there is more to it."""
+    """Report what comes back at its hour three times, or at any hour on five days; then only if it grows."""
 
     def settings(self) -> IncidentSettings:
         """Give the core's settings."""
