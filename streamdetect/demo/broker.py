@@ -27,8 +27,33 @@ _LARGEST = 1 << 20  # bytes of a payload
 _POLL = 0.02  # s
 
 
-class EmbeddedBroker:
-    """The broker's process; a context manager.
+class BrokerProcess:
+    """A broker on the loopback interface, for as long as it is needed.
+
+    Attributes:
+        port: that it listens on.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of its process, while it runs."""
+        assert self._process is not None  # noqa: S101 - it was entered
+        return self._process.pid
+
+    def __exit__(self, *_: object) -> None:
+        """End it at once: it holds nothing that has to be kept."""
+        if self._process is not None:
+            with self._process as process:
+                process.kill()
+            self._process = None
+
+
+class EmbeddedBroker(BrokerProcess):
+    """The demo's broker; a context manager.
 
     Args:
         port: to listen on; 0 takes a free one.
@@ -38,14 +63,7 @@ class EmbeddedBroker:
     protocol = PROTOCOL
 
     def __init__(self, port: int = 0) -> None:
-        self.port = port
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        """Of its process, while it runs."""
-        assert self._process is not None  # noqa: S101 - it was entered
-        return self._process.pid
+        super().__init__(port)
 
     def __enter__(self) -> Self:
         """Start it, and wait until it listens.
@@ -71,13 +89,6 @@ class EmbeddedBroker:
                 raise StreamdetectError(f"the demo's broker does not start: {why[-1]}")
         self.port = int(answer)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it at once: it holds nothing that has to be kept."""
-        if self._process is not None:
-            with self._process as process:
-                process.kill()
-            self._process = None
 
 
 def serve(port: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from streamdetect.demo.broker import HOST, free_port, listens
+from streamdetect.demo.broker import HOST, BrokerProcess, free_port, listens
 from streamdetect.errors import StreamdetectError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def installed() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=_PLACES)
 
 
-class Mosquitto:
-    """The broker's process, which keeps nothing; a context manager.
+class Mosquitto(BrokerProcess):
+    """Mosquitto, which keeps nothing; a context manager.
 
     Args:
         program: as `installed` found it.
@@ -37,21 +37,14 @@ class Mosquitto:
     protocol = "5"
 
     def __init__(self, program: str) -> None:
-        self.port = 0
+        super().__init__(0)
         self._program = program
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def name(self) -> str:
         """What it calls itself: Mosquitto 2.0.11."""
         said = subprocess.run([self._program, "-h"], capture_output=True, check=False, text=True)  # noqa: S603 - found in PATH
         return " ".join(["Mosquitto", *said.stdout.partition("\n")[0].split()[2:3]])
-
-    @property
-    def pid(self) -> int:
-        """Of its process, while it runs."""
-        assert self._process is not None  # noqa: S101 - it was entered
-        return self._process.pid
 
     def __enter__(self) -> Self:
         """Start it, and wait until it listens.
@@ -80,10 +73,3 @@ class Mosquitto:
                     raise StreamdetectError(f"{self._program} does not start")
                 time.sleep(_POLL)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it at once: it holds nothing that has to be kept."""
-        if self._process is not None:
-            with self._process as process:
-                process.kill()
-            self._process = None
