@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from receiving_end import Receiver, an_event
 
+from streamdetect.commands import incidents
 from streamdetect.sinks.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -61,5 +63,18 @@ def settle(until) -> Callable[..., None]:
     def run(outbox, *events) -> None:
         outbox.add(outbox.queued(events))
         until(lambda: outbox.drain() or not len(outbox), "everything settled")
+
+    return run
+
+
+@pytest.fixture
+def listed(tmp_path, capsys) -> Callable[..., str]:
+    """What `streamdetect incidents` prints of the history in the test's folder."""
+
+    def run(*arguments: str) -> str:
+        parser = argparse.ArgumentParser()
+        incidents.add_arguments(parser)
+        assert incidents.run(parser.parse_args(["--state", str(tmp_path), *arguments])) == 0
+        return capsys.readouterr().out
 
     return run

@@ -9,7 +9,6 @@ from datetime import datetime
 
 import pytest
 
-from streamdetect.commands import incidents
 from streamdetect.commands.spans import ago
 from streamdetect.config import HistoryConfig
 from streamdetect.sinks.history import HistorySink
@@ -103,19 +102,6 @@ def test_another_database_is_refused(tmp_path):
     sqlite3.connect(tmp_path / HISTORY).execute("CREATE TABLE x (y)").connection.close()
     with pytest.raises(DamagedError, match="must be a history of version 2"):
         read(tmp_path / HISTORY, since=0.0)
-
-
-@pytest.fixture
-def listed(tmp_path, capsys):
-    import argparse  # noqa: PLC0415 - of this fixture only
-
-    def run(*arguments) -> str:
-        parser = argparse.ArgumentParser()
-        incidents.add_arguments(parser)
-        assert incidents.run(parser.parse_args(["--state", str(tmp_path), *arguments])) == 0
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.parametrize(

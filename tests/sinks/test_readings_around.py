@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -17,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdetect.commands import incidents
 from streamdetect.config import HistoryConfig
 from streamdetect.core.detector import Detector, DetectorSettings
 from streamdetect.core.incidents import IncidentSettings
@@ -297,25 +295,13 @@ def test_what_is_kept_is_bounded_in_order_and_real(first, second, started, laste
     assert all(np.array_equal(one, other) for one, other in zip(again, some, strict=True))
 
 
-@pytest.fixture
-def shown(tmp_path, capsys, monkeypatch):
+def test_the_command_shows_one_within_80_columns(house, listed, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*arguments) -> str:
-        parser = argparse.ArgumentParser()
-        incidents.add_arguments(parser)
-        assert incidents.run(parser.parse_args(["--state", str(tmp_path), *arguments])) == 0
-        return capsys.readouterr().out
-
-    return run
-
-
-def test_the_command_shows_one_within_80_columns(house, shown):
     one = house()
     one.hear([USUAL] * 100 + [WARM, 33.0, WARM] + [USUAL] * 50)
     (incident,) = read(one.path, since=0.0)
-    assert shown("--since", "10000d").startswith(incident.id[:8])
-    text = shown(incident.id[:6])
+    assert listed("--since", "10000d").startswith(incident.id[:8])
+    text = listed(incident.id[:6])
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert f"id {incident.id}" in lines
@@ -325,33 +311,33 @@ def test_the_command_shows_one_within_80_columns(house, shown):
     assert "^" in lines[lines.index(chart) + 1]
     assert sum(line.endswith("anomalous") for line in lines) >= 1
     assert any(" 29.0 " in line and line.endswith("anomalous") for line in lines)
-    document = json.loads(shown(incident.id, "--json"))
+    document = json.loads(listed(incident.id, "--json"))
     assert document["readings"]["features"][0]["values"].count(33.0) == 1
     assert len(document["readings"]["times"]) == BEFORE + 3 + AFTER
     edges = [edge["edge"] for edge in document["edges"]]
     assert (edges[0], edges[-1]) == ("opened", "closed")
 
 
-def test_an_incident_without_readings_is_shown_as_well(house, shown):
+def test_an_incident_without_readings_is_shown_as_well(house, listed):
     one = house(readings=False)
     one.sink.equip(None, None)
     one.hear([USUAL] * 10 + [WARM])
     (incident,) = read(one.path, since=0.0)
-    assert shown(incident.id[:4]).endswith("no readings around it are kept\n")
-    assert json.loads(shown(incident.id, "--json"))["readings"] is None
+    assert listed(incident.id[:4]).endswith("no readings around it are kept\n")
+    assert json.loads(listed(incident.id, "--json"))["readings"] is None
 
 
-def test_what_names_no_incident_or_several_is_told(house, shown):
+def test_what_names_no_incident_or_several_is_told(house, listed):
     one = house()
     for sensor in range(40):
         one.hear([WARM], [STARTED], f"s{sensor}")
     begin = next(iter(read(one.path, since=0.0))).id[0]
     with pytest.raises(StateError, match="there is no incident whose id begins with x in "):
-        shown("x")
+        listed("x")
     with pytest.raises(StateError, match=rf"several incidents have an id that begins with {begin}: {begin}"):
-        shown(begin)
+        listed(begin)
     with pytest.raises(StreamdetectError, match="ID cannot be combined with --open"):
-        shown(begin, "--open")
+        listed(begin, "--open")
 
 
 KILLED = """
