@@ -187,6 +187,8 @@ class Scenario:
         same = found == {name: {its} for name, its in wanted.items()}
         lost, strange = len(wanted.keys() - found.keys()), len(found.keys() - wanted.keys())
         figure = f"{len(wanted)} events, {lost} lost, {count - len(found)} duplicates, {strange} others"
+        for name in sorted(found.keys() - wanted.keys()):
+            print("other:", *found[name])  # noqa: T201 - what went wrong
         return f"{figure}, {'identical' if same else 'NOT identical'}", same
 
     def state(self) -> Step:
