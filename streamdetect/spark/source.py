@@ -32,10 +32,10 @@ NAME = "streamdetect"
 SCHEMA = "shard int, clock timestamp, pack binary, counts binary"
 _HORIZON = "horizon"
 _MICRO = 1_000_000
-SETTLING = 2.0
-"""Seconds by which one partition may store what came at the same time later than another: a NATS server has a
-queue for each stream, and on a busy one the newest reading of one stream silenced sensors of another. Silence
-is told so much later."""
+SETTLING = 30.0
+"""Seconds by which one partition may store later than another what came at the same time: a NATS server has a
+queue for each stream, and of a burst the fullest one is stored last. With 2 s, the newest reading of one
+stream made sensors of another silent on a busy machine. Silence is told so much later."""
 _ROW = pa.schema(
     [
         ("shard", pa.int32()),
