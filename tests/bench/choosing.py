@@ -46,7 +46,7 @@ NEIGHBOURS: Mapping[str, tuple[float, ...]] = {
     "warmup": (1_500, 6_000),
     "level_of": (2, 5),
     "trend_of": (20, 60),
-    "calm_cycles": (0.3, 1.2),
+    "calm_cycles": (0.6, 1.6),
     "short": (30, 120),
     "short_cycles": (0.25, 1.0),
     "excess": (0.5, 2.0),
