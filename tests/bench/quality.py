@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,12 +26,15 @@ from quality_wanted import wanted
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.judge_settings import JudgeSettings
+from streamdetect.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from quality_data import Case
     from quality_judging import Tally
+
+    from streamdetect.core.detector import Detector
 
 SETS = ("house", "machine", *DATA_SETS)
 SEEDS = (1, 2, 3, 4, 5, 6)
@@ -155,9 +158,18 @@ def _recorded(job: Job, model: str) -> dict[str, float]:
     if name == GENERAL:
         tallies = judge_side_by_side(cases, choice.detector(Bundle.load(GENERAL)))
     else:
-        tallies = [judge(case, choice.detector(bundle_for(case, name, job.args.cache))) for case in cases]
+        tallies = [judge(case, _trained(case, name, choice, job.args.cache)) for case in cases]
     benchmark = _nab(job.args, cases, tallies) if job.data == "nab_dev" else {}
     return _figures(total(tallies)) | benchmark
+
+
+def _trained(case: Case, model: str, choice: Choice, cache: Path) -> Detector:
+    """The model of the case's own normal part; the other views alone where that part stands still."""
+    try:
+        return choice.detector(bundle_for(case, model, cache))
+    except DataError as error:
+        note(f"{case.name}: without a model, {error}")
+        return replace(choice, autoencoder=False).detector(Bundle.load(GENERAL))
 
 
 def _figures(whole: Tally) -> dict[str, float]:
