@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Fault = Literal["spike", "level", "drift", "noise", "shape", "stuck", "silent", "limit", "rate"]
+Fault = Literal["spike", "level", "drift", "noise", "shape", "stuck", "silent", "limit", "rate", "rhythm"]
 
 CHECKS: Mapping[str, Fault] = {"silent": "silent", "stuck": "stuck", "limits": "limit", "rate": "rate"}
 """Views that say what is wrong by themselves."""
 SLOW = {"trend", "profile"}
-VALUE = {"level", "range", *SLOW}
+AT_ONCE = {"level", "range"}
+VALUE = {*AT_ONCE, *SLOW}
+"""In a cycle that takes too long, the slow means of the value go astray as well."""
 SETTLED = 10
 """From so many anomalous readings on, more than a spike can be told."""
 KNOWN_LATER = {"level", "drift", "noise"}
@@ -43,6 +45,8 @@ def fault_of(facts: FaultFacts) -> Fault:
     for view, fault in CHECKS.items():
         if view in found and facts.views[view] >= 1.0:
             return fault
+    if "rhythm" in found and not found & AT_ONCE:
+        return "rhythm"
     if not found & VALUE:
         return "shape"
     if facts.anomalous < SETTLED or facts.largest > ALONE * facts.squares:

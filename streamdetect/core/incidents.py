@@ -65,7 +65,7 @@ class Edge(NamedTuple):
     anomalous: int  # readings so far
     recurs: float = nan  # about the s after which it comes back; NaN = it does not
     last_value: tuple[float, ...] = ()  # (F,) of a sensor that has fallen silent, its last reading
-    held: float = nan  # s for which the value has been the same, or nothing was heard of the sensor
+    held: float = nan  # s for which the value was the same, nothing was heard, or a cycle took
     most: float = nan  # the most s for which that was so before
     limit: float = nan  # set by the user, that the worst value was beyond
 

@@ -258,7 +258,7 @@ class Judge(Columns):
         return edge._replace(held=lasted if alone else np.nan, most=most or np.nan)
 
     def _explained(self, edge: Edge, usual: Floats) -> Edge:
-        """Add to an edge how long the value was the same or nothing was heard, or the limit it is beyond.
+        """Add to an edge how long the value was the same, nothing was heard or a cycle took, or the limit.
 
         Args:
             edge: whose line is one of the stretch looked at last.
@@ -269,9 +269,12 @@ class Judge(Columns):
         if edge.fault == "limit":
             low, high = (part[edge.row, edge.feature] for part in (self.rules.low, self.rules.high))
             return edge._replace(limit=float(high if edge.peak_value[edge.feature] > high else low))
-        if edge.fault != "stuck" or edge.kind == "closed":
+        if edge.fault not in ("stuck", "rhythm") or edge.kind == "closed":
             return edge
-        run, most = self.panel.stuck.lasting(edge.line, edge.place, edge.row, edge.feature)
+        if edge.fault == "stuck":
+            run, most = self.panel.stuck.lasting(edge.line, edge.place, edge.row, edge.feature)
+        else:
+            run, most = self.panel.rhythm.lasting(edge.line, edge.place, edge.row)
         return edge._replace(held=run * usual[edge.line], most=most * usual[edge.line])
 
     def _interval(self, rows: Rows) -> Floats:

@@ -41,7 +41,7 @@ class Transition:
     peak_error: float
     peak_value: tuple[float, ...]  # (F,)
     windows: int  # anomalous readings so far
-    held: float  # s for which the value has been the same, or nothing was heard of the sensor
+    held: float  # s for which the value was the same, nothing was heard, or a cycle took
     most: float  # the most s for which that was so before
     limit: float  # set by the user, that the worst value was beyond
     feature_errors: tuple[float, ...]  # (F,); empty = no longer known

@@ -37,7 +37,7 @@ class Facts:
     upper: float | None = None
     unit: str = ""
     recurs: float | None = None  # about the s after which it comes back, as it did before
-    held: float | None = None  # s for which the value has been the same, or nothing was heard
+    held: float | None = None  # s for which the value was the same, nothing was heard, or a cycle took
     most: float | None = None  # s for which that ever was so before
     limit: float | None = None  # that the worst value was beyond
 
@@ -217,6 +217,10 @@ def _silent(facts: Facts) -> str:
     return f"{_name(facts)} has been silent for {_long(facts)}{last}"
 
 
+def _rhythm(facts: Facts) -> str:
+    return f"{_name(facts)}: a cycle takes {_long(facts)}"
+
+
 def _long(facts: Facts) -> str:
     """How long, and how long at most before."""
     if facts.held is None:
@@ -248,6 +252,7 @@ _BEGINNINGS: dict[str, Callable[[Facts], str]] = {
     "silent": _silent,
     "limit": _limit,
     "rate": _rate,
+    "rhythm": _rhythm,
 }
 
 
@@ -257,6 +262,8 @@ def _recovered(facts: Facts) -> str:
         return f"{_name(facts)} is heard again after {duration(after)}{_now(facts)}"
     if facts.kind == "stuck":
         return f"{_name(facts)} changes again after {duration(facts.seconds)}{_now(facts)}"
+    if facts.kind == "rhythm":
+        return f"{_name(facts)} is back to its rhythm after {duration(facts.seconds)}"
     worst = f", at worst {_value(facts, facts.worst)}" if facts.worst is not None else ""
     return f"{_name(facts)} is back to normal after {duration(facts.seconds)}{_now(facts)}{worst}"
 

@@ -129,6 +129,8 @@ def facts(deviations, **views):
         ("limit", np.full(40, 9.0), {"limits": 2.0, "level": 1.5}),
         ("rate", np.full(40, 9.0), {"rate": 1.5, "limits": 0.7}),
         ("shape", np.full(40, 0.1), {"reconstruction": 3.0, "level": 0.4}),
+        ("rhythm", np.full(40, 1.0), {"rhythm": 1.1, "reconstruction": 2.0, "trend": 1.2, "level": 0.9}),
+        ("drift", np.linspace(2, 8, 40), {"rhythm": 1.1, "level": 2.0}),
         ("spike", np.full(3, 9.0), {"level": 3.0, "range": 9.0}),
         ("spike", np.r_[25.0, np.cos(np.arange(15.0))], {"level": 3.0, "reconstruction": 3.0}),
         ("drift", np.full(3, 4.0), {"trend": 1.1, "level": 0.9}),

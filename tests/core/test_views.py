@@ -107,6 +107,9 @@ def test_a_machine_that_turns_more_slowly_is_told_until_it_is_back():
     opened, *_, closed = feed(detector(views=("rhythm",)), values, step=20)
     assert (opened.kind, closed.kind, closed.reason) == ("opened", "closed", "recovered")
     assert 4000 + 240 <= (opened.time - START) / 20 <= 4000 + 300
+    assert opened.fault == closed.fault == "rhythm"
+    assert opened.most == pytest.approx(200 * 20, abs=160)  # a crossing is known to a few readings
+    assert 1.2 * opened.most < opened.held <= 280 * 20
     assert 4000 + 3 * 280 + 200 <= (closed.time - START) / 20 <= 4000 + 3 * 280 + 600
 
 

@@ -47,6 +47,15 @@ def said(**changes) -> str:
             {"edge": "closed", "reason": "recovered", "kind": "stuck"},
             "freezer changes again after 2 h: -9.1 °C",
         ),
+        ({"kind": "rhythm"}, "freezer: a cycle takes too long"),
+        (
+            {"kind": "rhythm", "held": 2520.0, "most": 1800.0},
+            "freezer: a cycle takes 42 min, at most 30 min before",
+        ),
+        (
+            {"edge": "closed", "reason": "recovered", "kind": "rhythm"},
+            "freezer is back to its rhythm after 2 h",
+        ),
         ({"kind": "shape"}, "freezer -9.1 °C: unusual pattern, for 2 h"),
         (
             {"kind": "limit", "limit": -15.0, "worst": -9.0},
@@ -150,7 +159,7 @@ FLOATS = st.none() | st.floats(allow_nan=True, allow_infinity=False)
 @given(
     edge=st.sampled_from(["opened", "updated", "closed", "regime_changed"]),
     kind=st.sampled_from(
-        [None, "spike", "level", "drift", "noise", "shape", "stuck", "silent", "limit", "rate"]
+        [None, "spike", "level", "drift", "noise", "shape", "stuck", "silent", "limit", "rate", "rhythm"]
     ),
     reason=st.sampled_from(["", "recovered", "regime_change", "evicted", "excluded", "restarted"]),
     direction=st.sampled_from([None, "up", "down"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -72,6 +73,7 @@ class Rhythm(View):
         self._others = (baselines, silence)  # other branches of the columns, not of these
         self._level = level
         self._found: Crossings  # of the stretch that `scores` has looked at
+        self._took: Floats  # readings that its cycles took, or have taken so far
         self.column("period", np.float64, np.nan)
         self.column("limit", np.float64, np.inf, (features,))
         self.column("low", np.bool_, shape=(features,))
@@ -96,8 +98,20 @@ class Rhythm(View):
         since = np.where(before, self.since[rows][:, None] + places + 1, places - found.last)
         ended = np.take_along_axis(found.gaps, np.maximum(found.last, 0), axis=1)
         held = np.where(before, self.late[rows][:, None], np.where(ended > limit, ended, 0))
-        score = np.maximum(np.maximum(since, held) / limit, 0.0)
+        self._took = np.maximum(since, held)
+        score = np.maximum(self._took / limit, 0.0)
         return np.where(known & ~stretch.warming[:, :, None], score, np.nan)
+
+    def lasting(self, line: int, place: int, row: int) -> tuple[float, float]:
+        """Readings that a cycle of the last stretch took so far, and the most that one took before.
+
+        Both are NaN where that is not known.
+        """
+        feature = int(self.limit[row].argmin())  # of the others no limit is known
+        most = float(self.limit[row, feature]) / OVERDUE
+        if isinf(most):
+            return nan, nan
+        return float(self._took[line, place, feature]), most
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View; also of what is anomalous, for a cycle goes on."""

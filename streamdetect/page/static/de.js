@@ -158,6 +158,7 @@ export const de = {
   kind_silent: "verstummt",
   kind_limit: "jenseits der Grenze",
   kind_rate: "ändert sich zu schnell",
+  kind_rhythm: "langsamer als sein Rhythmus",
   direction_up: "nach oben",
   direction_down: "nach unten",
   feature: "Messgröße",

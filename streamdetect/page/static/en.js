@@ -158,6 +158,7 @@ export const en = {
   kind_silent: "silent",
   kind_limit: "beyond its limit",
   kind_rate: "changes too fast",
+  kind_rhythm: "slower than its rhythm",
   direction_up: "upwards",
   direction_down: "downwards",
   feature: "Feature",
