@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streamdetect.store import DetectorState
 
 VERSION = 1
+_ELSE = "go back to the version of streamdetect that wrote it, or begin without it"
 _HEAD = Struct("<8sHIQ")  # kind, version, CRC-32 of the content, its length
 _LENGTHS = Struct("<II")  # of the facts, and of the snapshot's head
 
@@ -43,7 +44,7 @@ def seal(kind: bytes, facts: Mapping[str, object], states: Sequence[DetectorStat
 
 
 def unseal(kind: bytes, sealed: bytes, what: str) -> Opened:
-    """Read what `seal` has written.
+    """Read what `seal` has written; detectors of 0.1.0 go on as they do in a daemon.
 
     Args:
         kind: the kind that it must have.
@@ -58,7 +59,7 @@ def unseal(kind: bytes, sealed: bytes, what: str) -> Opened:
     its, version, crc, length = _HEAD.unpack_from(sealed)
     content = memoryview(sealed)[_HEAD.size :]
     _must(what, "kind", kind.decode(), its.rstrip(b"\0").decode(errors="replace"))
-    _must(what, "version", VERSION, version)
+    _must(what, "version", VERSION, version, _ELSE)
     _must(what, "length", length, len(content))
     _must(what, "checksum", f"{crc:08x}", f"{crc32(content):08x}")
     facts, head = _LENGTHS.unpack_from(content)
@@ -66,10 +67,10 @@ def unseal(kind: bytes, sealed: bytes, what: str) -> Opened:
     try:
         states = decode(bytes(content[start + facts : columns]), bytes(content[columns:]))
     except StateError as error:
-        raise StateError(f"{what}: {error}") from error
+        raise StateError(f"{what}: {error}; {_ELSE}") from error
     return Opened(orjson.loads(content[start : start + facts]), states)
 
 
-def _must(what: str, field: str, wanted: object, got: object) -> None:
+def _must(what: str, field: str, wanted: object, got: object, otherwise: str = "") -> None:
     if wanted != got:
-        raise StateError(f"{what}: {field}: must be {wanted}, got {got}")
+        raise StateError(f"{what}: {field}: must be {wanted}, got {got}{otherwise and '; ' + otherwise}")

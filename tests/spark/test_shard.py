@@ -1,5 +1,9 @@
 """Shards give the verdicts of one detector, however readings are cut, read again and shuffled."""
 
+import shutil
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 import pytest
 from assembling import CONFIG, again, assembly, pack, packs_of, shard
@@ -10,8 +14,14 @@ from streams import rows_of, streams
 from streamdetect.core.readings import Readings
 from streamdetect.errors import StateError
 from streamdetect.spark.packs import Pack, Sharding, Share
-from streamdetect.spark.sealing import seal
+from streamdetect.spark.sealing import seal, unseal
 from streamdetect.spark.shard import KIND, Place, Shard
+from streamdetect.store import tables
+from streamdetect.store.database import connect
+from streamdetect.store.migration import MIGRATIONS
+from streamdetect.store.state import decode
+
+OLD = Path(__file__).parents[1] / "store" / "from_0_1_0" / "state.db"
 
 
 def expected(readings):
@@ -137,7 +147,10 @@ def test_labels_are_in_events_after_a_restart():
     [
         (lambda sealed: sealed[:10], "length: must be >= 22 bytes, got 10"),
         (lambda sealed: b"SDOTHER\0" + sealed[8:], "kind: must be SDSHARD, got SDOTHER"),
-        (lambda sealed: sealed[:8] + b"\2\0" + sealed[10:], "version: must be 1, got 2"),
+        (
+            lambda sealed: sealed[:8] + b"\2\0" + sealed[10:],
+            "version: must be 1, got 2; go back to the version of streamdetect that wrote it",
+        ),
         (lambda sealed: sealed[:-1], "length: must be"),
         (lambda sealed: sealed[:-1] + bytes([sealed[-1] ^ 1]), "checksum: must be"),
         (
@@ -170,8 +183,23 @@ def open_incident():
 def test_detectors_of_another_version_are_refused_by_the_name_of_the_shard(monkeypatch):
     sealed = shard(3, 4).to_bytes()
     monkeypatch.setattr("streamdetect.core.windows.Windows.restore", lambda *_: {}["gone"])
-    with pytest.raises(StateError, match="state of shard 3: snapshot: must be one of this version"):
+    rule = "state of shard 3: snapshot: must be one of this version, .*; go back to the version"
+    with pytest.raises(StateError, match=rule):
         Shard.from_bytes(sealed, Place(3, 4), [assembly()], CONFIG)
+
+
+def test_detectors_in_the_columns_of_0_1_0_go_on_as_in_a_daemon(monkeypatch, tmp_path):
+    path = shutil.copy(OLD, tmp_path / "state.db")
+    with closing(connect(path, tables.SCHEMA, MIGRATIONS)) as connection:
+        parts = tables.read_parts(connection, tables.read_current(connection))
+    monkeypatch.setattr("streamdetect.spark.sealing.encode", lambda _: parts)
+    (state,) = unseal(KIND, seal(KIND, {}, []), "state of shard 3").states
+    (daemon,) = decode(parts[0], b"".join(parts[1:]))
+    found, wanted = state.detector.snapshot(), daemon.detector.snapshot()
+    assert sorted(found["sensors"].tolist()) == [b"line-1/flow", b"line-2/temp"]
+    assert {name: its.tobytes() for name, its in found.items()} == {
+        name: its.tobytes() for name, its in wanted.items()
+    }
 
 
 def test_another_bundle_takes_the_sensors_and_their_incidents_over():
