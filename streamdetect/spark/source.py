@@ -32,10 +32,6 @@ NAME = "streamdetect"
 SCHEMA = "shard int, clock timestamp, pack binary, counts binary"
 _HORIZON = "horizon"
 _MICRO = 1_000_000
-SETTLING = 30.0
-"""Seconds by which one partition may store later than another what came at the same time: a NATS server has a
-queue for each stream, and of a burst the fullest one is stored last. With 2 s, the newest reading of one
-stream made sensors of another silent on a busy machine. Silence is told so much later."""
 _ROW = pa.schema(
     [
         ("shard", pa.int32()),
@@ -71,9 +67,8 @@ class Planner:
     def next(self, start: Offsets) -> Offsets:
         """How far the next micro-batch reads; `start` if there is nothing new.
 
-        The horizon is the time, by the log's clock, up to which every partition will have been read, less
-        `SETTLING`. A sensor without a reading before the horizon was silent; its readings after the horizon
-        may still be unread.
+        The horizon is the time, by the log's clock, up to which every partition will have been read. A sensor
+        without a reading before the horizon was silent; its readings after the horizon may still be unread.
         """
         horizon = max(one.newest for one in self._log.bounds())  # the next call knows all that came by then
         bounds = self._log.bounds()
@@ -96,7 +91,7 @@ class Planner:
         if ends == starts:
             return start
         behind = [(at, end - 1) for at, end in enumerate(ends) if starts[at] < end < bounds[at].end]
-        horizon = max(min([horizon, *self._log.times(behind)]) - SETTLING, 0.0)
+        horizon = min([horizon, *self._log.times(behind)])
         return {str(at): end for at, end in enumerate(ends)} | {_HORIZON: int(horizon * _MICRO)}
 
     def bounds(self) -> list[Bounds]:

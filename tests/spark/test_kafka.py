@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 
 from streamdetect.errors import StreamdetectError
 from streamdetect.spark.opening import open_log
-from streamdetect.spark.source import SETTLING, Planner
+from streamdetect.spark.source import Planner
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_plan_is_bounded_and_knows_how_far_all_are_read(settings):
     log, planner = open_log(settings), Planner(settings)
     plan = planner.next(planner.first())
     assert (plan["0"], plan["1"]) == (60, 60)
-    assert plan["horizon"] == int((min(log.times([(0, 59), (1, 59)])) - SETTLING) * 1e6)
+    assert plan["horizon"] == int(min(log.times([(0, 59), (1, 59)])) * 1e6)
     last = planner.next(plan)
     assert (last["0"], last["1"]) == (100, 100)
     assert planner.next(last) == last

@@ -14,7 +14,7 @@ from streamdetect.spark.decoding import Decoder
 from streamdetect.spark.log import Entry
 from streamdetect.spark.nats import mqtt_topic
 from streamdetect.spark.opening import open_log
-from streamdetect.spark.source import SETTLING, Planner
+from streamdetect.spark.source import Planner
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_horizon_is_as_far_as_every_partition_is_read(server):
     (behind,) = open_log(config_of(server).spark).times([(0, 10)])
     server.publish(subjects(10, partition=1))
     planner = Planner(config_of(server, max_messages=10).spark)
-    assert planner.next(planner.first())["horizon"] == int((behind - SETTLING) * 1e6)
+    assert planner.next(planner.first())["horizon"] == int(behind * 1e6)
 
 
 def test_a_log_that_has_dropped_what_was_not_read_is_an_error_that_says_so(server):
