@@ -85,7 +85,7 @@ def test_any_change_of_the_manifest_changes_the_fingerprint(copy):
 
 
 def test_no_directory(tmp_path):
-    refused(tmp_path / "nowhere", "nowhere", "must be a bundle's directory")
+    refused(tmp_path / "nowhere", "nowhere", "must be the directory of a bundle")
 
 
 @pytest.mark.parametrize("name", FILES)

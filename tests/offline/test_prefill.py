@@ -100,7 +100,9 @@ def test_only_an_incident_that_is_open_is_told_and_what_is_known_stays(plant, tm
     prefilling.prefill(first, options("--prefill", tmp_path / "records"))
     columns = first.pipeline.assemblies[0].detector.columns()
     first._committer.commit()
-    assert len(first.outbox) == int(columns.incident_open.sum())
+    open_now = int(columns.incident_open.sum())
+    assert open_now == 1
+    assert [len(lane) for lane in first.outbox.lanes.values()] == [open_now] * 2  # the broker's and the history's
     first._stop()
     again = daemon(config)
     before = again.pipeline.assemblies[0].detector.snapshot()
