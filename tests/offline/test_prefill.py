@@ -102,7 +102,7 @@ def test_only_an_incident_that_is_open_is_told_and_what_is_known_stays(plant, tm
     first._committer.commit()
     open_now = int(columns.incident_open.sum())
     assert open_now == 1
-    assert [len(lane) for lane in first.outbox.lanes.values()] == [open_now] * 2  # the broker's and the history's
+    assert [len(lane) for lane in first.outbox.lanes.values()] == [open_now] * 2  # of both sinks
     first._stop()
     again = daemon(config)
     before = again.pipeline.assemblies[0].detector.snapshot()
