@@ -1,4 +1,4 @@
-"""Units of time, and how a time is written: RFC 3339 in UTC."""
+"""Units of time, and how a time is written: RFC 3339 in UTC, or for people as their clocks show it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def rfc3339(time: float, digits: str = "microseconds") -> str:
 def unix(written: str) -> float:
     """The Unix seconds of a time as `rfc3339` writes it."""
     return datetime.fromisoformat(written).timestamp()
+
+
+def local(time: float) -> str:
+    """Unix seconds for people, in the time zone of this machine: `2024-05-01 14:00:00`."""
+    return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def zone(name: str) -> ZoneInfo:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from streamdetect.logs import printable
 from streamdetect.sinks.message import duration
 from streamdetect.store.groups import Group, groups
 from streamdetect.store.history import HISTORY, answers, around, beginning, edges, read
+from streamdetect.times import local
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -118,19 +118,18 @@ def _directory(args: Namespace) -> Path:
 
 
 def _line(incident: Incident) -> str:
-    started = datetime.fromtimestamp(incident.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     lasted = "open" if incident.open else duration((incident.ended or 0.0) - incident.started)
     label = f"  ({incident.label})" if incident.label else ""
-    line = f"{incident.id[:_SHOWN]}  {started}  {lasted:>10}  {incident.severity:<8}  {incident.message}"
-    return printable(line + label) + "\n"
+    begin = f"{incident.id[:_SHOWN]}  {local(incident.started)}  {lasted:>10}"
+    return printable(f"{begin}  {incident.severity:<8}  {incident.message}{label}") + "\n"
 
 
 def _answer(answer: Answer, *, as_json: bool) -> str:
     if as_json:
         return orjson.dumps({"time": answer.time} | answer.data).decode() + "\n"
-    data, at = answer.data, datetime.fromtimestamp(answer.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    data = answer.data
     about = data["error"] or data.get("incident") or data["sensor"]
-    return printable(f"{at}  {data['do']:<11}  {data['by'] or '-':<12}  {about}") + "\n"
+    return printable(f"{local(answer.time)}  {data['do']:<11}  {data['by'] or '-':<12}  {about}") + "\n"
 
 
 def _json(incident: Incident, group: Group) -> str:

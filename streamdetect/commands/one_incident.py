@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
 from math import isfinite, isnan
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from streamdetect.logs import printable
 from streamdetect.sinks.message import Facts, decimals_of, duration, number
 from streamdetect.sinks.trail import EVERY
 from streamdetect.store.around import STRETCHES, columns, thinned
-from streamdetect.times import unix
+from streamdetect.times import local, unix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,19 +55,19 @@ def _head(incident: Incident) -> Iterator[str]:
     data = incident.data
     yield incident.message
     lasted = "open" if incident.ended is None else duration(incident.ended - incident.started)
-    end = "" if incident.ended is None else f" to {_moment(incident.ended)}"
+    end = "" if incident.ended is None else f" to {local(incident.ended)}"
     what = " ".join(filter(None, (incident.severity, data.get("kind"), data.get("direction"))))
-    yield f"{what}, {_moment(incident.started)}{end}, {lasted}"
+    yield f"{what}, {local(incident.started)}{end}, {lasted}"
     peak = data.get("peak") or {}
     if peak.get("time") and isinstance(peak.get("score"), float):
-        yield f"at worst {_moment(unix(peak['time']))}, score {_score(peak['score'])}{_views(data)}"
+        yield f"at worst {local(unix(peak['time']))}, score {_score(peak['score'])}{_views(data)}"
     labels = ", ".join(f"{name}={shown(value)}" for name, value in data["labels"].items())
     yield ", ".join(filter(None, (f"detector {incident.detector}", labels, _LABELS.get(incident.label))))
     yield f"id {incident.id}"
 
 
 def _edge(edge: Edge, width: int) -> list[str]:
-    line = f"{_moment(edge.time)}  {edge.edge:<8}  "
+    line = f"{local(edge.time)}  {edge.edge:<8}  "
     return wrap(line + edge.message, width, subsequent_indent=" " * len(line), break_long_words=False)
 
 
@@ -122,7 +121,7 @@ def _axis(incident: Incident, around: Around, width: int) -> Iterator[str]:
     ends = [incident.started, around.times[-1] if incident.ended is None else incident.ended]
     begin, end = _places(around, np.clip(ends, *around.times[[0, -1]]), width).tolist()
     yield " " * begin + "^" * (end - begin + 1)
-    first, last = (_moment(float(around.times[at])) for at in (0, -1))
+    first, last = (local(float(around.times[at])) for at in (0, -1))
     yield f"{first}{last:>{width - len(first)}}"
 
 
@@ -138,7 +137,7 @@ def _table(incident: Incident, kept: Kept, place: int) -> Iterator[str]:
         usual = f"{number(lower, decimals)} to {number(upper, decimals)}" if isfinite(lower + upper) else ""
         lasting = incident.started <= time <= (incident.ended or time)
         yield (
-            f"{_moment(time)}  {number(value, decimals):>12}  {usual:>24}  "
+            f"{local(time)}  {number(value, decimals):>12}  {usual:>24}  "
             f"{_score(float(around.scores[at])):>7}{'  anomalous' if lasting else ''}"
         )
 
@@ -165,7 +164,3 @@ def _unit(data: Mapping[str, Any], name: str) -> str:
 
 def _score(score: float) -> str:
     return "" if isnan(score) else f"{score:.1f}"
-
-
-def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")

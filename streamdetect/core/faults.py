@@ -14,8 +14,8 @@ CHECKS: Mapping[str, Fault] = {"silent": "silent", "stuck": "stuck", "limits": "
 """Views that say what is wrong by themselves."""
 SLOW = {"trend", "profile"}
 AT_ONCE = {"level", "range"}
+"""In a cycle that takes too long, the slow means of the value go astray as well; these do not."""
 VALUE = {*AT_ONCE, *SLOW}
-"""In a cycle that takes too long, the slow means of the value go astray as well."""
 SETTLED = 10
 """From so many anomalous readings on, more than a spike can be told."""
 KNOWN_LATER = {"level", "drift", "noise"}

@@ -97,7 +97,7 @@ class Recurrence(Columns):
             if np.count_nonzero(came.any(axis=1)) >= times:
                 return self._like(row, came.any(axis=0), period)
         lately = same & (one.started - starts <= LATELY * DAY)
-        days = np.unique(np.append(starts[lately], one.started if after else starts[lately]) // DAY)
+        days = np.unique(np.append(starts[lately], [one.started] * after) // DAY)
         if len(days) >= OFTEN:
             return self._like(row, lately, round((one.started // DAY - days[0]) / len(days)) * DAY)
         return None

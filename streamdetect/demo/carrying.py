@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -121,12 +122,9 @@ class Carried:
         used = self.used
         if used.commit > used.wall / 2:
             return "commit"
-        whole = used.process + used.publisher + (used.broker if used.broker == used.broker else 0.0)
-        busy = {
-            "cores": whole / cores,
-            "daemon": used.process,
-            "broker": used.broker if used.broker == used.broker else 0.0,
-        }
+        broker = 0.0 if isnan(used.broker) else used.broker
+        whole = used.process + used.publisher + broker
+        busy = {"cores": whole / cores, "daemon": used.process, "broker": broker}
         return next((name for name, share in busy.items() if share >= _BUSY * used.wall), "waiting")
 
 
@@ -272,7 +270,7 @@ def cpu_seconds(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return float("nan")
+        return nan
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
