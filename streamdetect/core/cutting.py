@@ -31,14 +31,14 @@ READINGS_AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class CuttingSettings:
-    """How windows are cut."""
+    """The settings for cutting windows."""
 
     time_steps: int
     features: int
     scaling: Scaling
     min_steps: int = 0  # readings from which a window is due, with a model that takes padding; 0 = T
     stride: int = 1  # a full window is due at every stride-th reading
-    missing: MissingPolicy = "drop"  # what becomes of a reading with a missing feature
+    missing: MissingPolicy = "drop"  # what to do with a reading that lacks a feature
     max_gap: float = inf  # s; a longer pause restarts the sensor's window
 
     @property
@@ -111,7 +111,7 @@ class WindowCutter(Columns):
         return Cut(outcomes, index, grid, values, pauses, due.index, windows, self._real(due))
 
     def _scaled(self, grid: Grid, values: Floats, due: Due) -> NDArray[np.float32]:
-        """The due windows as the model wants them, (M, T, F)."""
+        """Scale the due windows for the model, (M, T, F)."""
         settings = self.settings
         raw = due.windows[:, :, : settings.features]
         if self.scale:
@@ -126,7 +126,7 @@ class WindowCutter(Columns):
         return windows
 
     def _real(self, due: Due) -> NDArray[np.bool_] | None:
-        """Which values of the due windows are neither padding nor missing, (M, T, F)."""
+        """Tell which values of the due windows are neither padding nor missing, (M, T, F)."""
         features, steps = self.settings.features, self.settings.time_steps
         if self.settings.missing == "mask":
             return np.asarray(

@@ -47,7 +47,7 @@ class DetectorSettings:
     error: ErrorMetric = "mae"
     min_steps: int = 0  # readings from which a window is judged, with a model that takes padding; 0 = T
     stride: int = 1  # a full window is judged at every stride-th reading
-    missing: MissingPolicy = "drop"  # what becomes of a reading with a missing feature
+    missing: MissingPolicy = "drop"  # what to do with a reading that lacks a feature
     max_gap: float = inf  # s; a longer pause restarts the sensor's window
     max_sensors: int = 100_000
     idle_after: float = inf  # s; a sensor silent for longer makes room for a new one
@@ -57,7 +57,7 @@ class DetectorSettings:
 
     @property
     def cutting(self) -> CuttingSettings:
-        """The settings that are about cutting windows."""
+        """The settings for cutting windows."""
         return CuttingSettings(
             self.time_steps,
             self.features,
@@ -70,7 +70,7 @@ class DetectorSettings:
 
 
 class SensorState(Columns):
-    """Everything that is kept of the sensors, one row each."""
+    """The state of the sensors, one row each."""
 
     def __init__(self, settings: DetectorSettings, rules: RuleColumns) -> None:
         super().__init__()
@@ -179,27 +179,27 @@ class Detector:
         return self._transitions(edges)
 
     def resume(self) -> None:
-        """Say that nothing could be heard until the next reading: meanwhile no sensor counts as silent."""
+        """Note that no reading could arrive until the next one: meanwhile no sensor counts as silent."""
         self._resuming = True
 
     @property
     def newest(self) -> float:
-        """Time of the newest reading of all sensors, -inf without any: the only clock there is here."""
+        """Time of the newest reading of all sensors, -inf without any: the only clock of a detector."""
         return float(self.state.cutter.windows.last_time.max(initial=-inf))
 
     def evict(self, idle_before: float) -> list[Transition]:
-        """Free the rows of sensors whose last reading is older than this, closing what they have open."""
+        """Free the rows of sensors whose last reading is older than this, and close their incidents."""
         return self._free(self._idle(idle_before))
 
     def leave_out(self) -> list[Transition]:
-        """Free the rows of sensors that the rules exclude, closing what they have open."""
+        """Free the rows of sensors that the rules exclude, and close their incidents."""
         excluded = [
             row for row, sensor in enumerate(self.sensors.ids) if sensor and self.rules.exclude(sensor)
         ]
         return self._free(np.array(excluded, dtype=np.intp), "excluded")
 
     def accept(self, sensor: str) -> list[Transition]:
-        """Accept what goes on as normal: close the sensor's incident, if one is open, and learn anew.
+        """Accept the present values as normal: close the sensor's incident, if one is open, and learn anew.
 
         If none is open, the values that the last incident reached are within their limits from now on.
 
@@ -226,7 +226,7 @@ class Detector:
         self.state.judge.panel.sensitivity[self.sensors.find([sensor])] = factor
 
     def sensitivity(self, sensor: str) -> float:
-        """What the sensor's scores are multiplied by.
+        """Return the factor by which the sensor's scores are multiplied.
 
         Raises:
             KeyError: the sensor is not known.
@@ -234,7 +234,7 @@ class Detector:
         return float(self.state.judge.panel.sensitivity[self.sensors.find([sensor])[0]])
 
     def warmup(self) -> tuple[int, float]:
-        """How many sensors have no baseline yet, and the seconds until the last of them has one.
+        """Count the sensors without a baseline, and estimate the seconds until the last of them has one.
 
         The seconds follow from the rates of their readings; 0 where no rate is known yet.
         """
@@ -244,7 +244,7 @@ class Detector:
         return len(cold), float(seconds.max(initial=0.0))
 
     def columns(self, sensors: Sequence[str] | None = None) -> SensorColumns:
-        """What is known of each sensor now, or of these sensors.
+        """Copy the present state of all sensors, or of these sensors.
 
         Safe from another thread: a sensor that comes or goes meanwhile may be missed or be a batch behind.
 
@@ -276,7 +276,7 @@ class Detector:
         )
 
     def details(self, sensors: Sequence[str]) -> SensorDetails:
-        """What else is known of these sensors now; safe from another thread, as `columns` is.
+        """Copy further state of these sensors; safe from another thread, as `columns` is.
 
         Raises:
             KeyError: one is not known.
@@ -313,7 +313,7 @@ class Detector:
         return repr((*steps, settings.scaling, settings.missing, *settings.judging.shape))
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> None:
-        """Take in the sensors of a snapshot, beside those already here.
+        """Add the sensors of a snapshot to those already here.
 
         Raises:
             ValueError: the snapshot is of a detector with other settings, or has a sensor that is here.
@@ -338,7 +338,7 @@ class Detector:
         return np.array([self._row(sensor) for sensor in sensors], dtype=np.intp)
 
     def _waits(self, pauses: Floats, times: Floats) -> tuple[Floats, Floats]:
-        """How long each reading (N,) was waited for: see Seen."""
+        """Return how long each reading (N,) was waited for: see Seen."""
         pauses = np.where(np.isinf(pauses), np.nan, pauses)
         heard = times - self.heard_since
         return np.where(pauses > heard, np.nan, pauses), np.minimum(pauses, heard)
@@ -348,7 +348,7 @@ class Detector:
         return self.state.judge.deadlines(rows, last)
 
     def _admit(self, readings: Readings, outcomes: NDArray[np.uint8]) -> tuple[Rows, list[Transition]]:
-        """Give new sensors a row; where there is none left, make room from idle ones, once.
+        """Give new sensors a row; if no row is left, free those of idle sensors, once.
 
         Args:
             readings: N of them.
@@ -402,21 +402,21 @@ class Detector:
         return closed
 
     def close(self, rows: Rows, reason: Reason) -> list[Transition]:
-        """Close what these rows have open, at the time of their last readings."""
+        """Close the open incidents of these rows, at the times of their last readings."""
         incidents, last = self.state.judge.incidents, self.state.cutter.windows.last_time
         open_rows = rows[incidents.told[rows]].tolist()
         times = np.maximum(last, incidents.last)
         return self._transitions([incidents.close(row, float(times[row]), reason) for row in open_rows])
 
     def _transitions(self, edges: Iterable[Edge]) -> list[Transition]:
-        """Edges that come without a reading of their sensors."""
+        """Make transitions of edges that have no reading of their sensor."""
         return [
             transition(edge, _silent(edge, self.sensors.ids[edge.row] or "") or self._last(edge.row))
             for edge in edges
         ]
 
     def _last(self, row: int) -> Facts:
-        """What is known of a row's newest reading."""
+        """Return the facts of a row's newest reading."""
         judge, features = self.state.judge, self.settings.features
         return Facts(
             sensor=self.sensors.ids[row] or "",
@@ -434,7 +434,7 @@ class Detector:
 
 
 def _silent(edge: Edge, sensor: str) -> Facts | None:
-    """What is known of a sensor that has fallen silent: its last value; None if it has not."""
+    """Return the facts of a sensor that has fallen silent, with its last value; None if it has not."""
     if not edge.last_value:
         return None
     unknown = (nan,) * len(edge.last_value)
@@ -442,7 +442,7 @@ def _silent(edge: Edge, sensor: str) -> Facts | None:
 
 
 def _spread(cut: Cut, errors: Floats, feature_errors: Floats) -> tuple[Floats, Floats]:
-    """The errors (M,) and (M, F) of windows as those of all accepted readings; NaN where none was due."""
+    """Spread the errors (M,) and (M, F) of windows over all accepted readings; NaN where none was due."""
     if len(errors) == len(cut.index):
         return errors, feature_errors
     spread = np.full(len(cut.index), np.nan)

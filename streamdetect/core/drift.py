@@ -1,8 +1,8 @@
-"""Whether a model fits a sensor worse than it did: its usual error against that of the sensor's first week.
+"""Drift: a model fits a sensor worse than before, by its usual error against that of the first week.
 
-What is anomalous enters no baseline, but what changes slowly enough does: the threshold climbs along with it,
-and nothing is told until the model is useless. So the mean error of a whole week, with its weekdays and its
-Sunday, is compared with the mean of the sensor's first week.
+Anomalous readings enter no baseline, but slow changes do: the threshold climbs along with them, and nothing
+is reported until the model is useless. So the mean error of a whole week, with its weekdays and its Sunday,
+is compared with the mean of the sensor's first week.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Drifted(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times as large the error is."""
+        """The usual error now, as a multiple of that of the first week."""
         return (self.error + LEAST_ERROR) / (self.first + LEAST_ERROR)
 
 
@@ -66,7 +66,7 @@ class ErrorDrift(Columns):
         self._news: list[tuple[int, float, float, float, float]] = []  # row, and as in Drifted
 
     def ratio(self, rows: Rows) -> Floats:
-        """How many times as large the usual error (U,) is as in the first week; NaN before that is over."""
+        """Return the usual errors (U,) as multiples of those of the first week; NaN before that is over."""
         return np.exp(self.recent[rows] - self.first[rows])
 
     def learn(self, rows: Rows, block: Moments, times: Floats, usual: Floats) -> None:

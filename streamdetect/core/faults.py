@@ -17,9 +17,9 @@ AT_ONCE = {"level", "range"}
 """In a cycle that takes too long, the slow means of the value go astray as well; these do not."""
 VALUE = {*AT_ONCE, *SLOW}
 SETTLED = 10
-"""From so many anomalous readings on, more than a spike can be told."""
+"""Anomalous readings from which more than a spike can be told."""
 KNOWN_LATER = {"level", "drift", "noise"}
-"""The faults that can be told only then."""
+"""The faults that can be told only from then on."""
 ONE_SIDED = 1.0
 """Mean over standard deviation of the deviations; from here on the value is off to one side."""
 ALONE = 0.8

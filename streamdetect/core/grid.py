@@ -47,7 +47,7 @@ class Grid:
 
     @property
     def counts(self) -> Rows:
-        """How many items each line has, (U,)."""
+        """The number of items of each line, (U,)."""
         return np.ones(len(self.rows), dtype=np.intp) if self._counts is None else self._counts
 
     def lay(self, items: NDArray[Any], fill: object = 0) -> NDArray[Any]:

@@ -79,7 +79,7 @@ class Incidents(Columns):
     open: NDArray[np.bool_]  # (S,)
     critical: NDArray[np.bool_]
     silent: NDArray[np.bool_]  # not heard of for too long
-    hushed: NDArray[np.bool_]  # and that is all that is wrong
+    hushed: NDArray[np.bool_]  # silence is all that is wrong
     withheld: NDArray[np.bool_]  # open, but not told: it was expected
     excess: Floats  # scores above 1, added up over the anomalous readings in a row
     consecutive: NDArray[np.int64]  # anomalous readings in a row
@@ -137,7 +137,7 @@ class Incidents(Columns):
         ]
 
     def close(self, row: int, time: float, reason: Reason) -> Edge:
-        """The end of an open incident at these Unix seconds."""
+        """Close an open incident at these Unix seconds; returns the edge."""
         edge = self.edge("closed", row, time, reason=reason)
         self.open[row] = self.silent[row] = self.hushed[row] = self.withheld[row] = False
         self.calm[row] = self.age[row] = 0
@@ -181,7 +181,7 @@ class Incidents(Columns):
         )
 
     def _feature(self, row: int, fault: Fault) -> int:
-        """Which feature it is: of what only the model sees, the one whose error is furthest off."""
+        """Return the feature at fault; where only the model sees it, the one whose error is furthest off."""
         return int(self.blame[row].argmax() if fault == "shape" else self.feature[row])
 
     def begin(self, rows: Rows, times: Floats) -> None:
@@ -194,7 +194,7 @@ class Incidents(Columns):
             column[rows] = 0.0
 
     def fall_silent(self, row: int, deadline: float, value: Floats) -> Edge:
-        """A row has been silent for too long since these Unix seconds; value (F,) is its last."""
+        """Note that a row has been silent for too long since these Unix seconds; value (F,) is its last."""
         view = self.silent_view
         self.silent[row] = True
         if self.open[row]:
@@ -211,9 +211,9 @@ class Incidents(Columns):
         return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
 
     def foresee(self, row: int) -> tuple[bool, float]:
-        """Whether the incident is, so far, one that comes back, and after about how many seconds.
+        """Tell whether the incident so far is one that comes back, and after about how many seconds.
 
-        What a check finds is told in any case. NaN: nothing was due.
+        An incident that a check found never counts as one. The seconds are NaN if none was due.
         """
         one = self._excursion(row)
         due = self.recurrence.due(row, one) if self.settings.withhold_recurring else None

@@ -1,4 +1,4 @@
-"""The settings of how readings are judged."""
+"""The settings for judging readings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:
-    """How readings are judged. Counts are in readings."""
+    """The settings for judging readings. Counts are in readings."""
 
     sigma: float = 2.0  # least limit on a reconstruction error, in standard deviations above its mean
     level: float | None = None  # a fixed limit on the error instead; None = learnt

@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """How long each reading of a stretch was waited for, (U, L) each; see Seen."""
+    """The seconds that each reading of a stretch was waited for, (U, L) each; see Seen."""
 
     pauses: Floats
     unheard: Floats
@@ -137,7 +137,7 @@ class Judge(Columns):
         return Ruling._make(map(grid.read, whole)), edges
 
     def deadlines(self, rows: Rows, last: Floats) -> Floats:
-        """When rows (U,) last heard of at these times will be silent for too long; infinite if they are."""
+        """Return when rows (U,) last heard of at these times become silent; infinite if they are already."""
         return np.where(self.incidents.silent[rows], np.inf, last + self.panel.silence.limit(rows))
 
     def restart(self, rows: Rows) -> None:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from .moments import Floats
 
 MissingPolicy = Literal["drop", "hold", "mask"]
-"""What becomes of a reading with a missing feature.
+"""The treatment of a reading with a missing feature.
 
-"drop": the reading is left out. "hold": the feature has the value it last had. "mask": the model sees the
-value it last had, and the feature does not count in the error at that step.
+"drop": the reading is left out. "hold": the feature keeps its last value. "mask": the model sees the last
+value, and the feature does not count in the error at that step.
 """
 
 
@@ -30,7 +30,7 @@ class LastKnown(Columns):
         self.column("latest", np.float64, np.nan, (features,))
 
     def fill(self, grid: Grid, values: Floats) -> Floats:
-        """The readings (N, F) with what is missing filled in; NaN is left where nothing was known yet."""
+        """Fill in the missing values of readings (N, F); NaN is left where no value was known yet."""
         laid = grid.lay(values, np.nan)  # (U, L, F)
         joined = np.concatenate([self.latest[grid.rows][:, None], laid], axis=1)
         place = np.where(np.isnan(joined), 0, np.arange(joined.shape[1])[:, None])

@@ -75,7 +75,7 @@ class Accumulator(Columns):
         self.squares[rows] = added(self.squares.take(rows, axis=0), delta * delta)
 
     def moments(self, rows: Rows) -> Moments:
-        """What each row holds."""
+        """Return the moments of each row."""
         count, base, total, squares = (
             part.take(rows, axis=0) for part in (self.count, self.base, self.total, self.squares)
         )

@@ -1,4 +1,4 @@
-"""All views of a sensor side by side: what they say of a stretch, and what they learn of it.
+"""All views of a sensor side by side: how they score a stretch, and what they learn from it.
 
 Signals, which are held against baselines, have a place each in one array (U, L, V); the other views give
 scores of their own. The largest score of all is the verdict, see `judging.py`.
@@ -44,11 +44,11 @@ GRADUAL = np.array([view not in CHECKS for view in VIEWS])
 LEAST_LIMIT = 2.0
 """The least limit on the deviation of a value from its mean, in standard deviations."""
 MOST_SCORE = 1000.0
-"""What is larger says nothing more: rain after a dry week is 10¹² deviations of nothing from its mean."""
+"""Larger scores say nothing more: rain after a dry week is 10¹² deviations of nothing from its mean."""
 
 
 class Panel(Columns):
-    """The views of all sensors, and what they are held against."""
+    """The views of all sensors, with everything that they have learnt."""
 
     sensitivity: Floats  # (S,) what scores are multiplied by, beside what the rules say
 
@@ -72,7 +72,7 @@ class Panel(Columns):
         for part in (*self.signals, *self.views):
             setattr(self, part.name, part)  # a branch of the columns
         self.by_day = "profile" in rules.used
-        """Whether the time of day is looked at: that is a fifth of the cost of judging."""
+        """True if a view looks at the time of day, which is a fifth of the cost of judging."""
         daily = () if self.by_day else (Profile, SlowProfile)
         widths = [1 if signal.view == "reconstruction" else features for signal in self.signals]
         traits = Traits(
@@ -121,7 +121,7 @@ class Panel(Columns):
         self.baselines.clear(rows)
 
     def allow(self, rows: Rows) -> None:
-        """Count what the last incident of these rows reached as normal: nothing was wrong."""
+        """Count the values that the last incident of these rows reached as normal: nothing was wrong."""
         self.baselines.allow(rows)
         self.range.allow(rows)
 
@@ -148,7 +148,7 @@ class Panel(Columns):
         return self.baselines.look(stretch.rows, signals, near, warming, mute, side)
 
     def _side(self, rows: Rows) -> Floats:
-        """On which side each signal (U, V) counts, see Rule: so the other side teaches no limit either."""
+        """Return the side on which each signal (U, V) counts, see Rule; the other teaches no limit either."""
         side = np.zeros((len(rows), len(self._slow_to_judge)))
         for signal in self.signals:
             if signal.two_sided:
@@ -191,7 +191,7 @@ class Panel(Columns):
         return views, best, np.take_along_axis(features, best[:, :, None], axis=2)[:, :, 0]
 
     def deviation(self, z: Floats, feature: NDArray[np.int64]) -> Floats:
-        """How far the level of a feature (U, L) is from its mean, in standard deviations; 0 = not known."""
+        """Return how far a feature's level (U, L) is from its mean, in standard deviations; 0 = not known."""
         level = z[:, :, self.levels]
         if self.features > 1:
             level = np.take_along_axis(level, feature[:, :, None], axis=2)
@@ -199,9 +199,9 @@ class Panel(Columns):
         return np.where(np.isnan(level), 0.0, level)
 
     def departure(self, values: Floats, known: Known, feature: NDArray[np.int64]) -> Floats:
-        """How far a feature (U, L) is from its mean level, in standard deviations of it; 0 = not known.
+        """Return how far a feature (U, L) is from its mean level, in its standard deviations; 0 = not known.
 
-        The value and not its level: a step that is smoothed looks like a rise.
+        It takes the value and not its level, because a step that is smoothed looks like a rise.
         """
         level = self.levels
         z = (values - known.mean[:, None, level]) / known.sigma[:, None, level]
@@ -211,7 +211,7 @@ class Panel(Columns):
         return np.where(np.isnan(z), 0.0, z)
 
     def blame(self, stretch: Stretch) -> Floats:
-        """How far (U, L, F) each feature's reconstruction error is above its mean; 0 = not known."""
+        """Return how far (U, L, F) each feature's reconstruction error is above its mean; 0 = not known."""
         worst = self.signals[-1]
         if not isinstance(worst, WorstFeature):
             return np.zeros(stretch.values.shape)
@@ -231,7 +231,7 @@ class Panel(Columns):
         return centre - LEAST_ERROR, np.exp(mean + sigma) - centre, np.exp(mean + limit * sigma) - LEAST_ERROR
 
     def expected(self, rows: Rows, known: Known) -> Floats:
-        """What is expected of the values of a stretch, (U, F); NaN = not known yet."""
+        """Return the expected values of a stretch, (U, F); NaN = not known yet."""
         mean = known.mean[:, self.levels]
         usual = self.profile.expected.take(rows, axis=0) + known.mean[:, self._places["profile"]]
         if self.rules.chosen:
@@ -239,7 +239,7 @@ class Panel(Columns):
         return np.where(np.isnan(usual), mean, usual)
 
     def band(self, rows: Rows, known: Known, expected: Floats) -> tuple[Floats, Floats]:
-        """The bounds within which the values of a stretch are usual, (U, F) each; NaN = not known, or none.
+        """Return the bounds of usual values in a stretch, (U, F) each; NaN = not known, or none.
 
         A single value spreads more than the mean of n by which its level is judged: by the root of n, if
         the values are independent.
@@ -274,6 +274,6 @@ class Panel(Columns):
 
 
 def _of_those_that_count(scores: Floats, counts: NDArray[np.bool_]) -> Floats:
-    """Scores (U, L, F or 1), at most 0 where no value that they are of counts, (U, L, F)."""
+    """Limit scores (U, L, F or 1) to 0 where no value behind them counts, (U, L, F)."""
     some = counts if scores.shape[2] > 1 else counts.any(axis=2, keepdims=True)
     return np.where(some, scores, np.minimum(scores, 0.0))

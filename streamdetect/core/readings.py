@@ -1,4 +1,4 @@
-"""Readings as columns, and what becomes of each."""
+"""Readings as columns, and the outcome of each."""
 
 from __future__ import annotations
 

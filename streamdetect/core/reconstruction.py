@@ -1,4 +1,4 @@
-"""How badly the autoencoder rebuilt a window."""
+"""The reconstruction error: how badly the autoencoder rebuilt a window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes back: the defrost of a freezer at its hour, a washing day at any."""
+"""Recurring incidents: the defrost of a freezer at its hour, a washing day at any hour."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 KEPT = 8
 """Incidents remembered: one a day for a week, and one more."""
 TIMES = 3
-"""Incidents after which the next is expected:"""
+"""This many incidents make the next one expected, daily or in a row."""
 DAYS, DAY = 7, 86_400.0  # s
-"""at about the same time of day in the last so many days, some of which may have passed for normal,"""
+"""Daily: at about the same time of day on the last `DAYS` days, some of which may have passed for normal."""
 LEAST_PERIOD = 14_400.0
-"""or in a row, so many seconds apart at least: what comes back sooner is a fault that goes on, as where a
+"""In a row: at least so many seconds apart. What comes back sooner is a fault that goes on, as where a
 controller hunts."""
 OFTEN, LATELY = 5, 14
-"""or on so many of the last so many days, at any hour: a cloudburst, a washing day, a car that charges. Days
-count, for what comes five times in an hour is one fault. With four, faults of houses that had been told four
-times were kept back (again .92 -> .86), with five none."""
+"""At any hour: on `OFTEN` of the last `LATELY` days, such as a cloudburst, a washing day, a car that charges.
+Days count, because five times in an hour is one fault. With four days, faults of houses that had been told
+four times were withheld (again .92 -> .86), with five none."""
 LATE = 1800.0
 """Seconds by which an incident may be early or late."""
 MORE = 1.5
@@ -40,11 +40,11 @@ class Excursion(NamedTuple):
     started: float  # Unix seconds
     length: float  # s
     feature: int  # whose value was off most
-    extent: float  # by so much; below 0 = down
+    extent: float  # its deviation; below 0 = down
 
 
 class Due(NamedTuple):
-    """What an incident may be like to be the one that was due."""
+    """The bounds within which an incident is the one that was due."""
 
     period: float  # s, about
     length: float  # s, at most
@@ -74,7 +74,7 @@ class Recurrence(Columns):
             column[row, -1] = value
 
     def due(self, row: int, one: Excursion, *, after: bool = False) -> Due | None:
-        """What an incident that began when this one did may be like; None if none was due.
+        """Return the bounds for the incident that was due when this one began; None if none was due.
 
         One is due where `TIMES` incidents of the same feature to the same side began at this time of day in
         the last week, or as many one period, two periods and so on before it, or where some began on `OFTEN`
@@ -83,7 +83,7 @@ class Recurrence(Columns):
         Args:
             row: of the sensor.
             one: the incident.
-            after: count it, too, and so tell whether the next one is due.
+            after: count this incident, too, to tell whether the next one is due.
         """
         times = TIMES - after
         starts = self.starts[row]

@@ -84,14 +84,14 @@ class RuleColumns(Columns):
                 self._apply(row, rule)
 
     def exclude(self, sensor: str) -> bool:
-        """Whether the rules leave this sensor out; later rules win."""
+        """Tell whether the rules leave this sensor out; later rules win."""
         said = [one.exclude for one in self._excluding if fnmatchcase(sensor, one.sensors)]
         return bool(said and said[-1])
 
     def count(self, rows: Rows, values: Floats, expected: Floats) -> NDArray[np.bool_]:
-        """Which values (U, L, F) are far enough from what is expected (U, F), and on the side that counts.
+        """Tell which values (U, L, F) are far enough from the expected ones (U, F), on a side that counts.
 
-        Where it is not known what to expect, all are.
+        All are where the expected value is not known.
         """
         deviation = values - expected[:, None]
         side = self.side[rows][:, None]
@@ -100,7 +100,7 @@ class RuleColumns(Columns):
         return there | np.isnan(deviation)
 
     def widen(self, rows: Rows, expected: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-        """The band (U, F) within which values are usual, with what does not count."""
+        """Widen the band (U, F) of usual values by the deviations that do not count."""
         least, side = self._least(rows, expected), self.side[rows]
         lower, upper = np.fmin(lower, expected - least), np.fmax(upper, expected + least)
         return np.where(side > 0, -np.inf, lower), np.where(side < 0, np.inf, upper)

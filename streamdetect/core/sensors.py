@@ -1,4 +1,4 @@
-"""Which sensor sits in which row."""
+"""The row of each sensor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sensors:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another sensor."""
+        """True if there is no room for another sensor."""
         return len(self._rows) >= self.most
 
     def find(self, sensors: Sequence[str]) -> Rows:

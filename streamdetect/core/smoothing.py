@@ -40,7 +40,7 @@ class Run(NamedTuple):
         return np.ascontiguousarray((totals / held[:, :, None]).swapaxes(0, 1))
 
     def of(self, lines: NDArray[np.bool_]) -> Run:
-        """Those of some lines (U,) only."""
+        """Return the values of these lines (U,) only."""
         return Run(self.joined[lines], self.steps[:, lines], self.seen[lines], self.size)
 
     def before(self, counts: Rows) -> Floats:

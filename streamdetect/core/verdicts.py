@@ -79,7 +79,7 @@ class Verdicts:
         return len(self.index)
 
     def facts(self, at: int) -> Facts:
-        """One of them, as a transition tells it."""
+        """Return the facts of one verdict's reading, for a transition."""
         return Facts(
             sensor=self.sensors[at],
             value=tuple(self.values[at].tolist()),

@@ -70,8 +70,8 @@ def step(incidents: Incidents, scored: Scored, patience: Callable[[], tuple[Rows
     Args:
         incidents: of all sensors.
         scored: the readings.
-        patience: gives calm readings in a row that close an incident, and of how many anomalous ones at
-            least it was more than a spike, (U,) each; asked only where there is an incident.
+        patience: returns the calm readings in a row that close an incident, and the anomalous readings from
+            which it was more than a spike, (U,) each; called only where there is an incident.
     """
     rows, shape = scored.rows, scored.score.shape
     no = np.zeros(shape, dtype=bool)
@@ -146,7 +146,7 @@ class _Walk:
         self.stepped.open[lines, place] = state.open[rows]
 
     def _return(self, lines: Rows, rows: Rows, place: int) -> None:
-        """Readings after a silence that was too long, noticed before or only now."""
+        """Take readings after a silence that was too long, noticed before or only now."""
         state, scored = self.incidents, self.scored
         late = scored.silences[lines, place] > 1.0
         back = late | state.silent[rows]
@@ -166,7 +166,7 @@ class _Walk:
                 )
 
     def _anomalous(self, rows: Rows, lines: Rows, place: int) -> NDArray[np.bool_]:
-        """Anomalous readings; returns which of them are the first that are critical."""
+        """Take anomalous readings; returns which of them are the first that are critical."""
         state, scored = self.incidents, self.scored
         score, times = scored.score[lines, place], scored.times[lines, place]
         fresh = (state.consecutive[rows] == 0) & ~state.open[rows]
@@ -200,7 +200,7 @@ class _Walk:
         return rises
 
     def _calm(self, rows: Rows, score: Floats, anomalous: NDArray[np.bool_]) -> None:
-        """Readings that are not anomalous."""
+        """Take readings that are not anomalous."""
         state = self.incidents
         normal = rows[~anomalous]
         speaks = score[~anomalous] <= state.settings.close_ratio
@@ -255,7 +255,7 @@ class _Walk:
                 self.stepped.edges.append(edge)
 
     def _withhold(self, row: int, line: int, place: int) -> None:
-        """Tell that an incident opened, unless it is one that comes back."""
+        """Report that an incident opened, unless it is one that comes back."""
         state = self.incidents
         state.withheld[row], period = state.foresee(row)
         if not state.withheld[row]:

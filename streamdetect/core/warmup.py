@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Warmup(NamedTuple):
-    """How long all of a sensor's readings are learnt, whatever happens."""
+    """The length of the warm-up, in which all of a sensor's readings are learnt, whatever happens."""
 
     least: int
     readings: int
     seconds: float
 
     def lasts(self, seen: Rows, begun: Floats, times: Floats) -> NDArray[np.bool_]:
-        """Which of the next readings (U, L), at these Unix seconds, are within the warm-up.
+        """Tell which of the next readings (U, L), at these Unix seconds, are within the warm-up.
 
         Args:
             seen: (U,) readings so far.

@@ -104,7 +104,7 @@ class Windows(Columns):
         return Due(flat.take(first[:, None] + steps, axis=0), due, held[due])
 
     def _push_one(self, rows: Rows, values: Floats, gaps: NDArray[np.bool_]) -> Due:
-        """The same for one reading of each sensor."""
+        """Take in accepted readings, at most one of each sensor."""
         windows = np.empty((len(rows), *self.buffer.shape[1:]))
         windows[:, :-1] = self.buffer.take(rows, axis=0)[:, 1:]
         windows[:, -1] = values
@@ -118,7 +118,7 @@ class Windows(Columns):
         return Due(windows, due, held)
 
     def _is_due(self, held: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which readings complete a window to judge, by how many the window then holds."""
+        """Tell which readings complete a window to judge, by how many readings the window then holds."""
         due = held >= self.min_steps
         if self.stride > 1:
             due &= (held - self.min_steps) % self.stride == 0

@@ -1,7 +1,7 @@
-"""The answers of people: mute, unmute, false and true, sent to the command topic.
+"""People's answers: mute, unmute, false and true, sent to the command topic.
 
-It takes effect with the commit that makes it durable, and an event says what became of it, on
-`<prefix>/answers` and in the history.
+An answer takes effect with the commit that makes it durable. An event on `<prefix>/answers` and in the
+history reports the outcome.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAINTENANCE = "maintenance"
-"""Why a sensor is muted that nobody has muted."""
+"""The reason for a mute during maintenance, which no person asked for."""
 _MOST_ASKED = 100  # commands at a time
 _LONGEST_REQUEST = 256  # characters, as in a command
 _RECENT = 1000  # incidents whose sensor is known without the history
 
 
 class Known(NamedTuple):
-    """Whose incident it is, and whether it goes on."""
+    """The sensor of an incident, and whether the incident is open."""
 
     detector: str
     sensor: str
@@ -92,7 +92,7 @@ class Answers:
         self._sparingly = Sparingly()
 
     def part(self, messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
-        """Part commands from readings.
+        """Separate commands from readings.
 
         Returns:
             The commands, without those that the broker repeats, and the readings.
@@ -103,7 +103,7 @@ class Answers:
         return commands, [one for one in messages if one.topic != self._topic]
 
     def ask(self, payload: bytes) -> bool:
-        """Have a command carried out, at the next turn of the loop; False if too many wait. For any thread.
+        """Queue a command for the next turn of the loop; False if too many wait. For any thread.
 
         The event of its answer reports the outcome, once it has taken effect.
         """
@@ -119,10 +119,10 @@ class Answers:
         return [Message(self._own_topic, payload, 0, 0, -1, now, retain=False) for payload in payloads]
 
     def carry_out(self, commands: Iterable[Message]) -> Changed:
-        """Carry out commands; what is not a command is logged.
+        """Carry out commands; a message that is not a command is logged.
 
         Returns:
-            What it changed: among the events is what became of each.
+            The changes, with the event that reports the outcome of each command.
         """
         self._changed = Changed([], [], {})
         answered = [event for message in commands if (event := self._carry_out(message))]
@@ -132,7 +132,7 @@ class Answers:
         return Changed(entries, [*answered, *self.mark(events)], kinds)
 
     def mark(self, events: Sequence[Event]) -> list[Event]:
-        """Give the events; those of muted sensors have `muted` in their data."""
+        """Return the events; those of muted sensors have `muted` in their data."""
         for event in events:
             self._remember(event)
         if not self.mutes and not self._maintenance:
@@ -141,7 +141,7 @@ class Answers:
         return [self._marked(event, now) for event in events]
 
     def muted(self, detector: str, sensor: str) -> bool:
-        """Whether a sensor is muted now."""
+        """Tell whether a sensor is muted now."""
         return bool(self._why_muted(detector, sensor, self._clock()))
 
     def hushes(self) -> list[Hush]:
@@ -152,7 +152,7 @@ class Answers:
         return [*mutes, *(Hush(period.covers, None, MAINTENANCE, None) for period in periods)]
 
     def muting(self) -> Callable[[str, str], bool] | None:
-        """Whether a detector's sensor is muted now; None if no sensor is. For any thread."""
+        """Return a function that tells whether a sensor is muted; None if none is. For any thread."""
         hushes = self.hushes()
         return (
             (lambda detector, sensor: any(one.covers(detector, sensor) for one in hushes)) if hushes else None
@@ -179,7 +179,7 @@ class Answers:
         return _event(self._source, data, self._clock(), message.payload)
 
     def _refuse(self, payload: bytes, error: str) -> Event | None:
-        """Say why it is no command: of several in a row only to those who wait for an answer."""
+        """Report why a message is no command; of several in a row, only to senders who wait for an answer."""
         allowed, held_back = self._sparingly.allows("refused")
         if allowed:
             more = f" ({held_back} more were not logged)" if held_back else ""
@@ -231,7 +231,7 @@ class Answers:
         return result
 
     def _said_of(self, incident: str) -> str:
-        """What was said of an incident last; empty if nothing was."""
+        """Return the last answer about an incident; empty if there is none."""
         if incident in self._said:
             return self._said[incident]
         found = find(self._history, incident) if self._history else None
@@ -243,7 +243,7 @@ class Answers:
         return result | ({} if told else {"error": f"there is no sensor {command.sensor}"})
 
     def _tell(self, sensitivity: float | None, about: Callable[[str, str], bool]) -> int:
-        """Tell the detectors; about how many sensors."""
+        """Pass an answer on to the detectors; returns the number of sensors it concerns."""
         changed = self._pipeline().tell(sensitivity, about)
         self._changed.entries.extend(changed.entries)
         self._changed.events.extend(changed.events)
@@ -256,7 +256,7 @@ class Answers:
         return Known(found.detector, found.sensor, found.open) if found else None
 
     def _is_latest(self, incident: str, known: Known) -> bool:
-        """Whether the sensor has had no incident since: its detector remembers the readings of the last."""
+        """Tell whether it is the sensor's last incident: the detector remembers the readings of that one."""
         for other, one in reversed(self._recent.items()):
             if one[:2] == known[:2]:
                 return other == incident
@@ -307,7 +307,7 @@ def _with_reason(event: Event, why: str) -> Event:
 
 
 def _request(payload: bytes) -> str:
-    """What comes back in the answer to something that is no command."""
+    """Return the id of a request that is not a command, for its answer."""
     try:
         request = orjson.loads(payload)["request"]
     except (LookupError, TypeError, orjson.JSONDecodeError):
@@ -316,6 +316,6 @@ def _request(payload: bytes) -> str:
 
 
 def _event(source: str, data: dict[str, Any], now: float, payload: bytes) -> Event:
-    """The event of a command; the same command at the same time is the same one."""
+    """Make the event of a command; the same command at the same time is the same event."""
     identity = hashlib.sha256(b"%r %s" % (now, payload)).hexdigest()[:32]
     return cloud_event(identity, source, ANSWERED, data.get("sensor") or "none", now, data)

@@ -45,7 +45,7 @@ class Assembly:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features of a reading."""
+        """The latent vectors of events; None if they carry none."""
         return self.bundle.manifest.features
 
 
@@ -69,7 +69,7 @@ def detector_settings(config: DetectorConfig, manifest: Manifest) -> DetectorSet
 
 
 def judge_settings(config: DetectorConfig, manifest: Manifest) -> JudgeSettings:
-    """How a detector judges; a threshold that the training errors set is one that the bundle knows."""
+    """The settings for judging; the bundle knows a threshold that comes from the training errors."""
     threshold, training = config.threshold, manifest.training_error
     levels = {"training": training.mean + threshold.sigma * training.std, "fixed": threshold.level}
     return JudgeSettings(
@@ -81,7 +81,7 @@ def judge_settings(config: DetectorConfig, manifest: Manifest) -> JudgeSettings:
 
 
 def make_detector(config: DetectorConfig, bundle: Bundle) -> Detector:
-    """A fresh detector whose model has run once.
+    """Make a fresh detector whose model has run once.
 
     Raises:
         BundleError: the model does not load.
@@ -121,7 +121,7 @@ def assemble(config: Config) -> list[Assembly]:
 
 
 def _by_name(config: DetectorConfig, wanted: Sequence[str]) -> DetectorConfig:
-    """The configuration with a reading's values in the order of the bundle's features."""
+    """Return the configuration with a reading's values in the order of the bundle's features."""
     values = config.payload.values
     if values is None or not _names_features(config, wanted):
         return config
@@ -130,7 +130,7 @@ def _by_name(config: DetectorConfig, wanted: Sequence[str]) -> DetectorConfig:
 
 
 def _names_features(config: DetectorConfig, wanted: Sequence[str]) -> bool:
-    """Whether several values of a payload are the bundle's features by name, not only by their order.
+    """Tell whether several values of a payload are the bundle's features by name, not only by their order.
 
     A bundle whose features are only numbered, as value_1, goes by the order.
     """
@@ -139,7 +139,7 @@ def _names_features(config: DetectorConfig, wanted: Sequence[str]) -> bool:
 
 
 def _misnamed(config: DetectorConfig, bundle: Bundle, path: str) -> list[Problem]:
-    """Names of values that are not those of the bundle's features."""
+    """Find names of values that are not those of the bundle's features."""
     wanted = bundle.manifest.features
     given = list(config.payload.values or ())
     names = list(map(config_name, wanted))
@@ -150,7 +150,7 @@ def _misnamed(config: DetectorConfig, bundle: Bundle, path: str) -> list[Problem
 
 
 def _unknown(config: DetectorConfig, features: tuple[str, ...], path: str) -> list[Problem]:
-    """Rules for features that the bundle does not have."""
+    """Find rules for features that the bundle does not have."""
     overrides = {f"{path}.overrides[{at}]": one for at, one in enumerate(config.overrides)}
     rule = f"must name features of the bundle {config.bundle} ({', '.join(features)})"
     return [
@@ -163,7 +163,7 @@ def _unknown(config: DetectorConfig, features: tuple[str, ...], path: str) -> li
 def encoder(
     config: Config, detector: str, bundle: str, features: Sequence[str], origin: str | None = None
 ) -> EventEncoder:
-    """What makes the events of a detector, now or once, with a bundle of this fingerprint."""
+    """Make the encoder of a detector's events, now or once, with a bundle of this fingerprint."""
     return EventEncoder(
         detector,
         source=config.event_source,

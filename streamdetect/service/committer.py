@@ -1,4 +1,4 @@
-"""Group commits: what was found becomes durable first, and is acknowledged and published only then."""
+"""Group commits: results become durable first, and are acknowledged and published only then."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LULL_MESSAGES = (
 
 
 class Committer:
-    """Gathers what batches of messages came to, commits it, and lets it take effect.
+    """Gathers the results of batches of messages, commits them, and lets them take effect.
 
     A commit is due at once when there are events, when so many messages are unacknowledged that the broker
     could soon have to wait, or when it seems to be waiting already; and otherwise after `COMMIT_EVERY`.
@@ -40,7 +40,7 @@ class Committer:
     Attributes:
         failure: why the last attempt failed; empty while all is well. Until it is, take nothing more.
         failures: attempts that failed.
-        mutes: what is muted, as saved, or to be saved with the next commit.
+        mutes: the mutes as saved, or to be saved with the next commit.
         listeners: are given the events that have taken effect; must not wait.
     """
 
@@ -79,8 +79,8 @@ class Committer:
         self._since: float | None = None  # when the oldest of these came
         self.mutes: list[Mute] = []
         self._mutes_are_news = False
-        self._anew = False  # whether all detectors have to be saved as they are
-        self._complete = False  # whether the outbox has to be saved as it is
+        self._anew = False  # true if all detectors have to be saved as they are
+        self._complete = False  # true if the outbox has to be saved as it is
         self._retry_at = 0.0
 
     metrics: ClassVar[Sequence[Metric[Committer]]] = (
@@ -102,7 +102,7 @@ class Committer:
     )
 
     def take(self, messages: Sequence[Message], entries: Sequence[Entry], events: Sequence[Event]) -> None:
-        """Gather messages, what they did to detectors, and the events of that."""
+        """Gather messages, their changes to detectors, and their events."""
         self._acks += [(message.generation, message.mid) for message in messages if message.qos]
         self._entries += entries
         self._events += events
@@ -121,7 +121,7 @@ class Committer:
 
     @property
     def age(self) -> float:
-        """Seconds that the oldest of what is not committed has waited."""
+        """Seconds that the oldest uncommitted message has waited."""
         return 0.0 if self._since is None else self._clock() - self._since
 
     def patience(self, idle: float) -> float:

@@ -59,7 +59,7 @@ GIVE_BACK_EVERY = 30.0  # s
 
 
 class Daemon:
-    """Reads messages, judges them and says what is anomalous, until it is told to stop."""
+    """Reads messages, judges them and reports anomalies, until it is told to stop."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Daemon:
         """Load bundles and saved state, make everything and bind the metrics port; nothing is connected yet.
 
         Args:
-            config: what to do.
+            config: the configuration.
             reload: reads the configuration anew, on SIGHUP.
             observers: called with the outcome of each batch.
             clock: Unix time in seconds.
@@ -168,7 +168,7 @@ class Daemon:
     def prefill(
         self, name: str, readings: Readings, progress: Callable[[int], object] = lambda _: None
     ) -> None:
-        """Let a detector begin with readings of the past, before `run`; what it knows already is left out.
+        """Let a detector begin with readings of the past, before `run`; readings that it knows are left out.
 
         Args:
             name: of the detector.
@@ -195,7 +195,7 @@ class Daemon:
             signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: self.reload())
 
-    # What others see
+    # For other threads
 
     @property
     def config(self) -> Config:
@@ -204,19 +204,19 @@ class Daemon:
 
     @property
     def pipeline(self) -> Pipeline:
-        """What messages go through."""
+        """The pipeline of the detectors at work."""
         return self.lineup.pipeline
 
     def unhealthy(self) -> list[str]:
-        """What speaks against the daemon making progress."""
+        """List the reasons why the daemon does not make progress."""
         return self._vitals.unhealthy()
 
     def unready(self) -> list[str]:
-        """What speaks against verdicts coming."""
+        """List the reasons why no verdicts can come."""
         return self._vitals.unready()
 
     def status(self) -> str:
-        """How things are, in a line."""
+        """Return the status in one line."""
         return self._vitals.status()
 
     # The loop
@@ -279,7 +279,7 @@ class Daemon:
             observe(processed)
 
     def _look_after(self) -> None:
-        """Everything that is not about one batch."""
+        """Do everything that is not about one batch."""
         self._subscriptions.turn()
         for topic, payload in self.pipeline.commands():
             self.edge.publish(None, topic, payload, qos=0)
@@ -313,7 +313,7 @@ class Daemon:
             self._committer.note_mutes(self._answers.mutes.values())
 
     def _change(self, changed: Changed) -> None:
-        """Take in what changed without a message."""
+        """Take in changes that came without a message."""
         events = self._answers.mark(changed.events)
         self._homeassistant.observe(events)
         self._committer.take((), changed.entries, events)
@@ -335,7 +335,7 @@ class Daemon:
         return due
 
     def _drain(self, deadline: float) -> None:
-        """Finish what was received by now, and deliver what was found."""
+        """Finish the messages received by now, and deliver their events."""
         self._notifier.stopping()
         log.info("stopping: %d messages and %d events left", self.inbox.depth, len(self.outbox))
         left = self.inbox.depth + self._feed.halfway
@@ -378,7 +378,7 @@ def sinks(config: Config, edge: MqttEdge) -> list[Sink]:
 
 
 def equip(sinks: Sequence[Sink], lineup: Lineup) -> Trail | None:
-    """Give sinks what they need to know besides events; returns what has to be shown every batch, if any."""
+    """Give sinks what they need besides events; returns the one to observe every batch, if any."""
     able = [one for one in sinks if isinstance(one, Worker)]
     rules = lineup.config.inhibit
     inhibition = Inhibition(rules, lineup.parties()) if rules else None

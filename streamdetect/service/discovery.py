@@ -21,7 +21,7 @@ _LONGEST = 48  # characters of what an id says in words
 
 
 class Topics(NamedTuple):
-    """Where a sensor is announced, and where its state is."""
+    """The topics of a sensor: its announcement, and its state."""
 
     object_id: str
     config: str
@@ -39,7 +39,7 @@ def entity_topics(config: Config, detector: str, sensor: str) -> Topics:
 
 
 def object_id(client_id: str, detector: str, sensor: str) -> str:
-    """An id of `[a-zA-Z0-9_-]`: something that people recognise, and a hash that makes it unique."""
+    """Make an id of `[a-zA-Z0-9_-]`: a part that people recognise, and a hash that makes it unique."""
     words = re.sub(r"[^a-zA-Z0-9_-]+", "_", sensor).strip("_")[:_LONGEST]
     digest = hashlib.sha256(orjson.dumps([client_id, detector, sensor])).hexdigest()[:12]
     return f"streamdetect_{words}_{digest}" if words else f"streamdetect_{digest}"
@@ -116,12 +116,12 @@ def _command(do: str, sensor: str) -> str:
 
 
 def _sensitivity(sensor: str) -> str:
-    """A template: braces of the sensor are written as JSON escapes, so none is the template's."""
+    """Return a template: braces of the sensor are written as JSON escapes, so none is the template's."""
     command = {"do": "sensitivity", "sensor": glob_of(sensor), "by": "Home Assistant", "value": "@"}
     text = orjson.dumps(command).decode()[1:-1].replace("{", r"\u007b").replace("}", r"\u007d")
     return "{" + text.replace('"@"', "{{ value }}") + "}"
 
 
 def glob_of(sensor: str) -> str:
-    """A pattern that matches this sensor alone."""
+    """Return a pattern that matches this sensor alone."""
     return re.sub(r"([*?[])", r"[\1]", sensor)

@@ -22,7 +22,7 @@ class Feed:
     """Takes in a bounded number of messages, readings and bytes at a turn.
 
     Attributes:
-        closing: whether no large message is begun any more, because another pipeline is about to take over.
+        closing: true if no large message is begun any more, because another pipeline is about to take over.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Feed:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in only in part."""
+        """True if a large message is taken in only in part."""
         return self._lineup.pipeline.halfway
 
     def turn(self, idle_wait: float) -> Processed | None:
@@ -73,7 +73,7 @@ class Feed:
             self._committer.take((), self._lineup.pipeline.resume(), ())
 
     def pause(self, seconds: float) -> None:
-        """Take nothing in for these seconds."""
+        """Take in nothing for these seconds."""
         time.sleep(seconds)
         self._committer.turn(lull=True)
 

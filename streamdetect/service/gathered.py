@@ -38,7 +38,7 @@ class Gathered:
         """Take in the samples of one message, which arrived at these Unix seconds.
 
         Returns:
-            What was wrong with the names of those that could not be taken in.
+            The names of those that could not be taken in, with the reason.
         """
         faults = []
         sensor, labels, named = route.sensor, route.labels, route.named
@@ -71,7 +71,7 @@ class Gathered:
             self.arrivals.append(arrival)
 
     def readings(self) -> Readings:
-        """Give them as columns."""
+        """Return the samples as columns."""
         values = np.array(self.values, float).reshape(len(self.times), -1)
         return Readings(self.sensors, np.array(self.times, float), values)
 

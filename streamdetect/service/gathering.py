@@ -70,7 +70,7 @@ class Gathering:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in only in part."""
+        """True if a large message is taken in only in part."""
         return self._begun is not None
 
     def gather(
@@ -175,7 +175,7 @@ class Gathering:
         return self._decoders[route.detector](message.payload, message.arrival, message.topic)
 
     def _take_in(self, message: Message, route: Route, samples: Sequence[Sample], batch: Batch) -> str:
-        """Take samples in for one detector; gives the outcome where none could be, else nothing."""
+        """Take in samples for one detector; gives the outcome if none could be taken in, else nothing."""
         into = batch.gathered[route.detector]
         if join := self.joins[route.detector]:
             try:
@@ -196,7 +196,7 @@ class Gathering:
         batch.outcomes[outcome] += 1
 
     def _refuse(self, message: Message, route: Route | None, error: RejectedPayload, batch: Batch) -> str:
-        """Take note of what was wrong; gives the outcome that it is."""
+        """Take note of a fault; gives the outcome of the message."""
         ignored = error.foreign and (route is None or route.wild)
         if not ignored:
             batch.rejected[error.reason] += 1
@@ -224,7 +224,7 @@ def _is_reading(codec: Codec, message: Message) -> bool:
 
 
 def _series(assembly: Listening, waiting: Mapping[str, Pending]) -> Series | None:
-    """Give what the configuration asks for, with what is known from earlier."""
+    """Make the series that the configuration asks for, with the state from earlier."""
     settings = assembly.config.series
     if not settings.needed:
         return None
@@ -234,7 +234,7 @@ def _series(assembly: Listening, waiting: Mapping[str, Pending]) -> Series | Non
 
 
 def _apart(routing: Routing) -> bool:
-    """Whether a sensor's id says which topic it is of."""
+    """Tell whether a sensor's id names its topic."""
     if routing.sensor is None:
         return True
     named = routing.sensor.split("/")

@@ -1,4 +1,4 @@
-"""From the detectors that were to those that are configured now: at a restart, and at a reload."""
+"""Hand the state of earlier detectors over to the configured ones: at a restart, and at a reload."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Its outcome."""
+    """The outcome of a handover."""
 
     assemblies: list[Assembly]
     kept: dict[str, DetectorState] = field(default_factory=dict)  # by name; of those that go on
     succeeded: dict[str, str] = field(default_factory=dict)  # of those, the ones with another bundle: how
     ended: dict[str, str] = field(default_factory=dict)  # detectors whose state goes no further: why
     events: list[Event] = field(default_factory=list)  # that close the incidents they had open
-    kinds: dict[str, list[str]] = field(default_factory=dict)  # of the same transitions, by detector
+    kinds: dict[str, list[str]] = field(default_factory=dict)  # to close the incidents they had open
 
 
 def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], config: Config) -> Handover:
     """Give assemblies the state of the detector of the same name, if it fits their bundles and settings.
 
-    Incidents of detectors that end here are closed: nobody else would ever do it.
+    Incidents of detectors that end here are closed: no other detector would close them.
     """
     result = Handover(list(assemblies))
     places = {assembly.name: at for at, assembly in enumerate(assemblies)}
@@ -62,7 +62,7 @@ def hand_over(states: Sequence[DetectorState], assemblies: Sequence[Assembly], c
 
 
 def _with_state(assembly: Assembly, state: DetectorState, config: Config) -> Assembly:
-    """The assembly with what the state knows of the sensors.
+    """Return the assembly with the state's knowledge of the sensors.
 
     Raises:
         ValueError: the features are others, or the settings do not fit.
@@ -85,7 +85,7 @@ def _with_state(assembly: Assembly, state: DetectorState, config: Config) -> Ass
 
 
 def _succession(assembly: Assembly, state: DetectorState) -> str:
-    """What goes on, and what begins anew, as a sentence."""
+    """Say in a sentence what is kept, and what begins anew."""
     was, now = state.detector.settings, assembly.detector.settings
     text = (
         f"bundle {state.bundle} -> {assembly.bundle.lineage}: its {len(assembly.detector)} sensors and their "
@@ -99,7 +99,7 @@ def _succession(assembly: Assembly, state: DetectorState) -> str:
 
 
 def _closed(state: DetectorState, config: Config) -> list[Event]:
-    """The events that end all incidents of a detector, which then is empty."""
+    """Return the events that end all incidents of a detector, which then is empty."""
     return _events(state, [replace(one, reason="restarted") for one in state.detector.evict(inf)], config)
 
 

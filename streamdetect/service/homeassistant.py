@@ -98,13 +98,13 @@ class HomeAssistant:
         return [message for message in messages if message.topic != self._settings.birth_topic]
 
     def publish_anew(self) -> None:
-        """Publish all of it again: nobody knows what the broker still has."""
+        """Publish everything again: the broker may have lost it."""
         self._published.clear()
         self._taken_back.clear()
         self._hurry = True
 
     def observe(self, events: Iterable[Event]) -> None:
-        """Remember what was said last of each sensor, and look soon."""
+        """Remember the last event of each sensor, and look soon."""
         for event in events:
             facts = event.facts
             if facts["type"] in {ANSWERED, DRIFTED}:
@@ -140,7 +140,7 @@ class HomeAssistant:
                 self._published.pop(topic, None)
 
     def _wanted(self, now: float) -> dict[str, bytes]:
-        """What is to be retained by the broker, by topic."""
+        """Return everything that the broker should retain, by topic."""
         found: dict[str, bytes] = {}
         sensors = 0
         for detector, columns in self._columns().items():
@@ -169,7 +169,7 @@ class HomeAssistant:
         return known or orjson.dumps(device(self._config, sensor.detector, sensor.id, topics))
 
     def _state(self, sensor: Sensor, topics: Topics, columns: SensorColumns, at: int, now: float) -> bytes:
-        """The state; the score alone is news only now and then."""
+        """Return the state; a new score alone is published only now and then."""
         switches = {
             "problem": _switch(bool(columns.incident_open[at])),
             "muted": _switch(self._muted(sensor.detector, sensor.id)),
@@ -202,7 +202,7 @@ class HomeAssistant:
             self._save(self._noted | topics)
 
     def _forget(self) -> None:
-        """Cross out what was taken back, once the broker has answered."""
+        """Cross out topics that were taken back, once the broker has answered."""
         if self._taken_back and not self._edge.unfinished:
             self._save(self._noted - self._taken_back)
             self._taken_back.clear()

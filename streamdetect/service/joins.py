@@ -23,7 +23,7 @@ class Join:
 
     @classmethod
     def of(cls, assembly: Listening, waiting: Mapping[str, Pending]) -> Join | None:
-        """Give the one that the configuration asks for, with what waits from earlier."""
+        """Make the join that the configuration asks for, with the readings that wait from earlier."""
         config, features = assembly.config, assembly.features
         if config.join is None:
             return None
@@ -32,7 +32,7 @@ class Join:
         return cls(config.join.by, features, joiner)
 
     def __call__(self, route: Route, samples: Sequence[Sample]) -> tuple[Route, list[Sample]]:
-        """Give the device's route, and its readings that are whole or over with these of one feature."""
+        """Return the device's route, and its readings that are whole or over with these of one feature."""
         labels = dict(route.labels)
         feature = labels.pop(self._by)
         place = self._places.get(feature)
@@ -46,9 +46,9 @@ class Join:
         return route._replace(labels=labels), joined
 
     def waiting(self) -> dict[str, Pending]:
-        """Give the readings that are not whole yet, by device."""
+        """Return the readings that are not whole yet, by device."""
         return self._joiner.snapshot()
 
     def changed(self, devices: Sequence[str]) -> dict[str, Pending | None]:
-        """Give those of these devices; None where none is left."""
+        """Return those of these devices; None where none is left."""
         return dict.fromkeys(devices) | self._joiner.snapshot(devices)

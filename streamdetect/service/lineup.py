@@ -1,4 +1,4 @@
-"""Which detectors are at work, and how others take their place: at the start, and at a reload."""
+"""The detectors at work, and how others take their place: at the start, and at a reload."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Lineup:
         return list(uncovered([*own, *(topic for one in self.config.detectors for topic in one.topics)]))
 
     def columns(self) -> dict[str, SensorColumns]:
-        """What is known of the sensors, by detector."""
+        """Return the present state of the sensors, by detector."""
         return {one.name: one.detector.columns() for one in self.pipeline.assemblies}
 
     def parties(self) -> list[Party]:
@@ -128,7 +128,7 @@ class Lineup:
         ]
 
     def sensitivity(self, detector: str, sensor: str) -> float:
-        """What the scores of a known sensor of a detector are multiplied by."""
+        """Return the factor by which the scores of a known sensor of a detector are multiplied."""
         (one,) = (one for one in self.pipeline.assemblies if one.name == detector)
         return one.detector.sensitivity(sensor)
 

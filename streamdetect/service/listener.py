@@ -1,4 +1,4 @@
-"""A detector as far as its messages are concerned: topics, codec and features, without a model."""
+"""The parts of a detector that decoding needs: topics, codec and features, without a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Listening(Protocol):
 
     @property
     def codec(self) -> Codec:
-        """Reads its payloads."""
+        """The codec of its payloads."""
 
     @property
     def features(self) -> tuple[str, ...]:

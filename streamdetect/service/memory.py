@@ -1,7 +1,7 @@
-"""Memory that nothing uses any more, handed back to the system.
+"""Hands memory that nothing uses any more back to the system.
 
-Batches, commits and checkpoints are of all sizes, and the C library keeps what is freed between what is still
-in use: at 500 messages a second a daemon that held nothing more than before grew by 0.7 MB in 4 minutes.
+Batches, commits and checkpoints are of all sizes, and the C library keeps freed blocks between blocks still
+in use: at 500 messages a second, a daemon that held nothing more than before grew by 0.7 MB in 4 minutes.
 """
 
 from __future__ import annotations

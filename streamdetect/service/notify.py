@@ -27,24 +27,24 @@ class Notifier:
         self.watchdog_interval = _watchdog_interval(environment)
 
     def ready(self, status: str) -> None:
-        """Say that start-up, or a reload, is over."""
+        """Tell systemd that start-up, or a reload, is over."""
         self._send("READY=1", f"STATUS={_line(status)}")
 
     def status(self, status: str) -> None:
-        """Say in one line how things are; `systemctl status` shows it."""
+        """Tell systemd the status in one line; `systemctl status` shows it."""
         self._send(f"STATUS={_line(status)}")
 
     def watchdog(self) -> None:
-        """Say that every part of the daemon makes progress; due within `watchdog_interval`."""
+        """Tell systemd that every part of the daemon makes progress; due within `watchdog_interval`."""
         self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """Say that a reload has begun; `ready` ends it."""
+        """Tell systemd that a reload has begun; `ready` ends it."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
 
     def stopping(self) -> None:
-        """Say that the daemon shuts down."""
+        """Tell systemd that the daemon shuts down."""
         self._send("STOPPING=1")
 
     def _send(self, *assignments: str) -> None:

@@ -53,7 +53,7 @@ def make_page(
 
 
 def check_installed() -> None:
-    """See that all is there that the page needs.
+    """Check that everything the page needs is installed.
 
     Raises:
         StreamdetectError: something is not; says what to install.
@@ -64,7 +64,7 @@ def check_installed() -> None:
 
 
 def _refused(lineup: Lineup) -> list[Refused]:
-    """The latest example of each kind, the most frequent kind first."""
+    """Return the latest example of each kind, the most frequent kind first."""
     refusals = lineup.pipeline.refusals
     latest = [(kind, kept[-1]) for kind, kept in list(refusals.examples.items()) if kept]
     found = [

@@ -1,4 +1,4 @@
-"""From a batch of messages to readings, verdicts, events and a report: all that the main thread computes."""
+"""The work of the main thread: from a batch of messages to readings, verdicts, events and a report."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ class Pipeline:
 
         Args:
             assemblies: the detectors.
-            kept: what is known beside them from earlier, by name.
-            take_retained: whether a retained message, which says what was true at some time, is a reading.
-            arrivals: what messages were stamped with.
+            kept: further state from earlier, by name.
+            take_retained: whether a retained message, which was true at some time, is a reading.
+            arrivals: the clock that stamped the messages.
             monotonic: seconds that never step.
         """
         self.assemblies = list(assemblies)
@@ -98,25 +98,25 @@ class Pipeline:
 
     @property
     def halfway(self) -> bool:
-        """Whether a large message is taken in only in part; it goes on with the next `process`."""
+        """True if a large message is taken in only in part; it goes on with the next `process`."""
         return self._gathering.halfway
 
     def commands(self) -> list[tuple[str, bytes]]:
-        """Give the messages, topic and payload, that payload formats want sent since the last call."""
+        """Return the messages, topic and payload, that payload formats want sent since the last call."""
         return [command for one in self.assemblies for command in one.codec.commands()]
 
     @property
     def labels(self) -> dict[str, dict[str, Mapping[str, str]]]:
-        """Of each detector, the labels of its sensors."""
+        """The labels of the sensors, by detector."""
         return {one.name: labels for one, labels in zip(self.assemblies, self._labels, strict=True)}
 
     def topics(self, most: int) -> tuple[int, list[tuple[str, Routes]]]:
-        """How many topics were heard, and so many of them with where they lead."""
+        """Count the topics that were heard, and give at most so many of them with their routes."""
         return self._gathering.router.known(most)
 
     @property
     def refusals(self) -> Refusals:
-        """Examples of what could not be taken in."""
+        """Examples of messages that could not be taken in."""
         return self._gathering.refusals
 
     @property
@@ -126,7 +126,7 @@ class Pipeline:
 
     @property
     def apart(self) -> bool:
-        """Whether no two topics bring readings of one sensor."""
+        """True if no two topics bring readings of one sensor."""
         return self._gathering.apart
 
     def process(
@@ -159,7 +159,7 @@ class Pipeline:
     def evict(self) -> Changed:
         """Forget sensors that were silent for longer than `idle_after`, by the time of the readings.
 
-        The wall clock would do away with every sensor of a replay.
+        By the wall clock, every sensor of a replay would be forgotten.
         """
         events: list[Event] = []
         entries: list[Entry] = []
@@ -178,7 +178,7 @@ class Pipeline:
         return Changed(entries, events, kinds)
 
     def resume(self) -> list[Entry]:
-        """Say that nobody was listened to until now; returns entries for the journal."""
+        """Note that nobody was listened to until now; returns entries for the journal."""
         for assembly in self.assemblies:
             assembly.detector.resume()
         return [Resumption(assembly.name) for assembly in self.assemblies]
@@ -203,11 +203,11 @@ class Pipeline:
         return changed
 
     def tell(self, sensitivity: float | None, about: Callable[[str, str], bool]) -> Changed:
-        """Let detectors know what somebody said of sensors that they know.
+        """Pass a person's answer on to the detectors that know the sensors.
 
         Args:
-            sensitivity: what scores are multiplied by from now on; None if what goes on is normal.
-            about: whether it is about this sensor of this detector.
+            sensitivity: the factor for scores from now on; None if the present values are normal.
+            about: tells whether it is about this sensor of this detector.
         """
         changed = Changed([], [], {})
         for at, assembly in enumerate(self.assemblies):
@@ -266,7 +266,7 @@ class Pipeline:
         )
 
     def _waiting(self, gathered: Sequence[Gathered]) -> list[Waiting]:
-        """What the journal needs to know of readings that are not whole yet, or are held."""
+        """Return readings that are not whole yet, or are held, for the journal."""
         return [
             Waiting(assembly.name, self._gathering.changed(at, list(one.devices)))
             for at, (assembly, one) in enumerate(zip(self.assemblies, gathered, strict=True))
@@ -307,7 +307,7 @@ def _intake(
     errors: tuple[Floats, Floats],
     labels: Mapping[str, Mapping[str, str]],
 ) -> Intake | None:
-    """What the journal needs to repeat this; None if nothing was taken in."""
+    """Return what the journal needs to repeat this; None if nothing was taken in."""
     outcomes, readings = pushed.outcomes, pushed.readings
     if not np.count_nonzero(_HAS_EFFECT[outcomes]):
         return None

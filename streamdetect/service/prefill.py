@@ -21,10 +21,10 @@ _AT_ONCE = 1024  # readings
 def prefill(
     assembly: Assembly, readings: Readings, progress: Callable[[int], object] = lambda _: None
 ) -> list[Event]:
-    """Take readings in as if they had just come, in order of time, and keep quiet about what was found.
+    """Take in readings as if they had just come, in order of time, without reporting what they show.
 
-    What a detector knows already is late, and left out. Only incidents that are open at the end are told: the
-    events to come are about them.
+    Readings that the detector knows are late, and left out. Only incidents that are open at the end are
+    reported, because events to come refer to them.
 
     Args:
         assembly: the detector.
@@ -57,7 +57,7 @@ def _in_order(readings: Readings) -> Iterator[Readings]:
 
 
 def _due(readings: Readings) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """When each reading came at the earliest: no earlier than the one before it of its sensor."""
+    """Return when each reading came at the earliest: no earlier than the one before it of its sensor."""
     due, newest = readings.times.copy(), dict[str, float]()
     for at, (sensor, time) in enumerate(zip(readings.sensors, readings.times.tolist(), strict=True)):
         due[at] = newest[sensor] = max(time, newest.get(sensor, time))

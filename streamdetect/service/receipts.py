@@ -1,4 +1,4 @@
-"""Which messages were taken in, so that one that comes again is known.
+"""Receipts: which messages were taken in, so that a message that is sent again is recognised.
 
 A broker sends again what it has no acknowledgement for, and ours may have been lost with the connection or
 with the process: the effect is committed first. Readings with times of their own are then duplicates to their
@@ -63,13 +63,13 @@ class Receipts:
     )
 
     def fresh(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Leave out those that were taken in before."""
+        """Return the messages that were not taken in before."""
         if not any([message.dup for message in messages]):  # noqa: C419 - three times as fast
             return messages
         return [message for message in messages if not self.knows(message)]
 
     def knows(self, message: Message) -> bool:
-        """Whether this is a message that was taken in before; counts it."""
+        """Tell whether this message was taken in before; counts it."""
         if not message.dup:
             return False
         recent = self._numbers[message.mid] >= self._count - self._most
@@ -86,14 +86,14 @@ class Receipts:
             self._pending.append(added)
 
     def pending(self) -> Receipted | None:
-        """Give what was not committed yet."""
+        """Return the receipts that are not committed yet."""
         if not self._pending:
             return None
         receipts = np.concatenate(self._pending)
         return Receipted(receipts.tobytes(), len(receipts), self._most)
 
     def committed(self) -> None:
-        """Note that what is pending is on the disk."""
+        """Note that the pending receipts are on the disk."""
         self._pending.clear()
 
     def _add(self, receipts: NDArray[np.void]) -> None:

@@ -1,4 +1,4 @@
-"""Messages that were refused: counted, kept as a few examples, and said in the log without flooding it."""
+"""Refused messages: counted, kept as a few examples, and logged without flooding the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _KEPT: Final = 5  # examples of each kind
 _EXCERPT: Final = 200  # bytes of a payload
-_EVERY: Final = 1.0  # s between two of them: to say what is there in a message takes as long as to read it
+_EVERY: Final = 1.0  # s between two of them: to describe a message takes as long as to read it
 
 
 class Refusal(NamedTuple):
@@ -29,17 +29,17 @@ class Refusal(NamedTuple):
     reason: str
     """One of codecs.REASONS."""
     ignored: bool
-    """It was foreign under a wildcard, which is not a fault."""
+    """True if it was foreign under a wildcard, which is not a fault."""
     topic: str
     """As it came."""
     path: str
-    """The configured path that led nowhere; empty if that is not what was wrong."""
+    """The configured path that led nowhere; empty if the fault is another."""
     detail: str
-    """What was wrong, and what is there instead."""
+    """The fault, and what was found instead."""
     arrival: float
     """Unix seconds."""
     payload: bytes
-    """The first bytes of what came."""
+    """The first bytes of the payload."""
 
 
 class Refusals:
@@ -56,12 +56,12 @@ class Refusals:
         self._sparingly = Sparingly()
 
     def latest(self, detector: str) -> Refusal | None:
-        """Give the latest example of a detector."""
+        """Return the latest example of a detector."""
         its = [kept[-1] for kind, kept in self.examples.items() if kind[0] in {detector, ""}]
         return max(its, key=lambda one: one.arrival, default=None)
 
     def note(self, message: Message, detector: str, error: RejectedPayload, *, ignored: bool) -> None:
-        """Take note of one."""
+        """Take note of a refusal."""
         kind = (detector, error.reason, ignored)
         self.counts[kind] += 1
         kept = self.examples.setdefault(kind, deque(maxlen=_KEPT))
@@ -82,18 +82,18 @@ class Refusals:
 
 
 class Unheard:
-    """Says, once, which detectors have used no message although they had time."""
+    """Warns, once, of detectors that have used no message although they had time."""
 
     def __init__(self, names: Sequence[str], topics: Sequence[Sequence[str]], refusals: Refusals) -> None:
         self._waiting = dict(zip(names, topics, strict=True))
         self._refusals = refusals
 
     def took(self, name: str) -> None:
-        """Take note that a detector took something in."""
+        """Note that a detector took something in."""
         self._waiting.pop(name, None)
 
     def say(self) -> None:
-        """Warn of the others, each once."""
+        """Warn of the other detectors, each once."""
         for name, topics in self._waiting.items():
             latest, where = self._refusals.latest(name), ", ".join(map(repr, topics))
             if latest is None:

@@ -1,4 +1,4 @@
-"""Two sensors that are taken for one, because nobody told them apart: noticed and said, once."""
+"""Two sensors that are taken for one, because nothing tells them apart: noticed and logged, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the daemon is doing, for health checks, systemd and Prometheus."""
+"""The condition of the daemon, for health checks, systemd and Prometheus."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class Vitals:
     )
 
     def unhealthy(self) -> list[str]:
-        """What speaks against the daemon making progress."""
+        """List the reasons why the daemon does not make progress."""
         silence, stuck = self._edge.silence, time.monotonic() - self.turn
         signs = ((silence, SILENT_NETWORK, "the network thread"), (stuck, STUCK_LOOP, "the main loop"))
         return [f"{what} has been silent for {took:.0f} s" for took, most, what in signs if took > most]
 
     def unready(self) -> list[str]:
-        """What speaks against readings being taken in and judged."""
+        """List the reasons why readings are not taken in or not judged."""
         edge, failure = self._edge, self._committer.failure
         reasons = [f"cannot save state: {failure}"] if failure else []
         if not (edge.connected and edge.subscribed):
@@ -72,7 +72,7 @@ class Vitals:
         return [*reasons, *self._deaf(), *self.unhealthy()]
 
     def _deaf(self) -> list[str]:
-        """Why nothing is taken in over a connection that seems to work, whatever the cause."""
+        """Return why nothing is taken in over a connection that seems to work, whatever the cause."""
         starved, idle = self._edge.starved, time.monotonic() - self.took_in
         reasons = []
         if starved > DEAF_AFTER:
@@ -84,7 +84,7 @@ class Vitals:
         return reasons
 
     def status(self) -> str:
-        """How things are, in a line."""
+        """Return the status in one line."""
         sensors = sum(len(one.detector) for one in self._lineup.pipeline.assemblies)
         connected = "connected" if self._edge.connected else "not connected"
         saving = ", cannot save state" if self._committer.failure else ""
@@ -95,6 +95,6 @@ class Vitals:
 
     @property
     def most_here(self) -> int:
-        """Messages that may be here at a time."""
+        """The limit of messages that wait here."""
         mqtt = self._lineup.config.mqtt
         return mqtt.max_undelivered_messages if mqtt.qos else self._inbox.limit

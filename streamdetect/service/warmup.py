@@ -23,7 +23,7 @@ class WarmupWatch:
         self._warming: dict[str, int] = {}  # sensors by detector, when it was last looked
 
     def turn(self, assemblies: Iterable[Assembly]) -> None:
-        """Look at the detectors, and say what has changed."""
+        """Look at the detectors, and log what has changed."""
         for assembly in assemblies:
             count, text = describe(assembly.detector)
             before = self._warming.get(assembly.name, 0)
@@ -37,7 +37,7 @@ class WarmupWatch:
 
 
 def describe(detector: Detector) -> tuple[int, str]:
-    """How many sensors warm up, and a text that says so, with the longest time left where it is known."""
+    """Describe how many sensors warm up, and the longest time left where it is known."""
     count, seconds = detector.warmup()
     left = f", {duration(seconds)} left" if seconds else ""
     return count, f"{count} warming up{left}"

@@ -56,11 +56,11 @@ class Stretch(NamedTuple):
         return np.arange(len(self.rows))
 
     def within(self, counts: Rows) -> NDArray[np.bool_]:
-        """(U, L) which places are among the first counts[u] of their line."""
+        """Tell which places (U, L) are among the first counts[u] of their line."""
         return np.arange(self.times.shape[1]) < counts[:, None]
 
     def at_end(self, part: NDArray[Any], counts: Rows) -> NDArray[Any]:
-        """(U, …) the value of a part (U, L, …) at the last of the first counts[u] places of each line."""
+        """Return a part (U, L, …) at the last of the first counts[u] places of each line, (U, …)."""
         return part[:, 0] if part.shape[1] == 1 else part[self.lines, counts - 1]
 
 
@@ -79,7 +79,7 @@ class Lesson(NamedTuple):
     passed: NDArray[np.bool_]  # (U, L) an incident closed here that was as short as a spike
 
     def through_incidents(self) -> Iterator[tuple[Rows, int]]:
-        """The lines with an incident that is open at a place, or that closed there, place by place."""
+        """Yield, place by place, the lines with an incident that is open at a place or closed there."""
         busy = self.open | self.closed
         for place in np.flatnonzero(busy.any(axis=0)).tolist():
             yield np.flatnonzero(busy[:, place]), place
@@ -106,7 +106,7 @@ class View(Learner, ABC):
 
     @property
     def looks(self) -> bool:
-        """Whether the view can tell anything of any sensor."""
+        """True if the view can score any sensor."""
         return True
 
     @abstractmethod

@@ -104,7 +104,7 @@ class Baselines(Columns):
         self.block = Accumulator(signals)
 
     def known(self, rows: Rows) -> Known:
-        """What is in force."""
+        """Return the baselines in force."""
         return Known(*(part.take(rows, axis=0) for part in (self.mean, self.sigma, self.limit)))
 
     def look(
@@ -218,10 +218,10 @@ class Baselines(Columns):
     def _in_incident(
         self, rows: Rows, z: Floats, limit: Floats, lesson: Lesson, at: tuple[Rows, int]
     ) -> None:
-        """One reading (U, V) each of rows that have an incident open, or had until now.
+        """Take one reading (U, V) each of rows that have an incident open, or had until now.
 
-        What an incident reached counts once, when it closes: as it is if it passed as a spike does, for this
-        sensor is like that, or else as its limit at most.
+        The peak of an incident counts once, when it closes: as it is if the incident passed as a spike does,
+        for this sensor has such spikes, or else as its limit at most.
         """
         fresh, closed = rows[lesson.opened[at]], lesson.closed[at]
         most = np.where(lesson.passed[at][closed][:, None], np.inf, limit[closed])

@@ -34,7 +34,7 @@ class FixedThreshold(View):
 
 
 class Limits(View):
-    """How near a value is to the nearer of two limits; at least `BEYOND` past them; NaN without any."""
+    """Scores how near a value is to the nearer of two limits: at least `BEYOND` past it, NaN without any."""
 
     name = "limits"
 
@@ -59,7 +59,7 @@ class Limits(View):
 
 
 class Rate(View):
-    """How fast the value changes, against the fastest that it may."""
+    """Scores how fast the value changes, against the fastest change allowed."""
 
     name = "rate"
 

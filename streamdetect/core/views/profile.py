@@ -156,7 +156,7 @@ class Profile(Signal):
 
 
 class SlowProfile(Signal):
-    """The same over an hour and a half: the mean of the last means of ten differences.
+    """The profile over an hour and a half: the mean of the last means of ten differences.
 
     With a reading every 5 minutes it is the mean of 40 of them: all 90 would take 7 hours to show anything.
     """
@@ -221,7 +221,7 @@ class SlowProfile(Signal):
         self.clear(rows[(self.count[rows] > 0) | (self.held[rows] > 0)])
 
     def _wanted(self, rows: Rows) -> Rows:
-        """Of how many means of ten the signal is the mean, (U,)."""
+        """Return how many means of ten make up the signal, (U,)."""
         (silence,) = self._silence
         usual = silence.usual[rows]
         wanted = np.ceil(self.seconds / (self.each * np.where(usual > 0, usual, 1.0)))

@@ -32,11 +32,11 @@ removes a sixth of the false alarms on quiet rooms, whose range grows with the s
 
 
 class Range(View):
-    """How far the mean of a few values is outside the range of all its past, in margins.
+    """Scores how far the mean of a few values is outside the range of all its past, in margins.
 
     The margin is a share of the range, or as far as the highest and lowest values of single days reach.
 
-    What was seen in an incident belongs to the range afterwards if it passed as a spike does.
+    The values of an incident belong to the range afterwards if it passed as a spike does.
     """
 
     name = "range"
@@ -83,7 +83,7 @@ class Range(View):
         return np.where(stretch.warming[:, :, None] | (high < low), np.nan, score)
 
     def bounds(self, rows: Rows) -> tuple[Floats, Floats]:
-        """Where the score is 1, (U, F) each; infinite where nothing is known."""
+        """Return the values at which the score is 1, (U, F) each; infinite where nothing is known."""
         low, high, below, above = self._in_force(rows)
         return np.where(high < low, -np.inf, low - below), np.where(high < low, np.inf, high + above)
 
@@ -165,7 +165,7 @@ class Range(View):
         self.growth[rows] = np.where(grew, growth * (1.0 - 1.0 / GROWTH_MEMORY) + share, growth)
 
     def _in_incident(self, rows: Rows, level: Floats, lesson: Lesson, at: tuple[Rows, int]) -> None:
-        """One reading (U, F) each of rows that have an incident open, or had until now."""
+        """Take one reading (U, F) each of rows that have an incident open, or had until now."""
         fresh, over = rows[lesson.opened[at]], rows[lesson.passed[at]]
         self.new_low[over] = np.minimum(self.new_low[over], self.inner_low[over])
         self.new_high[over] = np.maximum(self.new_high[over], self.inner_high[over])

@@ -40,7 +40,7 @@ DAILY = 43_200.0
 
 
 class Crossings(NamedTuple):
-    """Where values rise through their mean, (U, L, F)."""
+    """The places where values rise through their mean, (U, L, F)."""
 
     here: NDArray[np.bool_]
     low: NDArray[np.bool_]  # below the mean since the last time, after each reading
@@ -142,7 +142,7 @@ class Rhythm(View):
         """See View: how long a cycle takes is a matter of the sensor, not of its regime."""
 
     def _limit(self, rows: Rows, enough: NDArray[np.bool_]) -> None:
-        """Of the feature whose gaps are the most even, where there are enough of them, (U, F)."""
+        """Set the limit of the feature with the most even gaps, where there are enough of them, (U, F)."""
         _, silence = self._others
         least, most = self.least[rows].astype(np.float64), self.most[rows].astype(np.float64)
         spread = np.where(enough, most / least, np.inf)
@@ -155,7 +155,7 @@ class Rhythm(View):
         self.limit[rows[even], best[even]] = OVERDUE * longest[even]
 
     def _crossings(self, stretch: Stretch) -> Crossings:
-        """Those of a stretch."""
+        """Find the upward crossings of a stretch."""
         baselines, _ = self._others
         rows, values = stretch.rows, stretch.values
         mean, sigma = (
@@ -176,7 +176,7 @@ class Rhythm(View):
         return Crossings(here, low, np.where(before < 0, since + places, places - before), last)
 
     def _cross(self, rows: Rows, features: Rows, gaps: Rows, warming: NDArray[np.bool_]) -> None:
-        """One upward crossing of each of these features, so many readings after the one before."""
+        """Count an upward crossing of each of these features, so many readings after the one before."""
         known = gaps > 0
         rows, features, gaps, warming = rows[known], features[known], gaps[known], warming[known]
         late = (gaps > self.limit[rows, features]) & ~warming

@@ -1,4 +1,4 @@
-"""Signals: what is held against a baseline of its own. One class a view; see `Baselines`."""
+"""Signals: values that are held against baselines of their own. One class a view; see `Baselines`."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ class Signal(Learner, ABC):
 
     name: ClassVar[str]
     view: ClassVar[str]
-    """Whose score it is; of several signals of one view, the largest."""
+    """The view it belongs to; of several signals of one view, the largest gives the score."""
     two_sided: ClassVar[bool] = True
-    """Whether too low is as anomalous as too high."""
+    """True if too low is as anomalous as too high."""
     spread: ClassVar[float] = 3.0
     """Standard deviations of the block maxima by which the limit is above their mean."""
     cap: ClassVar[float] = np.inf
     """A block maximum counts as at most so many times the limit."""
 
     judges_cold: ClassVar[bool] = True
-    """Whether it judges while it is warming up."""
+    """True if it judges during the warm-up."""
 
     @abstractmethod
     def of(self, stretch: Stretch) -> Floats:
         """The signal (U, L, width) of each reading; NaN where there is none yet. Nothing is remembered."""
 
     def near(self, stretch: Stretch) -> Floats | None:
-        """The same over fewer readings, (U, L, width): whether what a long mean finds is still there."""
+        """Return the same over fewer readings, (U, L, width), to tell whether a deviation is still there."""
 
     def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
-        """Where (U, L) the view learns whatever happens; by default where the sensor does."""
+        """Tell where (U, L) the view learns whatever happens; by default where the sensor does."""
         return stretch.warming
 
 

@@ -32,7 +32,7 @@ LEAST_READINGS = 100
 
 
 class Silence(Columns):
-    """How long each sensor may be silent, learnt from its own pauses."""
+    """Learns how long each sensor may be silent, from its own pauses."""
 
     usual: Floats  # (S,) s between readings, in force; 0 = not known yet
     longest: Floats  # (S,) s, longest normal pause, in force
@@ -50,7 +50,7 @@ class Silence(Columns):
         self.column("known", np.bool_)
 
     def limit(self, rows: Rows) -> Floats:
-        """Seconds (U,) after which each is silent; infinite where that is not known yet."""
+        """Return the seconds (U,) after which each is silent; infinite where that is not known yet."""
         usual, rules = self.usual[rows], self.rules
         limit = np.where(self.known[rows], np.maximum(USUAL * usual, LONGEST * self.longest[rows]), np.inf)
         if rules.timed:

@@ -25,11 +25,11 @@ tank stays full, what is off draws nothing. This removes 6 of 34 false alarms on
 GROWTH = 1.5
 """A run that was too long raises the limit by at most this factor."""
 FIRM = 1.0
-"""What is added to the score of a value that is stuck, however little too long."""
+"""Added to the score of a stuck value, however little too long it has been stuck."""
 
 
 class Stuck(View):
-    """How long the value has not changed, against the longest that this was ever normal."""
+    """Scores how long the value has not changed, against the longest time that was ever normal."""
 
     name = "stuck"
 
@@ -88,7 +88,7 @@ class Stuck(View):
         return last if one else np.concatenate([last, stretch.values[:, :-1]], axis=1)
 
     def _longer(self, stretch: Stretch) -> Floats:
-        """How many times as long each value (U, L, F) may stay the same."""
+        """Return the factor by which each value (U, L, F) may stay the same for longer."""
         (ends,) = self._range
         low, high = ends.low.take(stretch.rows, 0)[:, None], ends.high.take(stretch.rows, 0)[:, None]
         return np.where((stretch.values <= low) | (stretch.values >= high), AT_AN_END, 1.0)

@@ -1,4 +1,4 @@
-"""Of several features, the one whose reconstruction error is furthest above its own past."""
+"""The feature whose reconstruction error is furthest above its own past."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WorstFeature(Signal):
         return worst[:, :, None]
 
     def deviations(self, stretch: Stretch) -> Floats:
-        """How far (U, L, F) each feature's error is above its mean, in standard deviations."""
+        """Return how far (U, L, F) each feature's error is above its mean, in standard deviations."""
         return self._look(stretch).z
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
