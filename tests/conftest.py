@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def _keep_the_root_logger() -> Iterator[None]:
-    """Give the root logger back as it was: a command that runs in this process sets up logs of its own."""
+    """Return the root logger back as it was: a command that runs in this process sets up logs of its own."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     yield

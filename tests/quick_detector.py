@@ -23,7 +23,7 @@ def nothing(windows: Any) -> Any:
 
 
 def settings(**changes: Any) -> DetectorSettings:
-    """Give the settings of such a detector, with some changes."""
+    """Return the settings of such a detector, with some changes."""
     base = {
         "time_steps": 4,
         "features": 1,

@@ -1,1 +1,1 @@
-"""A trained model on disk, and what runs it."""
+"""Trained models on disk, and the runtimes that run them."""

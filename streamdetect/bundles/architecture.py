@@ -1,4 +1,4 @@
-"""How the autoencoder of a bundle was laid out: a record, which nothing that runs a bundle looks up."""
+"""The architecture of a bundle's autoencoder: a record, which nothing that runs a bundle looks up."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def are_numbered(names: Sequence[str]) -> bool:
-    """Whether names only number the features, as value_1, column3 or 2: then their order is what counts."""
+    """Tell whether names only number the features, as value_1, column3 or 2: then their order counts."""
     return all(map(_NUMBERED.fullmatch, names))
 
 
 def config_name(feature: str) -> str:
-    """What a feature is called in a configuration, where not every character may stand."""
+    """Return the name of a feature in a configuration, which does not allow every character."""
     return _NOT_IN_A_NAME.sub("_", feature)

@@ -161,7 +161,7 @@ class _Check:
 
 
 def _value(data: memoryview, at: int, wire_type: int) -> tuple[int | memoryview, int]:
-    """Give the value that begins there, and where it ends."""
+    """Return the value that begins there, and where it ends."""
     if wire_type == _VARINT:
         return _varint(data, at)
     if wire_type == _BYTES:
@@ -190,7 +190,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _integers(message: Message, field: int) -> list[int]:
-    """Give the signed integers of a field, be they packed or not."""
+    """Return the signed integers of a field, be they packed or not."""
     found = []
     for value in message.get(field, ()):
         if isinstance(value, int):
@@ -206,7 +206,7 @@ def _integers(message: Message, field: int) -> list[int]:
 
 
 def _contents(tensor: Message) -> list[int]:
-    """Give the integers of a constant, in whichever field they are."""
+    """Return the integers of a constant, in whichever field they are."""
     numbers = [*_integers(tensor, _Tensor.INT32S), *_integers(tensor, _Tensor.INT64S)]
     kind = np.dtype("<i8" if _INT64 in tensor[_Tensor.TYPE] else "<i4")
     for raw in map(_bytes, tensor.get(_Tensor.RAW, ())):

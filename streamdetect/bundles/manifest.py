@@ -82,7 +82,7 @@ class TrainingErrors(_Part):
 
 
 class GraphDifference(_Part):
-    """How far the compiled graph is from Keras on the training windows."""
+    """The difference between the compiled graph and Keras on the training windows."""
 
     absolute: NonNegative  # the largest, in scaled units
     relative: NonNegative  # the same, over the largest magnitude in the windows and their reconstructions
@@ -90,7 +90,7 @@ class GraphDifference(_Part):
 
 
 class Explained(_Part):
-    """How much of the variance the model rebuilds; 1 is all of it, and below 0 the mean would do better."""
+    """The share of the variance that the model rebuilds; 1 is all of it, below 0 the mean would do better."""
 
     variance: Share  # of windows of the normal data
     shuffled: Share  # of the same values, each in a random place: the less, the more has been learnt
@@ -128,7 +128,7 @@ class TrainingRecord(_Part):
 
 
 class Brought(_Part):
-    """Where a model comes from that was not trained here, and how the normal data was taken to it."""
+    """The origin of a model that was not trained here, and the handling of its normal data."""
 
     form: Literal["keras", "onnx", "tflite"] = "keras"
     sha256: Sha256  # of the file that it was in
@@ -161,7 +161,7 @@ class Files(_PartWithOptions):
     encoder: File | None = Field(default=None, alias=ENCODER)
 
     def entries(self) -> dict[str, File]:
-        """Those that are there, by name."""
+        """The model files that exist, by name."""
         named = {KERAS: self.keras, ONNX: self.onnx, ENCODER: self.encoder}
         return {name: file for name, file in named.items() if file}
 
@@ -250,7 +250,7 @@ class Manifest(_PartWithOptions):
 
     @property
     def record(self) -> TrainingRecord | Brought:
-        """How the normal data was taken to the model."""
+        """The handling of the normal data for the model."""
         return next(one for one in (self.training, self.brought) if one)
 
     def to_bytes(self) -> bytes:

@@ -238,7 +238,7 @@ def _session_options() -> Any:  # noqa: ANN401 - onnxruntime carries no types of
 
 
 def keras_file(content: bytes, window: tuple[int, int], threads: int) -> Run:
-    """The content of a .keras file in TensorFlow."""
+    """Load the content of a .keras file in TensorFlow."""
     tensorflow = load_tensorflow()
     with contextlib.suppress(RuntimeError):  # once TensorFlow has run anything its threads are settled
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
@@ -281,7 +281,7 @@ def keras_model(model: Model, window: tuple[int, int]) -> Run:
 
 
 class _Loaded(NamedTuple):
-    """How a runtime is loaded and fed."""
+    """A runtime's function to load a model, and the sizes of its batches."""
 
     load: Callable[[bytes, tuple[int, int], int], Run]
     size: int  # rows of a batch at most

@@ -42,7 +42,7 @@ def adopt(link: Path) -> Path:
 
 
 def fresh(link: Path, now: float) -> Path:
-    """Where the version goes that is made now (Unix seconds).
+    """Return the path of the version that is made now (Unix seconds).
 
     Raises:
         BundleError: the bundle has no versions.
@@ -65,7 +65,7 @@ def active(link: Path) -> Path:
 
 
 def versions(link: Path) -> list[Path]:
-    """All of them, the oldest first."""
+    """List all versions, the oldest first."""
     return sorted(path for path in _folder(link).iterdir() if (path / MANIFEST).is_file())
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BytesCodec(Codec):
-    """Reads one number that is all of the payload (`type`), or several at their places (`values`)."""
+    """Reads one number that is the whole payload (`type`), or several at their places (`values`)."""
 
     name: ClassVar = "bytes"
     about: ClassVar = "raw numbers, as float32-le"

@@ -20,7 +20,7 @@ _EITHER: Final = 32 + zlib.MAX_WBITS  # zlib tells gzip and zlib apart by their 
 
 
 def opener(settings: PayloadSettings, encoding: str | None) -> Callable[[bytes], bytes] | None:
-    """Make the function that takes a payload out of what the configuration says it is wrapped in.
+    """Make the function that unwraps a payload as the configuration says.
 
     The function raises RejectedPayload: `decode`, or `size` when more than `max_payload` comes out. None if
     nothing is configured.
@@ -39,10 +39,10 @@ def opener(settings: PayloadSettings, encoding: str | None) -> Callable[[bytes],
 
 
 def cleaned(payload: bytes, settings: PayloadSettings) -> bytes:
-    """Take off what needs no configuration: a byte order mark, NULs at the end, gzip and zlib.
+    """Remove wrappings that need no configuration: a byte order mark, NULs at the end, gzip and zlib.
 
-    No text and no document of any format begins like that, so nothing is taken for what it is not. This is
-    for payloads that could not be read as they are: the usual one does not pay for it.
+    No text and no document of any format begins like these, so no payload is mistaken for one. This is for
+    payloads that could not be read as they are: the usual payload does not pay for it.
 
     Raises:
         RejectedPayload: `decode` or `size`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A part of a document that is one reading, and what is around it."""
+    """A part of a document that is one reading, and the parts around it."""
 
     node: object
     key: str = ""
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 
 
 def walk(entry: Entry, paths: Sequence[Path], faults: list[RejectedPayload]) -> Iterator[Entry]:
-    """Give the entries that these paths lead to, one after the other."""
+    """Return the entries that these paths lead to, one after the other."""
     first, *rest = paths
     for one in inner(entry, first, faults):
         if rest:
@@ -36,7 +36,7 @@ def walk(entry: Entry, paths: Sequence[Path], faults: list[RejectedPayload]) -> 
 
 
 def inner(entry: Entry, path: Path, faults: list[RejectedPayload]) -> Iterator[Entry]:
-    """Give the entries of the list or object at a path."""
+    """Return the entries of the list or object at a path."""
     try:
         holder = fetcher(path)(entry.node)
     except NOTHING_THERE:
@@ -68,7 +68,7 @@ class Table:
         self._steps = [steps for steps in (*self._values, self._time, *labels) if steps]
 
     def rows(self, document: dict[str, Any]) -> Iterator[Entry]:
-        """Give the rows, or the document itself if it is not a table.
+        """Return the rows, or the document itself if it is not a table.
 
         Raises:
             RejectedPayload: `type`, the columns differ in length.

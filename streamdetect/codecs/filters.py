@@ -1,4 +1,4 @@
-"""MQTT topic filters: what is valid, how two of them relate, and topics to leave alone.
+"""MQTT topic filters: which are valid, how two of them relate, and topics to leave alone.
 
 Patterns are MQTT 5.0, section 4.7. Matching one topic is paho's MQTTMatcher; see router.py.
 """
@@ -88,7 +88,7 @@ def uncovered(filters: Sequence[str]) -> tuple[str, ...]:
 
 
 def overlapping(filters: Sequence[str]) -> list[tuple[str, str]]:
-    """Give the pairs of filters that a topic can match both."""
+    """Return the pairs of filters that a topic can match both."""
     return [
         (one, other) for at, one in enumerate(filters) for other in filters[at + 1 :] if overlap(one, other)
     ]

@@ -19,7 +19,7 @@ MAX_ID: Final = 256
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.-]*")
 _PLAIN: Final = frozenset(" _.,/+-%°·()")
-"""What stands in names and units beside letters, digits and marks."""
+"""The characters of names and units beside letters, digits and marks."""
 _HASH: Final = 32  # hex digits, 128 bits
 
 
@@ -36,12 +36,12 @@ def escaped_levels(text: str) -> str:
 
 
 def readable(sensor: str) -> str:
-    """Give back the text that an id was made of; an id that was too long stays as it is."""
+    """Return the text that an id was made of; an id that was too long stays as it is."""
     return unquote(sensor, errors="surrogatepass")
 
 
 def shown(text: str) -> str:
-    """Give an id or a label as people read it: `küche`, not `k%C3%BCche`.
+    """Return an id or a label as people read it: `küche`, not `k%C3%BCche`.
 
     What is no plain words stays escaped as a whole: it may mean something where it is shown.
     """
@@ -50,7 +50,7 @@ def shown(text: str) -> str:
 
 
 def bounded(sensor: str) -> str:
-    """Give the id back when it is short enough, else its beginning and a hash of it."""
+    """Return the id when it is short enough, else its beginning and a hash of it."""
     if len(sensor) <= MAX_ID:
         return sensor
     digest = hashlib.sha256(sensor.encode()).hexdigest()[:_HASH]

@@ -59,7 +59,7 @@ class Line(NamedTuple):
     stamp: str | None
 
     def labels(self) -> dict[str, str]:
-        """Give the tags, the measurement and the series, by name."""
+        """Return the tags, the measurement and the series, by name."""
         measurement, *tags = _TAG.split(self.series)
         known = {"series": self.series, "measurement": _plain(measurement)}
         for tag in tags:
@@ -68,7 +68,7 @@ class Line(NamedTuple):
         return known
 
     def label(self, name: str) -> str:
-        """Give a tag, the measurement or the series.
+        """Return a tag, the measurement or the series.
 
         Raises:
             RejectedPayload: `field`, the line has no such tag.
@@ -182,7 +182,7 @@ class InfluxCodec(Codec):
         return self._text(field["boolean"][0] in "tT")
 
     def identity(self, payload: bytes) -> Mapping[str, str]:
-        """Give the tags of the first line; see `Codec.identity`."""
+        """Return the tags of the first line; see `Codec.identity`."""
         if self._labels:
             return {}
         try:
@@ -212,7 +212,7 @@ class InfluxCodec(Codec):
 
 
 def _differing(lines: Sequence[Line]) -> str:
-    """Name what tells the first two series apart."""
+    """Name the label by which the first two series differ."""
     other = next(line for line in lines if line.series != lines[0].series)
     return f" ({lines[0].series!r:.60}, {other.series!r:.60})"
 

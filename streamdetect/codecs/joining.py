@@ -39,7 +39,7 @@ class Joiner:
         self._pending: dict[str, Pending] = {}
 
     def take(self, sensor: str, feature: int, time: float, value: float) -> list[Joined]:
-        """Take in one feature, by its place; gives out the readings that it completes or ends, in order."""
+        """Take in one feature, by its place; returns the readings that it completes or ends, in order."""
         done = []
         pending = self._pending.get(sensor)
         if pending and self._is_in(pending, feature, time, value):
@@ -58,13 +58,13 @@ class Joiner:
         return done
 
     def snapshot(self, sensors: Iterable[str] | None = None) -> dict[str, Pending]:
-        """What is waited for, of these devices or of all, in the order in which it came."""
+        """Return the readings that are not whole yet, of these devices or of all, oldest first."""
         if sensors is None:
             return dict(self._pending)
         return {sensor: self._pending[sensor] for sensor in sensors if sensor in self._pending}
 
     def restore(self, pending: Mapping[str, Pending]) -> None:
-        """Wait for these, too."""
+        """Add readings that are not whole yet."""
         for sensor, one in pending.items():
             if len(self._pending) >= self.most:
                 del self._pending[next(iter(self._pending))]

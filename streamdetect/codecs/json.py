@@ -57,9 +57,9 @@ class JsonCodec(TreeCodec):
 
 
 def _one_reader(settings: PayloadSettings) -> ReadOne | None:
-    """Make the short way for one value, and a time that is a number or that of arrival.
+    """Make the fast reader for one value, and a time that is a number or that of arrival.
 
-    It takes what is in order and rejects nothing: all else is for `decode`.
+    It takes payloads without a fault and rejects nothing: all others are for `decode`.
     """
     translates = settings.map or settings.type is not None
     time_format = settings.time_format or "s"
@@ -69,7 +69,7 @@ def _one_reader(settings: PayloadSettings) -> ReadOne | None:
 
 
 def _is_plain(settings: PayloadSettings) -> bool:
-    """Tell whether every payload is one object, and nothing has to be found out about its sensor."""
+    """Tell whether every payload is one object that needs nothing else to find its sensor."""
     walks = settings.each is not None or settings.labels or settings.partial
     wrapped = settings.compression in {"gzip", "zlib"} or (settings.encoding and settings.type is None)
     return not (walks or wrapped or {KEY, ROOT} & {settings.time, *settings.places.values()})
@@ -120,7 +120,7 @@ def _with_time(settings: PayloadSettings) -> ReadOne:
 
 
 def _several_reader(settings: PayloadSettings) -> Callable[[bytes, float], Sequence[Sample]] | None:
-    """Make the short way for several values of one object; as with one, all else is for `decode`."""
+    """Make the fast reader for several values of one object; all other payloads are for `decode`."""
     if settings.values is None or not _is_plain(settings):
         return None
     places = [((name,), compile_path(path)) for name, path in settings.places.items()]

@@ -41,7 +41,7 @@ def number_reader(settings: PayloadSettings) -> Callable[[object], float]:
 
 
 def bounded(value: float) -> float:
-    """Give the value back when a float32 can hold it.
+    """Return the value when a float32 can hold it.
 
     Raises:
         RejectedPayload: `nonfinite`, also for NaN.
@@ -116,7 +116,7 @@ def _booleans(settings: PayloadSettings) -> Mapping[str, float]:
 
 
 def _translated(table: Mapping[str, float], read: Callable[[object], float]) -> Callable[[object], float]:
-    """Look text, `true` and `false` up before reading them as numbers."""
+    """Translate text, `true` and `false` to numbers before reading them as numbers."""
     known = {text.casefold(): float(number) for text, number in table.items()}
 
     def look_up(value: object) -> float:
@@ -141,7 +141,7 @@ def _not_a_number(value: object) -> RejectedPayload:
 
 
 def _hint(value: object) -> str:
-    """Name the option that would take this value."""
+    """Name the option that would accept this value."""
     if isinstance(value, bool):
         return "; `booleans: true` takes it"
     text = value.strip() if isinstance(value, str) else ""

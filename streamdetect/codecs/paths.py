@@ -26,7 +26,7 @@ Path = tuple[str | int, ...]
 ROOT: Final = "$"
 KEY: Final = "$key"
 NOTHING_THERE: Final = (KeyError, IndexError, TypeError)
-"""What fetching raises when there is nothing at a path."""
+"""The errors that fetching raises when nothing is at a path."""
 
 _RULE: Final = "must be a path like value, data.temp, readings[0].v or data['odd key']"
 _STEP: Final = re.compile(
@@ -95,7 +95,7 @@ def fetcher(steps: Path) -> Callable[[object], object]:
 
 
 def what_is_there(node: object, steps: Path) -> str:
-    """Say what a document has where the path leads no further: `humidity: 41, battery: 97`."""
+    """List what a document has where the path leads no further: `humidity: 41, battery: 97`."""
     for step in steps:
         try:
             node = node[step]  # type: ignore[index]  # what has no items raises TypeError

@@ -23,13 +23,13 @@ TYPES: Final = tuple(
     for name in _CODES
     for order in (("le",) if name in {"int8", "uint8"} else _ORDERS)
 )
-"""Types by name; what has several bytes says which comes first: the least (le) or the greatest (be)."""
+"""Types by name; of several bytes, the name says which comes first: the least (le) or the greatest (be)."""
 
 _PLACE: Final = re.compile(r"([a-z0-9-]+)@(\d{1,6})")
 
 
 def layout(kind: str) -> struct.Struct:
-    """Give the layout of a type.
+    """Return the layout of a type.
 
     Raises:
         ValueError: with what is wrong, fit for a configuration error.

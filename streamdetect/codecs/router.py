@@ -1,4 +1,4 @@
-"""Which detectors a topic belongs to, and under which sensor ids."""
+"""Routes: the detectors that a topic belongs to, and the ids of its sensors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHARE: Final = 8  # one key in eight goes at once: a dictionary is slow to give
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})  # one for all cached topics
 
 Names = tuple[str, ...]
-"""What tells a sensor from others: the topic, or what stands at the names in `sensor`."""
+"""The parts that tell a sensor from others: the topic, or the values at the names in `sensor`."""
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -48,14 +48,14 @@ class Routing:
 
 
 class Sensor(NamedTuple):
-    """Who is behind a reading."""
+    """The sensor behind a reading."""
 
     id: str
     labels: Mapping[str, str]
 
 
 class Route(NamedTuple):
-    """One detector's share in a topic."""
+    """The part of one detector in a topic."""
 
     detector: int
     """Position in the list of detectors."""
@@ -66,7 +66,7 @@ class Route(NamedTuple):
     named: Callable[[tuple[str, ...]], Sensor]
     """The sensor of a sample's names; raises RejectedPayload: `topic`."""
     wild: bool = True
-    """Whether the topic was asked for by filters with wildcards only: then it may be foreign."""
+    """True if only filters with wildcards asked for the topic: then it may be foreign."""
 
 
 class Routes(tuple[Route, ...]):  # noqa: SLOT001 - see below
@@ -132,7 +132,7 @@ class TopicRouter:
         """`routes(topic)`: one Route for every detector that takes the topic."""
 
     def known(self, most: int) -> tuple[int, list[tuple[str, Routes]]]:
-        """How many topics are known, and so many of them with their routes; safe from another thread."""
+        """Count the known topics, and return up to `most` with their routes; safe from another thread."""
         return len(self._known), list(islice(self._known.items(), most))
 
     def _find(self, topic: str) -> Routes:
@@ -149,7 +149,7 @@ class TopicRouter:
         return self._routes(topic, found)
 
     def _routes(self, topic: str, found: Mapping[int, bool]) -> Routes:
-        """Give the routes of the detectors that want this topic, by wildcards only or not."""
+        """Return the routes of the detectors that want this topic, by wildcards only or not."""
         routes, refusal = [], None
         for index, by_wildcard in sorted(found.items()):
             detector = self._detectors[index]
@@ -224,7 +224,7 @@ class _Detector:
         return sensor
 
     def _compare(self, sensor: str, names: Names) -> None:
-        """Tell of two sensors that share an id."""
+        """Report two sensors that share an id."""
         if len(self._behind) >= self._most:
             self._behind.clear()
         first = self._behind.setdefault(sensor, names)
@@ -242,7 +242,7 @@ class _Detector:
 
 
 def _label_names(names: Sequence[str]) -> dict[str, str]:
-    """Give the label of each name that the payload brings: `tags.cpu` is `cpu`, if nothing else is."""
+    """Return the label of each name that the payload brings: `tags.cpu` is `cpu`, if nothing else is."""
     last = {
         name: re.split(r"[.\[\]]+", name.strip("]'\""))[-1].strip("'\"") for name in names if name != "field"
     }

@@ -25,7 +25,7 @@ REASONS: Final = {
     "series": "one payload holds lines of several series, and nothing tells their sensors apart",
     "topic": "no sensor id can be made from the topic",
 }
-"""Every reason under which a codec or the router rejects a message or a part of it, and what it means."""
+"""Every reason for which a codec or the router rejects a message or a part of it, and its meaning."""
 
 
 _NAMED = re.compile(r"\{[^}]*\}")  # in a topic template
@@ -45,22 +45,22 @@ ReadOne = Callable[[bytes, float], tuple[float, float] | None]
 
 
 class Decoded(NamedTuple):
-    """The samples in a payload, and the faults of what is not one."""
+    """The samples in a payload, and the faults of its other parts."""
 
     samples: Sequence[Sample]
     """At least one, in order of time."""
     faults: Sequence[RejectedPayload] = ()
-    """What was wrong with the entries and values that are not among the samples."""
+    """The faults of entries and values that are not among the samples."""
 
 
 class Option(NamedTuple):
-    """An option that one format alone has a use for."""
+    """An option of one format alone."""
 
     kind: Any
     """Its type, as pydantic wants it."""
     default: object
     text: str
-    """What it is for, in a sentence."""
+    """Its purpose, in a sentence."""
 
 
 class Codec(ABC):
@@ -71,9 +71,9 @@ class Codec(ABC):
     about: ClassVar[str]
     """What the format is, in a few words."""
     takes: ClassVar[frozenset[str]] = frozenset()
-    """Options of the payload section that the format has a use for, besides those that all have."""
+    """Options of the payload section that the format uses, besides those that all formats have."""
     own: ClassVar[Mapping[str, Option]] = {}
-    """Options that are its alone, by name."""
+    """Options of this format alone, by name."""
     has_times: ClassVar[bool] = False
     """Whether a payload can carry its time without the option `time`."""
     needs: ClassVar[str] = ""
@@ -100,17 +100,17 @@ class Codec(ABC):
 
     @classmethod
     def names_of(cls, settings: PayloadSettings) -> tuple[str, ...]:  # noqa: ARG003 - for those who override it
-        """Give the names that every payload brings, whether they are asked for or not."""
+        """Return the names that every payload brings, whether they are asked for or not."""
         return ()
 
     @classmethod
     def sensor_of(cls, settings: PayloadSettings) -> str | None:  # noqa: ARG003 - for those who override it
-        """Give the sensor template where `sensor` is not set; None is the topic."""
+        """Return the sensor template where `sensor` is not set; None is the topic."""
         return None
 
     @classmethod
     def topic(cls, topic: str, sensor: int) -> str:
-        """Give a topic of one of many sensors under a filter or a template, for benchmarks."""
+        """Return a topic of one of many sensors under a filter or a template, for benchmarks."""
         name = f"bench{sensor}"
         levels = [name if level in {"+", "#", "_"} else level for level in topic.split("/")]
         return _NAMED.sub(name, "/".join(levels))
@@ -126,14 +126,14 @@ class Codec(ABC):
         """Write a payload that these settings read back as one sample, for benchmarks and tests."""
 
     def identity(self, payload: bytes) -> Mapping[str, str]:  # noqa: ARG002 - for those who override it
-        """Give what in a payload looks as if it named the sensor, by path; empty when it is read anyway."""
+        """Return the parts of a payload that seem to name the sensor and are not read, by path."""
         return {}
 
     def commands(self) -> Sequence[tuple[str, bytes]]:
-        """Give the messages, topic and payload, that the format wants sent since the last call."""
+        """Return the messages, topic and payload, that the format wants sent since the last call."""
         return ()
 
 
 def best(faults: Sequence[RejectedPayload]) -> RejectedPayload:
-    """Choose the one of at least one fault that says most: not that something foreign was there."""
+    """Choose the most telling of these faults: any but that a payload is foreign."""
     return next((fault for fault in faults if not fault.foreign), faults[0])

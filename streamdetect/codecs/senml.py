@@ -25,7 +25,7 @@ _VALUES: Final = ("v", "vb", "vs")  # a number, a boolean, text
 
 
 class SenmlCodec(JsonCodec):
-    """Reads the records of a pack, each under the name it has there."""
+    """Reads the records of a pack, each under its name there."""
 
     name: ClassVar = "senml"
     about: ClassVar = "SenML"
@@ -39,7 +39,7 @@ class SenmlCodec(JsonCodec):
 
     @classmethod
     def names_of(cls, settings: PayloadSettings) -> tuple[str, ...]:  # noqa: ARG003 - all is fixed
-        """Give the record's name; see `Codec.names_of`."""
+        """Return the record's name; see `Codec.names_of`."""
         return ("n",)
 
     @classmethod
@@ -60,7 +60,7 @@ class SenmlCodec(JsonCodec):
 
 
 def _resolved(records: list[Any], arrival: float) -> Iterator[dict[str, Any]]:
-    """Give each record with what the base fields before it say (RFC 8428, 4.6)."""
+    """Return each record with what the base fields before it say (RFC 8428, 4.6)."""
     base: dict[str, Any] = {}
     for record in records:
         if not isinstance(record, dict):

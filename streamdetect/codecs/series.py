@@ -1,6 +1,6 @@
-"""Readings of single sensors put in order, turned into rates, and brought onto equal steps.
+"""Series: readings of single sensors sorted, turned into rates, and brought onto equal steps.
 
-What comes out depends on the readings of the sensor alone, in whatever batches they came:
+The result depends on the readings of the sensor alone, in whatever batches they came:
 
 | setting | what it does |
 |---|---|
@@ -33,7 +33,7 @@ _MARK: Final = "="  # no sensor id has it: keys of the saved state beside those 
 
 @dataclass(frozen=True, slots=True)
 class SeriesSettings:
-    """How the readings of a sensor are ordered, differenced and resampled."""
+    """The settings for ordering, differencing and resampling the readings of a sensor."""
 
     wait: float = 0.0
     """Seconds."""
@@ -44,7 +44,7 @@ class SeriesSettings:
 
     @property
     def needed(self) -> bool:
-        """Whether anything is done at all."""
+        """True if anything is done at all."""
         return self != SeriesSettings()
 
 
@@ -71,7 +71,7 @@ class Series:
         self._sensors: dict[str, _Sensor] = {}
 
     def take(self, sensor: str, time: float, values: Values) -> list[Reading]:
-        """Take in a reading; gives those that come out, in order of time."""
+        """Take in a reading; returns those that are ready, in order of time."""
         one = self._sensors.get(sensor)
         if one is None:
             if len(self._sensors) >= self._most:
@@ -86,18 +86,18 @@ class Series:
         ]
 
     def snapshot(self, sensors: Iterable[str] | None = None) -> dict[str, Pending]:
-        """What is known of these sensors or of all, for the saved state."""
+        """Return the state of these sensors or of all, to be saved."""
         chosen = self._sensors if sensors is None else [name for name in sensors if name in self._sensors]
         return {f"{_MARK}{name}": self._written(self._sensors[name]) for name in chosen}
 
     def restore(self, saved: Mapping[str, Pending]) -> None:
-        """Go on from a saved state; the part about joined devices is left alone."""
+        """Restore a saved state; the part about joined devices is left alone."""
         for name, pending in saved.items():
             if name.startswith(_MARK):
                 self._sensors[name.removeprefix(_MARK)] = self._read(pending)
 
     def changed(self, sensors: Iterable[str]) -> dict[str, Pending | None]:
-        """Give what is known of these sensors now."""
+        """Return the state of these sensors now."""
         return dict(self.snapshot(sensors))
 
     def _waited(self, one: _Sensor, reading: Reading) -> list[Reading]:
@@ -157,7 +157,7 @@ class Series:
         one.step = (number, values)
 
     def _written(self, one: _Sensor) -> Pending:
-        """Write a sensor as what the journal holds: two times, and numbers."""
+        """Write a sensor's state for the journal: two times, and numbers."""
         empty = (math.nan,) * self._features
         last_time, last = one.last or (math.nan, empty)
         number, held = one.step or (math.nan, empty)

@@ -1,4 +1,4 @@
-"""How the payloads of one detector are read."""
+"""The settings for reading the payloads of one detector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PayloadSettings:
     each: str | None = None
     """Where the list or object is whose entries are readings."""
     labels: Mapping[str, str] | None = None
-    """Label name to where it is: what the payload says about its sensor."""
+    """Label name to where it is: the payload's facts about its sensor."""
     map: Mapping[str, float] | None = None
     """Text to the number that it stands for: ON to 1."""
     booleans: bool = False
@@ -74,5 +74,5 @@ class PayloadSettings:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the payload names, in the order of a sample's `names`."""
+        """The names that the payload brings, in the order of a sample's `names`."""
         return (*(self.labels or ()), *(("field",) if self.per_sensor else ()))

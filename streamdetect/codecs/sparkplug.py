@@ -1,12 +1,13 @@
-"""Sparkplug B (Eclipse Sparkplug 3.0) under `spBv1.0/`: what edge nodes and their devices report.
+"""Sparkplug B (Eclipse Sparkplug 3.0) under `spBv1.0/`: reports of edge nodes and their devices.
 
-A birth says which metrics there are and which number (alias) stands for each; data carries the numbers only.
-So there is a table of each edge node, and without its birth, or with a gap in its sequence, a rebirth is
-asked for. A death is not a reading: its sensors are silent from then on.
+A birth lists the metrics and the number (alias) of each; data carries the numbers only. So each edge node has
+a table, and without its birth, or with a gap in its sequence, a rebirth is requested. A death is not a
+reading: its sensors are silent from then on.
 
-Without `value` and `values` every metric that is a number is a sensor of its own, `{group}/{node}/{device}/
-{metric}`; of an edge node's own metrics the device is empty. `value` and `values` name metrics as they stand,
-and the sensor is the device. Metrics of the protocol itself (`bdSeq`, `Node Control/…`) are left out.
+Without `value` and `values` every metric that is a number is a sensor of its own,
+`{group}/{node}/{device}/{metric}`; of an edge node's own metrics the device is empty. `value` and `values`
+name metrics as they stand, and the sensor is the device. Metrics of the protocol itself (`bdSeq`, `Node
+Control/…`) are left out.
 """
 
 # ruff: noqa: ANN401 - messages of protobuf are made at run time, and have no types
@@ -139,7 +140,7 @@ class SparkplugCodec(TreeCodec):
         return decoded._replace(faults=(*decoded.faults, *faults))
 
     def commands(self) -> Sequence[tuple[str, bytes]]:
-        """Give the requests for births; see `Codec.commands`."""
+        """Return the requests for births; see `Codec.commands`."""
         asked, self._commands = self._commands, []
         return asked
 
@@ -154,7 +155,7 @@ class SparkplugCodec(TreeCodec):
     def _metrics(
         self, node: _Node, kind: str, device: str, message: Any, faults: list[RejectedPayload]
     ) -> Iterator[tuple[str, object, int | None]]:
-        """Give name, value and time of each metric that may be a measurement; keeps the table."""
+        """Return name, value and time of each metric that may be a measurement; keeps the table."""
         if kind in _DEATHS or kind in _BIRTHS:
             node.forget_all() if kind[0] == "N" else node.forget(device)
         if kind in _BIRTHS:
@@ -182,7 +183,7 @@ class SparkplugCodec(TreeCodec):
         return found
 
     def _value(self, metric: Any, known: _Known) -> object:
-        """Give a metric's value; None when it is not a measurement."""
+        """Return a metric's value; None when it is not a measurement."""
         kind = metric.WhichOneof("value")
         if metric.is_null or kind is None or known.datatype == _DATE:
             return None
@@ -195,14 +196,14 @@ class SparkplugCodec(TreeCodec):
     def _in_order(
         self, node: _Node, kind: str, device: str, message: Any, faults: Sequence[RejectedPayload]
     ) -> bool:
-        """Tell whether nothing is missing before this message (6.4.6)."""
+        """Tell whether no message before this one is missing (6.4.6)."""
         expected = None if node.sequence is None else (node.sequence + 1) % _SEQUENCE
         node.sequence = message.seq
         born = {"", device} <= node.born
         return born and not faults and (kind == "NBIRTH" or expected in {None, message.seq})
 
     def _ask(self, node: _Node, group: str, name: str, arrival: float) -> None:
-        """Ask an edge node to be born again, not too often."""
+        """Ask an edge node for a new birth, not too often."""
         if arrival - node.asked >= _ASK_EVERY:
             node.asked = arrival
             self._commands.append((f"{_NAMESPACE}/{group}/NCMD/{name}", _rebirth()))
@@ -218,7 +219,7 @@ class SparkplugCodec(TreeCodec):
 
     @classmethod
     def topic(cls, topic: str, sensor: int) -> str:  # noqa: ARG003 - the topics are fixed
-        """Give the topic of an edge node; see `Codec.topic`."""
+        """Return the topic of an edge node; see `Codec.topic`."""
         return f"{_NAMESPACE}/bench/NDATA/node{sensor}"
 
     @classmethod
@@ -258,7 +259,7 @@ def _parsed(payload: bytes) -> Any:
 def _document(
     group: str, node: str, device: str, metrics: list[tuple[str, object, int | None]], message: Any
 ) -> dict[str, object]:
-    """Write what was reported as a document that `TreeCodec` reads."""
+    """Write the report as a document that `TreeCodec` reads."""
     stamp = message.timestamp if message.HasField("timestamp") else None
     entries = [
         {"metric": name, "values": {"value": value}, "timestamp": stamp if time is None else time}

@@ -1,7 +1,7 @@
 """Times as devices write them, to Unix seconds.
 
 A format is configured, never guessed: milliseconds read as seconds are rejected with a hint, not repaired.
-`auto` is for fleets of mixed firmware, and does what the table says.
+`auto` is for fleets of mixed firmware, and follows the table.
 
 | format | value | accepted as |
 |---|---|---|
@@ -13,8 +13,8 @@ A format is configured, never guessed: milliseconds read as seconds are rejected
 | | another string | RFC 3339 |
 
 A time before the year 2000 or after 2100 means a wrong unit, or a clock that was never set: it is rejected.
-Local times that come twice when summer time ends are taken for the first of the two.
-A float of seconds resolves about 0.2 µs in this century; finer digits are rounded away.
+Local times that come twice when summer time ends are taken for the first of the two. A float of seconds
+resolves about 0.2 µs in this century; finer digits are rounded away.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def time_parser(time_format: str, time_zone: str | None = None) -> Callable[[obj
 
 
 def not_ahead(time: float, arrival: float, max_future: float) -> float:
-    """Give the time back unless it lies more than `max_future` seconds after the arrival.
+    """Return the time unless it lies more than `max_future` seconds after the arrival.
 
     A sensor's clock never goes back, so one reading from far ahead would silence the sensor until then.
 

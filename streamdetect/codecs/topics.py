@@ -58,7 +58,7 @@ class TopicTemplate:
         return {name: bounded(escaped_levels(text)) for name, text in found.groupdict().items()}
 
     def as_filter(self) -> str:
-        """Give the narrowest MQTT filter for the topics that the template matches."""
+        """Return the narrowest MQTT filter for the topics that the template matches."""
         levels = ["+" if level == "_" or "{" in level else level for level in self._levels]
         return "/".join([*levels, "#"] if self._levels[-1].endswith("#}") else levels)
 
@@ -104,7 +104,7 @@ class Placeholder(NamedTuple):
 
 
 class SensorTemplate:
-    """How a sensor id is put together: `{site}/{sensor}`.
+    """Puts a sensor id together: `{site}/{sensor}`.
 
     | name | is |
     |---|---|
@@ -112,7 +112,7 @@ class SensorTemplate:
     | `topic` | the whole topic |
     | `field` | the name of the value, with `fields: per_sensor` |
     | `key` | the key, or the place in a list, of the entry that `each` is at |
-    | any other | what the payload has there: `{id}`, `{tags.host}` |
+    | any other | the payload's value there: `{id}`, `{tags.host}` |
 
     Raises:
         ValueError: the text is not a template; the message is fit for a configuration error.

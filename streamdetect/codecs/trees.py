@@ -1,13 +1,13 @@
-"""Documents of objects, lists and values to samples, whatever the bytes were that they came in.
+"""Documents of objects, lists and values to samples, from payloads of any format.
 
 An object is one reading, or with `fields: per_sensor` one reading of each sensor it names. A list of objects
 is several readings; so is an object of lists, whose rows are readings. With `each` the entries of a list or
 of an object within the document are the readings: values are looked for in the entry, the time and the
-sensor's names there and then in what is around it.
+sensor's names there and then around it.
 
-A bad entry or value costs only itself. What has none of the configured values is foreign: a status, a partial
-update. With `per_sensor` a field that is absent or null is a sensor that said nothing; of a `partial` reading
-it is a missing feature, NaN.
+A bad entry or value costs only itself. A document with none of the configured values is foreign: a status, a
+partial update. With `per_sensor` a field that is absent or null is a sensor without a reading; in a `partial`
+reading it is a missing feature, NaN.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from streamdetect.codecs.settings import PayloadSettings
 
 UNREADABLE: Final = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
-"""What parsers raise for bytes that are not a document, besides their own errors."""
+"""The errors that parsers raise for bytes that are not a document, besides their own."""
 
 _ABSENT: Final = object()
 _IDENTITY: Final = re.compile(
@@ -101,7 +101,7 @@ class TreeCodec(Codec):
         return self.read(self.document(payload, topic), arrival)
 
     def document(self, payload: bytes, topic: str) -> object:  # noqa: ARG002 - for those who look at it
-        """Give the document of a payload that may be wrapped.
+        """Return the document of a payload that may be wrapped.
 
         Raises:
             RejectedPayload: `decode`, `empty`, `size` or `nonfinite`.
@@ -160,7 +160,7 @@ class TreeCodec(Codec):
             roots = [Entry(node, str(at)) for at, node in enumerate(document)]
         if self._each is None:
             yield from self._table.rows(document) if type(document) is dict else roots
-        elif self._each == ((),):  # the document itself, which a list is anyway
+        elif self._each == ((),):  # the document itself, as a list is anyway
             yield from roots if type(document) is list else inner(roots[0], (), faults)
         else:
             for root in roots:
@@ -185,7 +185,7 @@ class TreeCodec(Codec):
         return ((names, self._time(entry, arrival), values),)
 
     def _numbers(self, found: Sequence[object], faults: list[RejectedPayload]) -> Iterator[float]:
-        """Take what was found for numbers; of a partial reading what is none is missing."""
+        """Read the found values as numbers; of a partial reading, one that is not a number is missing."""
         if not self._settings.partial:
             yield from map(self._number, found)
             return
@@ -252,12 +252,12 @@ class TreeCodec(Codec):
 
     @classmethod
     def write(cls, settings: PayloadSettings, time: float, values: Sequence[float]) -> bytes:
-        """Write an object with all that the settings look for; see `Codec.write`."""
+        """Write an object with everything that the settings look for; see `Codec.write`."""
         return cls.dump(document_of(settings, time, values))
 
 
 class Place(NamedTuple):
-    """Where a value is."""
+    """The place of a value."""
 
     name: str
     path: str
@@ -283,12 +283,12 @@ class Place(NamedTuple):
 
 
 def _names(key: object, value: object) -> bool:
-    """Tell whether a member looks as if it named a sensor."""
+    """Tell whether a member seems to name a sensor."""
     return isinstance(key, str) and type(value) in {str, int} and bool(_IDENTITY.fullmatch(key))
 
 
 def _name_fetcher(path: str) -> Callable[[Entry], str]:
-    """Make the function that reads a name off an entry, or off what is around it."""
+    """Make the function that reads a name off an entry, or off the parts around it."""
     if path == KEY:
         return lambda entry: entry.key
     fetch = _outwards(path)
@@ -312,7 +312,7 @@ def _name_fetcher(path: str) -> Callable[[Entry], str]:
 
 
 def _outwards(path: str) -> Callable[[Entry], object]:
-    """Make the function that looks a path up in an entry, then in what is around it; `_ABSENT` if nowhere."""
+    """Make the function that looks a path up in an entry, then around it; `_ABSENT` if nowhere."""
     fetch = compile_path(path)
 
     def look(entry: Entry) -> object:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def document_of(settings: PayloadSettings, time: float, values: Sequence[float]) -> object:
-    """Make an object with all that the settings look for, within what `each` walks.
+    """Make an object with everything that the settings look for, within what `each` walks.
 
     Args:
         settings: how it will be read.
@@ -50,7 +50,7 @@ def written_time(time: float, time_format: str) -> object:
 
 
 def put(document: Any, path: Path, value: object) -> None:  # noqa: ANN401 - a document
-    """Set what the path points to, making what is on the way."""
+    """Set the value at a path, and make the objects on the way."""
     for step, following in pairwise(path):
         inner: Any = [] if isinstance(following, int) else {}
         if isinstance(step, int):

@@ -1,4 +1,4 @@
-"""`streamdetect bench`: what can this machine carry with my configuration and bundles?"""
+"""`streamdetect bench`: the load that this machine carries with a configuration and its bundles."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 class Alone(NamedTuple):
-    """How fast the parts of one detector's work are, each by itself."""
+    """The speed of the parts of one detector's work, each by itself."""
 
     model: float  # windows a second
     judged: float  # readings a second, from decoding to the verdict
@@ -123,7 +123,7 @@ def run(args: Namespace) -> int:
 
 
 def _alone(assembly: Assembly, alone: Alone, qos: int, args: Namespace) -> Iterator[str]:
-    """What one detector's parts do, line by line."""
+    """Describe the speed of one detector's parts, line by line."""
     manifest, asked = assembly.bundle.manifest, args.sensors / args.every
     shape = f"{manifest.model_name}, windows of {manifest.time_steps} x {len(manifest.features)}"
     share = alone.judged / alone.model
@@ -137,7 +137,7 @@ def _alone(assembly: Assembly, alone: Alone, qos: int, args: Namespace) -> Itera
 
 
 def _together(config: Config, args: Namespace, alone: Mapping[str, Alone]) -> None:
-    """Say what is carried with a broker and a publisher on this machine, and what holds it back."""
+    """Measure the load with a broker and a publisher on this machine, and name the bottleneck."""
     out = sys.stdout.write
     chosen = _broker()
     if chosen is None:
@@ -189,7 +189,7 @@ def _carried(carrying: Carrying, config: Config, sensors: int, turns: int, secon
 
 
 def _told(carried: Carried, shares: Mapping[str, float], qos: int) -> Iterator[str]:
-    """What was carried, line by line."""
+    """Describe the load that was carried, line by line."""
     each, used = carried.each, carried.used
     yield f"carried          {carried.rate:>12,.0f} messages/s"
     parts = ", ".join(f"{name} {each(seconds):.1f}" for name, seconds in shares.items())
@@ -218,7 +218,7 @@ def model_rate(assembly: Assembly) -> float:
 
 
 def measure(config: Config, at: int, sensors: int, turns: int) -> Alone:
-    """How fast one detector's parts are, its windows full."""
+    """Measure the speed of one detector's parts, with full windows."""
     one = config.model_copy(update={"detectors": config.detectors[at : at + 1]})
     (assembly,) = assemble(one)
     pipeline, gathering = Pipeline([assembly]), Gathering([assembly], [{}])

@@ -1,4 +1,4 @@
-"""Which broker to publish to, as options of a command."""
+"""The broker to publish to, as options of a command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_broker_arguments(group: _ArgumentGroup) -> None:
 
 
 def broker_from(args: Namespace) -> MqttConfig:
-    """Return where the broker is, and who we are there.
+    """Return the broker's address and our login there.
 
     Raises:
         ConfigError: the file is not valid.

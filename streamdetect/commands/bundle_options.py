@@ -74,7 +74,7 @@ def normal_series(found: Sequence[Recording]) -> list[Series]:
 
 
 def features_of(found: Sequence[Recording]) -> tuple[str, ...]:
-    """What the bundle's features are called: as in the data, unless the only one has several names there."""
+    """Return the bundle's features as the data names them; one that has several names there is `value`."""
     first = found[0].features
     return first if all(one.features == first for one in found) else ("value",)
 

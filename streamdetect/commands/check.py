@@ -69,7 +69,7 @@ def run(args: Namespace) -> int:
 
 
 def _listen(config: Config, seconds: float) -> bool:
-    """Tell what the detectors make of what the broker sends; False if one took nothing or rejects something.
+    """Report how the detectors read the broker's messages; False if one read nothing or rejects something.
 
     Raises:
         StreamdetectError: there is no connection.
@@ -87,7 +87,7 @@ def _listen(config: Config, seconds: float) -> bool:
 
 
 def _read_secrets(config: Config) -> None:
-    """Read what the daemon reads at its start.
+    """Read the secrets and files that the daemon reads at its start.
 
     Raises:
         ConfigError: a file cannot be read, is open to others or does not fit.

@@ -95,7 +95,7 @@ def _readings(incident: Incident, kept: Kept, width: int) -> Iterator[str]:
 
 
 def _chart(around: Around, place: int, width: int, apart: float) -> str:
-    """One line of blocks, from the lowest to the highest value; blank where nothing was heard for long."""
+    """Draw one line of blocks, from the lowest to the highest value; blank during long silence."""
     at = thinned(around, width)
     times, values = around.times[at], around.values[at, place]
     low, high = _extent(around.values[:, place])
@@ -117,7 +117,7 @@ def _extent(values: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _axis(incident: Incident, around: Around, width: int) -> Iterator[str]:
-    """Which part of the chart is the incident, and when the chart begins and ends."""
+    """Return the incident's part of the chart, and the chart's begin and end."""
     ends = [incident.started, around.times[-1] if incident.ended is None else incident.ended]
     begin, end = _places(around, np.clip(ends, *around.times[[0, -1]]), width).tolist()
     yield " " * begin + "^" * (end - begin + 1)
@@ -150,7 +150,7 @@ def _places(around: Around, times: NDArray[np.float64], width: int) -> NDArray[n
 
 
 def _decimals(name: str, around: Around, place: int) -> int:
-    """As many as the incident's message has."""
+    """Return the number of decimals in the incident's message."""
     known = np.flatnonzero(np.isfinite(around.lower[:, place] + around.upper[:, place]))
     band = [float(column[known[-1], place]) for column in (around.lower, around.upper)] if len(known) else []
     lower, upper = band or (None, None)

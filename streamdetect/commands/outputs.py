@@ -1,4 +1,4 @@
-"""Whether there is a place for what a command will write, before its work rather than after it."""
+"""Check the place of what a command will write, before its work rather than after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_folder(folder: Path) -> None:
-    """Make a folder, and see that files can be written there.
+    """Make a folder, and check that files can be written there.
 
     Raises:
         DataError: they cannot.
@@ -26,7 +26,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """See that a file can be written or replaced, and make its folder.
+    """Check that a file can be written or replaced, and make its folder.
 
     Raises:
         DataError: it cannot.

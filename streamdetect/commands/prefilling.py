@@ -1,4 +1,4 @@
-"""Which recordings a daemon begins with, and how far it has come with them."""
+"""The recordings that a daemon begins with, and the progress through them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prefill(daemon: Daemon, args: Namespace) -> None:
     """Feed each detector the recordings that are for it.
 
     Raises:
-        DataError: a recording cannot be read, or it is not known which detector it is for.
+        DataError: a recording cannot be read, or no detector can be found for it.
     """
     found = {
         assembly.name: _recordings(assembly, paths, args)
@@ -56,7 +56,7 @@ def _further(draw: Advance, before: int, done: int) -> None:
 
 
 def _by_detector(assemblies: list[Assembly], args: Namespace) -> list[tuple[Assembly, list[Path | str]]]:
-    """A folder of `record` has one a detector; anything else is for the only detector, or a named one."""
+    """Group recordings by detector: a folder of `record` names it, others are for the only or given one."""
     names = {assembly.name for assembly in assemblies}
     if args.detector is not None and args.detector not in names:
         raise DataError(f"--detector: must be one of {', '.join(sorted(names))}, got {args.detector!r}")

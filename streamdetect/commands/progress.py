@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Advance(Protocol):
-    """Says how much is done by now, of the total."""
+    """Reports how much of the total is done."""
 
     def __call__(self, done: int) -> object:
         """Draw it."""

@@ -78,13 +78,13 @@ def run(args: Namespace) -> int:
 
 
 def _own(path: Path | str, detector: str) -> Path | str:
-    """A folder of `record` has one for each detector: that of this one is meant."""
+    """Return a detector's folder in a folder of `record`, which has one for each detector."""
     own = Path(path, detector)
     return own if own.is_dir() else path
 
 
 def _lost(faults: Sequence[tuple[str, float]]) -> Iterator[str]:
-    """The known faults that the other model does not find, a line each, and what to do if they were none."""
+    """List the known faults that the other model misses, a line each, and what to do if they were none."""
     for sensor, start in faults:
         yield f"not found by the other: {sensor} at {rfc3339(start, 'seconds')}\n"
     if faults:
@@ -92,7 +92,7 @@ def _lost(faults: Sequence[tuple[str, float]]) -> Iterator[str]:
 
 
 def _is_general(bundle: Bundle) -> bool:
-    """Whether it is a copy of the bundle that everybody has: nobody chose its settings for these sensors."""
+    """Tell whether it is a copy of the general bundle: then nobody chose its settings for these sensors."""
     return bundle.manifest.files.onnx == Bundle.load(GENERAL).manifest.files.onnx
 
 

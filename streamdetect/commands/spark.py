@@ -58,7 +58,7 @@ def add_spark_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Do what was asked for."""
+    """Run the chosen command."""
     config = load(args.config)
     logs.set_up(config.logging.level, config.logging.format)
     if args.spark_command == "doctor":

@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Carry the state out or in."""
+    """Export or import the state."""
     config = load(args.config)
     if args.state_command == "export":
         states = _from_spark(args, config) if args.spark else moving.from_daemon(_directory(config))

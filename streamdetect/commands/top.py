@@ -78,7 +78,7 @@ class Watch:
         return Shown(self._daemon.url, snapshot, None, self._incidents(), self._units, time.time())
 
     def look_again(self, before: Shown) -> Shown:
-        """Ask again; while there is no answer, what was known stays, and why is said."""
+        """Ask again; without an answer, the last state stays, with the reason."""
         try:
             shown = self.look()
         except StreamdetectError as error:

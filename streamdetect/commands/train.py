@@ -104,10 +104,10 @@ def run(args: Namespace) -> int:
 
 
 def _settings(args: Namespace, series: Sequence[Series], resumed: Bundle | None) -> TrainingSettings:
-    """What is given, and the rest chosen, or as it is by default, or as it was begun with.
+    """Return the given settings, with the others chosen, at their defaults, or as the stopped training had.
 
     Raises:
-        BundleError: nothing is left to do of what was begun.
+        BundleError: the interrupted training has nothing left to do.
     """
     names = {field.name for field in fields(TrainingSettings)} - {"architecture", "shuffle"}
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
@@ -126,7 +126,7 @@ def _settings(args: Namespace, series: Sequence[Series], resumed: Bundle | None)
 
 
 def _going_on(resumed: Bundle, given: Mapping[str, Any]) -> TrainingSettings:
-    """The settings that were begun with; only the epochs may be others."""
+    """Return the settings of the interrupted training; only the epochs may be others."""
     was = begun(resumed)
     differ = [name for name, value in given.items() if name != "epochs" and value != was.get(name, value)]
     if differ:

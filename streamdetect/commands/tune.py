@@ -75,7 +75,7 @@ def run(args: Namespace) -> int:
 
 
 def _draw(tuning: Tuning, args: Namespace, settings: Mapping[str, Mapping[str, str]], result: str) -> None:
-    """The picture and the page, as far as they are asked for."""
+    """Draw the picture and the page that were asked for."""
     chosen = f"sensitivity {tuning.chosen.sensitivity:.3g}: " if tuning.chosen else ""
     try:
         if args.plot:
@@ -107,7 +107,7 @@ def _curve(tuning: Tuning) -> str:
 
 
 def _chosen(tuning: Tuning, most: float) -> str:
-    """What was chosen, how it does, and what to mind, a line each."""
+    """Describe the choice, its results, and what to mind, a line each."""
     chosen = tuning.chosen
     if chosen is None:
         weeks = tuning.points[-1].chosen_on.weeks

@@ -1,4 +1,4 @@
-"""The configuration: one YAML file, strictly read, every problem told at once."""
+"""The configuration: one YAML file, strictly read, every problem reported at once."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ _WITH_PORT: Final = re.compile(r"([^:/\[\]]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
 
 
 def taken_apart(section: dict[str, Any]) -> dict[str, Any]:
-    """Give the `mqtt` section with what a URL in `host` says in the options that are meant.
+    """Return the `mqtt` section with the parts of a URL in `host` moved to their options.
 
     Raises:
-        ValueError: the URL has no meaning, or another option says otherwise; fit for a configuration error.
+        ValueError: the URL has no meaning, or another option contradicts it; fit for a configuration error.
             The text is not in it: it may hold a password.
     """
     host = section.get("host")

@@ -121,7 +121,7 @@ class MqttConfig(Section):
 
     @property
     def address(self) -> str:
-        """Where the broker is, for messages: broker.lan:1883."""
+        """The address of the broker, for messages: broker.lan:1883."""
         return str(self.path) if self.transport == "unix" else f"{self.host}:{self.resolved_port}"
 
     @property
@@ -142,7 +142,7 @@ class MqttConfig(Section):
         return None if self.password is None else self.password.get_secret_value()
 
     def broken(self) -> Iterator[Broken]:
-        """Find what contradicts itself about the password and the transport."""
+        """Find contradictions between options of the password and the transport."""
         if "@" in self.host:
             yield Broken("host", "must not contain a login: use username and password_file", "***")
         sources = [

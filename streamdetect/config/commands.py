@@ -36,7 +36,7 @@ class _Command(Section):
     """The fields of all commands."""
 
     by: _TEXT = ""
-    """Who it is."""
+    """The person who sends the command."""
     request: _TEXT = ""
     """An identifier that comes back in the answer."""
 
@@ -71,14 +71,14 @@ class JudgeCommand(_Command):
 
 
 class SensitivityCommand(_Command):
-    """Say how sensitive to be."""
+    """Set how sensitive to be."""
 
     do: Literal["sensitivity"]
     """Be more or less sensitive."""
     sensor: Annotated[str, Field(min_length=1, max_length=256)]
     """Sensor, or a pattern with * and ?."""
     value: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
-    """What scores are multiplied by: 1 as configured, 0.5 for half as sensitive."""
+    """The factor of scores: 1 as configured, 0.5 for half as sensitive."""
 
 
 Command = MuteCommand | UnmuteCommand | JudgeCommand | SensitivityCommand
@@ -99,7 +99,7 @@ def command(payload: bytes) -> Command:
 
 
 def _problem(found: ErrorDetails) -> Problem:
-    """What is wrong, with a path that does not have the name of the command: that is not a field."""
+    """Make the problem, with a path without the name of the command: that is not a field."""
     kind, facts = found["type"], found.get("ctx", {})
     if kind.startswith("union_tag"):
         tag = facts.get("tag")

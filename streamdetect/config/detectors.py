@@ -35,7 +35,7 @@ from streamdetect.times import zone
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 _LOCATED = rf"^({'|'.join(TYPES)})(@\d{{1,6}})?$"
-_PAYLOAD = PayloadSettings()  # a default stands where the setting is used, once
+_PAYLOAD = PayloadSettings()  # the default is where the setting is used, once
 
 
 def _checked_by(check: Callable[[str], object]) -> AfterValidator:
@@ -60,7 +60,7 @@ CodecClass = type[Codec]
 
 
 class _Payload(Section):
-    """How a payload is read."""
+    """The settings for reading a payload."""
 
     format: Annotated[str, AfterValidator(_known_format), Field(json_schema_extra={"enum": list(CODECS)})] = (
         _PAYLOAD.format
@@ -110,17 +110,17 @@ class _Payload(Section):
 
     @property
     def stamped_on_arrival(self) -> bool:
-        """Whether every reading has the time at which it arrived; some formats may bring one of their own."""
+        """True if every reading has the time of its arrival; some formats may bring a time of their own."""
         return self.time is None and not self.codec.has_times
 
     def settings(self, **more: Any) -> PayloadSettings:  # noqa: ANN401 - those of a dataclass
-        """Give the codec's settings; those that are not options of this section come in by name."""
+        """Return the codec's settings; those that are not options of this section are given by name."""
         given = self.model_dump()
         own = {name: given.pop(name) for name in OWN}
         return PayloadSettings(**given | more, options=own)
 
     def broken(self) -> Iterator[Broken]:
-        """Find options that the format does not take, and what is wrong with the others."""
+        """Find options that the format does not take, and faults of the others."""
         if self.values is not None and self.value != _PAYLOAD.value:
             yield Broken("value", "cannot be combined with values", self.value)
         if self.values is None and self.fields == "per_sensor":
@@ -157,7 +157,7 @@ else:  # the section with what the formats bring along
 
 
 def _part(section: Section, option: str) -> object:
-    """Give an entry of a mapping: `values.temp`."""
+    """Return an entry of a mapping: `values.temp`."""
     name, _, key = option.partition(".")
     return getattr(section, name)[key]
 
@@ -264,7 +264,7 @@ class DetectorConfig(Section):
 
     @property
     def payload_labels(self) -> dict[str, str]:
-        """What is to be read from each payload about its sensor: names and their paths."""
+        """Return the paths in each payload that name or describe its sensor, by name."""
         given = {**dict.fromkeys(self._payload_names), **(self.payload.labels or {})}
         known = {
             "topic",
@@ -278,7 +278,7 @@ class DetectorConfig(Section):
         return {**(self.payload.labels or {}), **said}
 
     def payload_settings(self, max_payload: int) -> PayloadSettings:
-        """Give the codec's settings."""
+        """Return the codec's settings."""
         return self.payload.settings(
             labels=self.payload_labels or None,
             partial=self.missing != "drop" and self.payload.values is not None,
@@ -287,7 +287,7 @@ class DetectorConfig(Section):
         )
 
     def rules(self, features: tuple[str, ...]) -> tuple[Rule, ...]:
-        """Give the core's rules for sensors with these features."""
+        """Return the core's rules for sensors with these features."""
         everywhere = OverrideConfig(
             sensors="*",
             views=self.views,
@@ -302,11 +302,11 @@ class DetectorConfig(Section):
 
     @property
     def series(self) -> SeriesSettings:
-        """What is done with the readings of a sensor, one after the other."""
+        """The settings for sorting, differencing and resampling the readings of a sensor."""
         return SeriesSettings(self.wait, self.equal_times, self.difference, self.resample)
 
     def routing(self) -> Routing:
-        """Give the router's settings."""
+        """Return the router's settings."""
         per_sensor = ("field",) if self.payload.fields == "per_sensor" else ()
         names = (*dict.fromkeys((*self._payload_names, *self.payload_labels)), *per_sensor)
         sensor = self.sensor or self.payload.codec.sensor_of(self.payload.settings())

@@ -32,10 +32,10 @@ def read_regular(path: str | PathLike[str], most: int) -> tuple[bytes, int]:
 
 
 def check_regular(path: str | PathLike[str]) -> int:
-    """See that others may open a file for us; returns its mode.
+    """Check that others may open a file for us; returns its mode.
 
     Raises:
-        OSError: it is not there, or not a regular file.
+        OSError: it is missing, or not a regular file.
     """
     mode = os.stat(path).st_mode  # noqa: PTH116 - a path may be a string
     if not stat.S_ISREG(mode):

@@ -1,4 +1,4 @@
-"""When readings are anomalous, and when that is an incident."""
+"""The rules by which readings are anomalous, and anomalous readings are an incident."""
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
@@ -14,7 +14,7 @@ from streamdetect.core.incidents import IncidentSettings
 from streamdetect.core.judge_settings import JudgeSettings
 from streamdetect.core.rules import Rule, ViewName
 
-_JUDGING = JudgeSettings()  # a default stands where the setting is used, once
+_JUDGING = JudgeSettings()  # the default is where the setting is used, once
 _INCIDENTS = IncidentSettings()
 
 _SIDES = {"both": 0.0, "up": 1.0, "down": -1.0}
@@ -32,7 +32,7 @@ Views = Annotated[tuple[ViewName, ...], Field(strict=False)]
 
 
 class ThresholdConfig(Section):
-    """When a reconstruction error is anomalous."""
+    """The rule by which a reconstruction error is anomalous."""
 
     kind: Literal["rolling", "training", "fixed"] = "rolling"
     """The threshold's origin: the sensor's own past errors, the errors of the training, or a number."""
@@ -54,7 +54,7 @@ class ThresholdConfig(Section):
 
 
 class IncidentsConfig(Section):
-    """When anomalous readings are an incident. Counts are in readings."""
+    """The rule by which anomalous readings are an incident. Counts are in readings."""
 
     consecutive: Count = _INCIDENTS.consecutive
     """How many anomalous readings in a row open an incident."""
@@ -76,7 +76,7 @@ class IncidentsConfig(Section):
     """Report what comes back at its hour three times, or at any hour on five days; then only if it grows."""
 
     def settings(self) -> IncidentSettings:
-        """Give the core's settings."""
+        """Return the core's settings."""
         given = self.model_dump()
         if self.regime_change_after is None:
             given["regime_change_after"] = math.inf
@@ -99,7 +99,7 @@ class LimitsConfig(Section):
             yield Broken("low", f"must be < high ({self.high:g})", self.low, ("high",))
 
     def rule(self, features: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
-        """Give the limits of each feature; what has none is left out."""
+        """Return the limits of each feature; a feature without one is left out."""
         nothing = {"low": -math.inf, "high": math.inf, "rate": math.inf}
         return {
             name: _of_features(given, features, nothing[name]) for name, given in self if given is not None
@@ -129,7 +129,7 @@ class OverrideConfig(Section):
     """The factor of their scores."""
 
     def rule(self, features: tuple[str, ...]) -> Rule:
-        """Give the core's rule."""
+        """Return the core's rule."""
         return Rule(
             self.sensors,
             views=self.views,
@@ -143,7 +143,7 @@ class OverrideConfig(Section):
         )
 
     def _side(self, features: tuple[str, ...]) -> tuple[float, ...]:
-        """The core's number for the direction of each feature; empty = as the rules before it say."""
+        """Return the core's number for the direction of each feature; empty = as the rules before it say."""
         if self.direction is None:
             return ()
         if isinstance(self.direction, dict):

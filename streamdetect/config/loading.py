@@ -1,4 +1,4 @@
-"""From a file to a configuration, or to everything that is wrong with it."""
+"""A file read into a configuration, or into everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(path: str | PathLike[str]) -> Config:
     """Read a configuration file.
 
     Raises:
-        ConfigError: the file cannot be read, or breaks rules: all of them are told.
+        ConfigError: the file cannot be read, or breaks rules; names all of them.
     """
     try:
         content, _ = read_regular(path, MAX_BYTES + 1)
@@ -72,7 +72,7 @@ def _most_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 
 def schema() -> dict[str, Any]:
-    """Give the JSON Schema of the configuration file."""
+    """Return the JSON Schema of the configuration file."""
     document = Config.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

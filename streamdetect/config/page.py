@@ -1,4 +1,4 @@
-"""The live page and its API: where it is served, to whom, and how much it remembers."""
+"""The live page and its API: its address, its users, and how much it remembers."""
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
@@ -50,12 +50,12 @@ class PageConfig(Section):
 
     @property
     def has_access(self) -> bool:
-        """Whether somebody is asked who they are."""
+        """True if visitors have to log in."""
         return self.username is not None or self.token_file is not None or self.tls.client_ca_file is not None
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach the address."""
+        """True if only this machine can reach the address."""
         try:
             return ip_address(self.host).is_loopback
         except ValueError:

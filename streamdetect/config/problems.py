@@ -1,4 +1,4 @@
-"""From what pydantic finds to problems that say option, rule and value, all at once."""
+"""Problems with option, rule and value, all at once, from the errors of pydantic."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ _LOGIN: Final = re.compile(r":[^/\s]*@")  # a password within an address
 class Findings:
     """The problems of some data, gathered over several checks.
 
-    A rule across options can be looked at only when the options are well-formed. So what is wrong is taken
-    out and the rest looked at again; a rule that concerns something taken out says nothing.
+    A rule across options can be checked only when the options are well-formed. So wrong options are taken out
+    and the rest is checked again; a rule about an option that was taken out is skipped.
     """
 
     def __init__(self, section: type[Section]) -> None:
         self.problems: dict[tuple[str, str], Problem] = {}
         self._section = section
         self._gone: set[Location] = set()
-        self._above: set[Location] = set()  # what is gone, and the sections that it was in
+        self._above: set[Location] = set()  # the options taken out, and the sections that they were in
         self._suggested = 0
 
     def take_out(self, error: ValidationError, data: dict[str, Any]) -> bool:
-        """Note what is wrong and remove it from the data; False if there was nothing to remove."""
+        """Note the faults and remove them from the data; False if there was nothing to remove."""
         removed = False
         for found in error.errors(include_url=False):
             if found["type"] == BROKEN_RULES:
@@ -113,7 +113,7 @@ class Findings:
         return True
 
     def _is_touched(self, place: Location) -> bool:
-        """Whether something within this place, or a section that it is in, is gone."""
+        """Tell whether an option within this place, or a section around it, was taken out."""
         return place in self._above or any(place[:length] in self._gone for length in range(len(place)))
 
 
@@ -173,7 +173,7 @@ def _location(path: str) -> Location:
 
 
 def path_of(location: Location) -> str:
-    """An option as it is written in a problem, `detectors[0].topics`; what is long or odd is quoted."""
+    """Write an option for a problem, `detectors[0].topics`; a long or odd name is quoted."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{_printable(part)}" for part in location)
     return text.removeprefix(".")
 
@@ -183,7 +183,7 @@ def _printable(key: str) -> str:
 
 
 def shown(location: Location, value: object) -> str:
-    """A value as a problem tells it; a secret and what has parts of its own are not shown."""
+    """Write a value for a problem; a secret, and a value with parts of its own, are not shown."""
     if any(_SECRETS.search(str(part)) for part in location) or _LOGIN.search(str(value)):
         return "***"
     if value is None or isinstance(value, bool):

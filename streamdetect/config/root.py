@@ -82,7 +82,7 @@ class Config(Section):
 
     @classmethod
     def defaults(cls) -> Self:
-        """Give the configuration of a run without a file."""
+        """Return the configuration of a run without a file."""
         return cls()
 
     @property
@@ -98,7 +98,7 @@ class Config(Section):
 
     @property
     def status_topic(self) -> str:
-        """Where this daemon says online and offline."""
+        """The topic on which this daemon publishes online and offline."""
         return self.events.status_topic_of(self.mqtt.client_id)
 
     def to_yaml(self) -> str:

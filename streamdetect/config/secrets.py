@@ -72,7 +72,7 @@ def _not_empty(option: str, secret: str, where: str) -> str:
 
 
 def shown(where: str) -> str:
-    """Give the name of a file or variable, or stars: somebody may have put the secret itself there."""
+    """Return the name of a file or variable, or stars: somebody may have put the secret itself there."""
     is_path = os.sep in where and Path(where).parent.is_dir()
     return where if is_path or Path(where).exists() or _VARIABLE.fullmatch(where) else "***"
 

@@ -15,7 +15,7 @@ BROKEN_RULES = "broken_rules"
 
 
 class Broken(NamedTuple):
-    """A rule across options that does not hold."""
+    """A rule across options that is broken."""
 
     option: str
     """The option to change, a path from the section that states the rule."""
@@ -23,7 +23,7 @@ class Broken(NamedTuple):
     value: object = None
     """The option's value, if it helps to show it."""
     also: tuple[str, ...] = ()
-    """Options that the rule looks at besides: when one of them is itself wrong, the rule says nothing."""
+    """Options that the rule uses besides: when one of them is itself wrong, the rule is skipped."""
 
 
 class Section(BaseModel):
@@ -34,7 +34,7 @@ class Section(BaseModel):
     )
 
     def broken(self) -> Iterator[Broken]:
-        """Look for rules across options that do not hold."""
+        """Find rules across options that are broken."""
         yield from ()
 
     @model_validator(mode="after")

@@ -67,31 +67,31 @@ class EventsConfig(Section):
 
     @property
     def status_filter(self) -> str:
-        """Where daemons with these settings say online and offline."""
+        """The filter of the topics with online and offline of daemons with these settings."""
         return self.status_topic_of("+")
 
     def status_topic_of(self, client_id: str) -> str:
-        """Where the daemon with this client id says online and offline."""
+        """Return the topic with online and offline of the daemon with this client id."""
         parts = {"{prefix}": self.prefix, "{client_id}": client_id}
         return "/".join(parts.get(level, level) for level in self.status_topic.split("/"))
 
     @property
     def command_topic(self) -> str:
-        """Where people's commands come from."""
+        """The topic of people's commands."""
         return f"{self.prefix}/command"
 
     @property
     def answers_topic(self) -> str:
-        """Where it is said what became of a command."""
+        """The topic of the outcomes of commands."""
         return f"{self.prefix}/answers"
 
     def topic_for(self, detector: str, sensor: str) -> str:
-        """Give the topic for events of one sensor."""
+        """Return the topic for events of one sensor."""
         parts = {"{prefix}": self.prefix, "{detector}": detector, "{sensor}": sensor}
         return "/".join(parts.get(level, level) for level in self.topic.split("/"))
 
     def own_filters(self, detectors: list[str]) -> list[str]:
-        """Give MQTT filters for everything that we publish ourselves."""
+        """Return MQTT filters for everything that we publish ourselves."""
         topics = self.status_filter, self.command_topic, self.answers_topic
         return [*topics, *(self.topic_for(detector, "+/#") for detector in detectors)]
 
@@ -181,7 +181,7 @@ class LoggingConfig(Section):
 
 
 class BatchConfig(Section):
-    """How messages are gathered for the model. Verdicts do not depend on it."""
+    """The settings for gathering messages for the model. Verdicts do not depend on it."""
 
     max_batch: Annotated[int, Field(ge=1, le=65_536)] = 2048
     """The number of messages in a batch at most; at QoS 1 also at most half of max_undelivered_messages."""
@@ -192,7 +192,7 @@ class BatchConfig(Section):
 
 
 class StateConfig(Section):
-    """What survives a restart, a crash or a power cut: windows, thresholds, incidents, events."""
+    """The state that survives a restart, a crash or a power cut: windows, thresholds, incidents, events."""
 
     directory: Annotated[str, Field(min_length=1)] | None = None
     """The directory; by default the one from systemd (StateDirectory=), and without that only memory."""
@@ -242,12 +242,12 @@ class HomeAssistantConfig(Section):
 
     @property
     def birth_topic(self) -> str:
-        """Where Home Assistant says that it was started."""
+        """The topic on which Home Assistant announces its start."""
         return f"{self.discovery_prefix}/status"
 
 
 class ShutdownConfig(Section):
-    """How the daemon stops at SIGTERM."""
+    """The settings of the daemon's end at SIGTERM."""
 
     deadline: Span = 20.0
     """The time to finish received messages and to publish events."""

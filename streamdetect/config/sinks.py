@@ -1,4 +1,4 @@
-"""Where events go besides the broker: webhooks, files and notification services."""
+"""The sinks of events besides the broker: webhooks, files and notification services."""
 
 # No `from __future__ import annotations`: pydantic needs the annotations' types when the classes are made.
 
@@ -104,7 +104,7 @@ class PeriodConfig(Section):
     """Its time zone, like Europe/Berlin; daylight saving is taken into account."""
 
     def holds(self, now: float) -> bool:
-        """Whether these Unix seconds are in it."""
+        """Tell whether these Unix seconds are in it."""
         from cronsim import CronSim  # noqa: PLC0415 - of the extra notify
 
         moment = datetime.fromtimestamp(now, zone(self.timezone))
@@ -122,7 +122,7 @@ class MaintenanceConfig(PeriodConfig):
     """These sensors."""
 
     def covers(self, detector: str, sensor: str) -> bool:
-        """Whether it is about this sensor."""
+        """Tell whether it is about this sensor."""
         return any(fnmatchcase(detector, glob) for glob in self.detectors) and any(
             fnmatchcase(sensor, glob) for glob in self.sensors
         )
@@ -139,7 +139,7 @@ class SomeSensorsConfig(Section):
     """Sensors with labels that match these."""
 
     def covers(self, detector: str, sensor: str, labels: Mapping[str, str]) -> bool:
-        """Whether a sensor is one of them."""
+        """Tell whether a sensor is one of them."""
         return (
             any(fnmatchcase(detector, glob) for glob in self.detectors)
             and any(fnmatchcase(sensor, glob) for glob in self.sensors)
@@ -158,7 +158,7 @@ class InhibitConfig(Section):
     """Labels that both must have, with the same value."""
 
     def holds(self, parent: Who, child: Who) -> bool:
-        """Whether a parent inhibits a child: detector, sensor and labels of each."""
+        """Tell whether a parent inhibits a child: detector, sensor and labels of each."""
         return (
             self.parents.covers(*parent)
             and self.children.covers(*child)
@@ -167,7 +167,7 @@ class InhibitConfig(Section):
 
 
 class SinkConfig(Section):
-    """Which events a sink is for."""
+    """The choice of a sink's events."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     """A name that is unique among all sinks; the outbox and metrics use it."""
@@ -246,7 +246,7 @@ class WebhookConfig(UrlConfig):
         return secrets.from_file(f"{section}.secret_file", self.secret_file) if self.secret_file else None
 
     def header_values(self, section: str) -> dict[str, str]:
-        """Give all further headers.
+        """Return all further headers.
 
         Raises:
             ConfigError: that for the authorization cannot be read.

@@ -57,7 +57,7 @@ class SparkConfig(Section):
         return secrets.from_file("spark.password_file", self.password_file)
 
     def broken(self) -> Iterator[Broken]:
-        """Find what the log has no use for, and half a login."""
+        """Find options that the log does not use, and half a login."""
         if (self.username is None) != (self.password_file is None):
             missing, given = ("username", "password_file")[:: 1 if self.username is None else -1]
             yield Broken(missing, f"is required with {given}", also=(given,))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def client_context(tls: TlsConfig, option: str) -> ssl.SSLContext:
-    """A context that verifies the server's certificate and its host name, and shows ours if there is one.
+    """Make a context that verifies the server's certificate and host name, and shows ours if there is one.
 
     Args:
         tls: the files.
@@ -33,7 +33,7 @@ def client_context(tls: TlsConfig, option: str) -> ssl.SSLContext:
 
 
 def server_context(tls: ServerTlsConfig, option: str) -> ssl.SSLContext:
-    """A context that shows our certificate, and wants one of the client if there is a `client_ca_file`.
+    """Make a context that shows our certificate, and requires one of the client with a `client_ca_file`.
 
     Raises:
         ConfigError: see `client_context`.

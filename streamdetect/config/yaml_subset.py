@@ -114,7 +114,7 @@ def _scalar(event: yaml.ScalarEvent) -> object:
 
 
 def _plain(text: str) -> object:
-    """Give the value of a scalar without quotes."""
+    """Return the value of a scalar without quotes."""
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):

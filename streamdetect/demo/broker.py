@@ -112,7 +112,7 @@ def serve(port: int) -> None:
 
 
 def free_port() -> int:
-    """Give a port of the loopback interface on which nobody listens."""
+    """Return a port of the loopback interface on which nobody listens."""
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
 

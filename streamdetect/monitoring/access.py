@@ -1,4 +1,4 @@
-"""Who may use the HTTP port: TLS, with client certificates if so wanted, and a password."""
+"""Access to the HTTP port: TLS, with client certificates if wanted, and a password."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from streamdetect.config import MetricsConfig
 
 MOST_FAILURES = 10
-"""Wrong passwords of an address, after which it is not heard for a while."""
+"""Wrong passwords of an address, after which it is refused for a while."""
 FORGIVEN_AFTER = 60.0
-"""Seconds until it is heard again."""
+"""Seconds until it is no longer refused."""
 _ADDRESSES = 1024  # remembered at a time
 _NETWORK = 64  # bits of an IPv6 address that one client cannot choose
 
@@ -38,7 +38,7 @@ class Failures:
         self._counted: dict[str, tuple[float, int]] = {}  # when the first of them was, how many; oldest first
 
     def too_many(self, address: str) -> bool:
-        """Whether the address has had its share; then it must not even be told whether it is right."""
+        """Tell whether the address has had its share; then it must not learn whether it is right."""
         with self._lock:
             first, count = self._counted.get(_client(address), (0.0, 0))
             return count >= MOST_FAILURES and self._clock() - first < FORGIVEN_AFTER
@@ -61,8 +61,8 @@ class Access:
 
     Attributes:
         tls: the context to speak TLS in; None without.
-        login: name and password of the one user there is, joined with a colon; empty without a password.
-        token: what a program brings instead; empty without one.
+        login: name and password of the one user, joined with a colon; empty without a password.
+        token: a program's substitute for them; empty without one.
         failures: of all addresses.
     """
 
@@ -72,7 +72,7 @@ class Access:
     failures: Failures = field(default_factory=Failures)
 
     def refusal(self, authorization: str | None, address: str) -> HTTPStatus | None:
-        """Say why a request with this header from this address is not answered; None if it is."""
+        """Return why a request with this header from this address is refused; None if it is not."""
         if not (self.login or self.token):
             return None
         if self.failures.too_many(address):
@@ -84,7 +84,7 @@ class Access:
         return HTTPStatus.UNAUTHORIZED
 
     def user(self, authorization: str) -> str:
-        """The name of who brought this header, which is not refused."""
+        """Return the name of the user of this header, which is not refused."""
         return self.login.partition(":")[0] if authorization.strip()[:5].lower() == "basic" else "token"
 
     def _fits(self, authorization: str) -> bool:
@@ -105,7 +105,7 @@ class Access:
 
 
 def access(settings: MetricsConfig | PageConfig, section: str = "metrics") -> Access:
-    """Make what a section of the configuration asks for.
+    """Make the access that a section of the configuration describes.
 
     Raises:
         ConfigError: a file or the password cannot be read or does not fit.
@@ -117,7 +117,7 @@ def access(settings: MetricsConfig | PageConfig, section: str = "metrics") -> Ac
 
 
 def _client(address: str) -> str:
-    """Give what stands for a client: its address, of IPv6 the network."""
+    """Return what stands for a client: its address, or the network of an IPv6 address."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -126,7 +126,7 @@ def _client(address: str) -> str:
 
 
 def _text(given: bytes) -> str:
-    """Read name and password, in UTF-8 as we ask for it, or as older clients send it."""
+    """Read name and password, in UTF-8 as we request it, or as older clients send it."""
     try:
         return given.decode()
     except UnicodeDecodeError:

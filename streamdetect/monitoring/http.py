@@ -46,7 +46,7 @@ _INDEX = b"streamdetect\n\n/metrics\n/healthz\n/readyz\n"
 class Pages:
     """The pages that are served; each function is called on a thread of the server.
 
-    `healthy` and `ready` return what speaks against it, one line each: nothing means yes.
+    `healthy` and `ready` return what is wrong, one line each: nothing means yes.
     """
 
     metrics: Callable[[], bytes]
@@ -77,7 +77,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Where it is, without a path."""
+        """Its address, without a path."""
         host, port = self._server.server_address[:2]
         name = str(host)
         return f"{self._scheme}://[{name}]:{port}" if ":" in name else f"{self._scheme}://{name}:{port}"
@@ -94,7 +94,7 @@ class HttpServer:
 
 
 class Shared:
-    """A page that all who ask for it at about the same time share.
+    """A page that all requests at about the same time share.
 
     One of them makes it, the others wait for it. It is good for nine times as long as it took: at 100,000
     sensors and one second, a scrape every 15 s still gets a new one, and 15 scrapers cost as much as one.
@@ -108,7 +108,7 @@ class Shared:
         self._good_until = -inf
 
     def __call__(self) -> bytes:
-        """Give the page; may be called from any thread."""
+        """Return the page; may be called from any thread."""
         with self._lock:
             began = self._clock()
             if began >= self._good_until:
@@ -139,7 +139,7 @@ class Places:
             self._taken[connection] = None
 
     def leave(self, connection: socket.socket) -> None:
-        """Take its place back, if it still has one."""
+        """Free its place, if it still has one."""
         with self._lock:
             self._taken.pop(connection, None)
 
@@ -160,14 +160,14 @@ class _Server(ThreadingMixIn, TCPServer):
         super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[Any, Any]:
-        """Accept a connection; what TLS needs to agree on is left to the request's own thread."""
+        """Accept a connection; the request's own thread does the TLS handshake."""
         request, client_address = super().get_request()
         if self.access.tls:
             request = self.access.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         return request, client_address
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
-        """Serve the request on a thread of its own; it is silent until that has heard what it wants."""
+        """Serve the request on a thread of its own; it counts as silent until it is read."""
         self.silent.take(request)
         super().process_request(request, client_address)
 
@@ -178,7 +178,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - as above
-        """Log what went wrong; a client that hangs up or is too slow is not our error."""
+        """Log the error; a client that hangs up or is too slow is not our error."""
         error = sys.exception()
         level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
         log.log(level, "request from %s failed", client_address, exc_info=error)
@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what is not a request for a page."""
+        """Answer a request that is not for a page."""
         if code == HTTPStatus.NOT_IMPLEMENTED:
             code = HTTPStatus.METHOD_NOT_ALLOWED
         self._answer(HTTPStatus(code), _TEXT, f"{HTTPStatus(code).phrase}\n".encode())
@@ -273,7 +273,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
-        """Read what is there.
+        """Read the bytes that have arrived.
 
         Raises:
             TimeoutError: the time is up.

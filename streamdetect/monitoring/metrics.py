@@ -139,7 +139,7 @@ class _Totals:
         self.latency = histogram(
             "end_to_end_latency_seconds", "Time from the arrival of a message to the verdict.", _SECONDS
         )
-        # A counter that is not there until it counts looks to rate() as if it had always been that high.
+        # A counter that is missing until it counts looks to rate() as if it had always been that high.
         for outcome in MESSAGE_OUTCOMES:
             self.messages.labels(outcome)
         for reason in REASONS:
@@ -147,12 +147,12 @@ class _Totals:
 
 
 class Metrics:
-    """Totals of all batches, and what is read at every scrape.
+    """Totals of all batches, and the values read at every scrape.
 
     Attributes:
         detectors: by name; replace the mapping as a whole.
         parts: of the daemon, those that declare metrics of their own.
-        muted: gives, at a scrape, whether a detector's sensor is muted; None = no sensor is.
+        muted: gives, at a scrape, a function that tells whether a detector's sensor is muted; None = none is.
     """
 
     def __init__(self, *, per_sensor: bool, max_sensors: int) -> None:
@@ -188,7 +188,7 @@ class Metrics:
         self._last_arrival = max(report.last_arrival, 0.0) or self._last_arrival
 
     def count_transitions(self, kinds: Mapping[str, Sequence[str]]) -> None:
-        """Add what became of incidents outside of any batch: their kinds, by detector."""
+        """Add transitions of incidents outside of any batch: their kinds, by detector."""
         for detector, its in kinds.items():
             for kind in its:
                 self._of(detector).transitions[kind].inc()
@@ -252,7 +252,7 @@ class _Families(NamedTuple):
 
 
 def _family(metric: Declared[Measured], value: float | Mapping[tuple[str, ...], float]) -> Metric:
-    """What a part declares, with the value that it has now."""
+    """Return a metric of a part, with its value now."""
     kind = CounterMetricFamily if metric.counts else GaugeMetricFamily
     family = kind(PREFIX + metric.name, metric.text, labels=metric.labels)
     for labels, one in value.items() if isinstance(value, Mapping) else [((), value)]:

@@ -52,7 +52,7 @@ def sensor_series(
     Args:
         detectors: by name, the columns of S sensors and the names of their F features.
         max_sensors: sensors with series, in the order of their rows, of all detectors together.
-        muted: whether a detector's sensor is muted; None = no sensor is.
+        muted: tells whether a detector's sensor is muted; None = no sensor is.
     """
     blocks: dict[str, list[str]] = {name: [] for name in _HELP}
     left_out = {}
@@ -107,7 +107,7 @@ def _gauges(
 
 
 def _lines(name: str, labels: list[str], values: NDArray[np.float64], suffix: str) -> list[str]:
-    """Write the values that are known; what is not known yet has no series."""
+    """Write the values that are known; a value that is not known yet has no series."""
     head = f"streamdetect_sensor_{name}"
     if not np.isfinite(values).all():
         known = np.isfinite(values)

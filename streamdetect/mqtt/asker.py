@@ -20,7 +20,7 @@ class Asker(Publisher):
     """A connection that publishes, and waits for what is published in return; a context manager."""
 
     def __init__(self, settings: MqttConfig, patience: float) -> None:
-        """Set where the broker is, and the seconds after which nobody seems to answer."""
+        """Note the broker's address, and the seconds to wait for an answer."""
         super().__init__(settings, 1, patience)
         self._heard: list[bytes] = []
         self._changed = threading.Condition()
@@ -32,7 +32,7 @@ class Asker(Publisher):
         """Publish, and return the first message on the topic `answers` that is ours.
 
         Raises:
-            StreamdetectError: the broker refuses it, or nobody answers.
+            StreamdetectError: the broker refuses it, or no daemon answers.
         """
         self._client.subscribe(answers, qos=1)
         self._wait(lambda: self._subscribed, "the broker does not grant a subscription")

@@ -45,7 +45,7 @@ def make_client(
     Args:
         settings: the `mqtt` section of the configuration.
         factory: makes the client.
-        forget: whether the first connection gives up what the broker has kept of an earlier run.
+        forget: true if the first connection gives up what the broker has kept of an earlier run.
 
     Raises:
         ConfigError: the password or a TLS file cannot be read or does not fit.
@@ -68,7 +68,7 @@ def make_client(
 
 
 def give_access(client: Client, settings: MqttConfig) -> None:
-    """Give a client what the broker wants of it: user and password, the WebSocket's path, TLS.
+    """Give a client its credentials for the broker: user and password, the WebSocket's path, TLS.
 
     Raises:
         ConfigError: the password or a TLS file cannot be read or does not fit.
@@ -111,9 +111,9 @@ def _address(client: PacedClient, settings: MqttConfig, *, forget: bool) -> None
 
 
 def subscription_options(settings: MqttConfig) -> SubscribeOptions | int:
-    """Return what `Client.subscribe` wants beside a filter.
+    """Return the arguments of `Client.subscribe` beside a filter.
 
-    With MQTT 5 a resubscription does not replay retained messages, and what we publish does not come back.
+    With MQTT 5 a resubscription does not replay retained messages, and our own publications do not come back.
     """
     if settings.protocol != "5":
         return settings.qos

@@ -83,7 +83,7 @@ class _Incoming:
 
     @property
     def skipped(self) -> bool:
-        """Whether it is larger than it may be; `body` is its beginning then."""
+        """True if it is larger than the limit; `body` is its beginning then."""
         return self._kept < self.size
 
     def take(self, part: bytes) -> None:
@@ -92,7 +92,7 @@ class _Incoming:
             self.body += part[: self._kept - len(self.body)]
 
     def named(self) -> Publication | None:
-        """Say what it is, if it is a PUBLISH."""
+        """Read topic and packet id, if it is a PUBLISH."""
         name = 2 + int.from_bytes(self.body[:2])
         qos = (self.first & _QOS) >> 1
         mid = int.from_bytes(self.body[name : name + 2]) if qos else 0
@@ -147,7 +147,7 @@ class PacedClient(Client):
             self._packet_queue(_PUBACK, answers, 0, 1)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read one packet, or as much of it as is there.
+        """Read one packet, or the part of it that has arrived.
 
         Paho's own reads as many as there are publications in flight, whatever it is asked for.
         """
@@ -231,7 +231,7 @@ class PacedClient(Client):
         return self._skip(incoming) if incoming.skipped else self._handled(incoming)
 
     def _received(self, size: int) -> bytes:
-        """Give at least one byte and at most `size`.
+        """Return at least one byte and at most `size`.
 
         Raises:
             OSError: the connection has ended, or nothing is there yet (BlockingIOError).
@@ -285,7 +285,7 @@ class PacedClient(Client):
         code = super()._handle_pubrel()
         return code or self._send_pubcomp(int.from_bytes(self._in_packet["packet"][:2]))
 
-    # The short way
+    # The fast way
 
     def _publication(self) -> bool:
         """Take a plain PUBLISH from what was read ahead; False, with nothing done, if none is next."""

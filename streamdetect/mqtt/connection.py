@@ -61,7 +61,7 @@ class Connection:
         self.stop_by: float | None = None  # monotonic seconds
         self.acks: deque[Sequence[tuple[int, int]]] = deque()  # (generation, packet id), in receive order
         self.needs_answers = False  # to publications, before anything more is acknowledged
-        self.handed_over = threading.Event()  # set after each attempt to send what was left for this thread
+        self.handed_over = threading.Event()  # set after each attempt to send what this thread was given
         self.connect_failures = 0
         self.faults = 0  # exceptions inside paho, each of which cost a connection
         self.last_sign = time.monotonic()
@@ -146,12 +146,12 @@ class Connection:
         return self._session.generation != generation
 
     def _stops_while_connecting(self) -> bool:
-        """Whether to end an attempt; asked several times a second while one is underway."""
+        """Tell whether to end an attempt; asked several times a second during the attempt."""
         self.last_sign = time.monotonic()
         return self.stop_by is not None
 
     def _serve(self, began: float) -> None:
-        """Serve the connection that was begun to be opened at that time, in monotonic seconds."""
+        """Serve the connection; `began` is when it began to open, in monotonic seconds."""
         poll = self._poll()
         self._blocked_since = time.monotonic()
         self._keepalive = Keepalive(self._client, self._blocked_since)
@@ -164,7 +164,7 @@ class Connection:
             self._say_goodbye(poll, self.stop_by)
 
     def _problem(self, began: float) -> str:
-        """Say why this connection, begun at `began`, has to end; empty while it may go on."""
+        """Return the reason why this connection, begun at `began`, has to end; empty while it may go on."""
         now = time.monotonic()
         # A frozen broker's kernel still accepts connections.
         if not self._session.connected and now - began > CONNECT_WITHIN:
@@ -183,7 +183,7 @@ class Connection:
         return ""
 
     def _cycle(self, poll: select.poll, timeout: float) -> None:
-        """Send what the main thread left, wait for the socket, read and write."""
+        """Send what the main thread handed over, wait for the socket, read and write."""
         self._hand_over()
         sock = self._client.socket()
         if sock is None:
@@ -223,7 +223,7 @@ class Connection:
             self._rests_until = time.monotonic() + _REST * (time.thread_time() - began)
 
     def _wants_more(self) -> bool:
-        """Whether to read: no more than may be unacknowledged, but always what comes before any message."""
+        """Tell whether to read: up to the limit of unacknowledged messages, and always before the first."""
         return not self._session.overfed or not self._session.connected
 
     def _hand_over(self) -> None:
@@ -239,9 +239,9 @@ class Connection:
         self.handed_over.set()
 
     def _say_goodbye(self, poll: select.poll, stop_by: float) -> None:
-        """Finish what is underway, leave `offline` behind and disconnect.
+        """Finish what is underway, publish `offline` and disconnect.
 
-        The answer to that last message says that the broker has handled all that went before it: closing a
+        The answer to that last message means that the broker has handled everything before it: closing a
         socket with unread data in it may otherwise destroy what is still on its way.
         """
         session = self._session

@@ -25,7 +25,8 @@ _LEAST_SHARE = 0.5  # s for one address
 class Dialing:
     """One attempt to open a connection within `seconds`.
 
-    Nothing ends a name lookup. A thread that hangs in one is left behind, and closes what comes of it.
+    Nothing ends a name lookup. A thread that hangs in one is left behind, and closes the connection if it
+    gets one.
     """
 
     def __init__(self, seconds: float) -> None:

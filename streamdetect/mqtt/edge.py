@@ -1,7 +1,7 @@
-"""The thin edge to the broker, as the main thread sees it.
+"""The edge to the broker, as the main thread sees it.
 
 The network thread (`streamdetect.mqtt.connection`) does the talking; this side starts and stops it, hands it
-acknowledgements and publications, and raises what went wrong in it.
+acknowledgements and publications, and raises the errors in it.
 """
 
 from __future__ import annotations
@@ -148,15 +148,15 @@ class MqttEdge:
         """Say whether the main thread takes no more messages until publications are answered.
 
         The answers may stand behind messages for which there is no place, of a broker that does not keep to
-        Receive Maximum. These are then left to the broker, and come again on a new connection once the
-        answers are no longer needed.
+        Receive Maximum. These messages are then left to the broker, and come again on a new connection once
+        the answers are no longer needed.
         """
         self._connection.needs_answers = needed
 
     def take_no_more(self) -> None:
         """Leave further messages above QoS 0 to the broker, which sends them again when we are back.
 
-        What else it says is read, however many messages are unacknowledged.
+        Other packets are read, however many messages are unacknowledged.
         """
         self._session.leaving = True
         self._connection.wake()
@@ -194,12 +194,12 @@ class MqttEdge:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has accepted the connection, and it has not been lost since."""
+        """True if the broker has accepted the connection, and it has not been lost since."""
         return self._session.connected
 
     @property
     def subscribed(self) -> bool:
-        """Whether every subscription is granted on this connection; without it we are deaf."""
+        """True if every subscription is granted on this connection; without it no message can come."""
         return self._session.subscribed and self._session.subscription.filters == self._connection.filters
 
     @property
@@ -214,7 +214,7 @@ class MqttEdge:
 
     @property
     def last_error(self) -> str:
-        """Why there is no connection or no subscription; empty while all is well."""
+        """The reason why there is no connection or no subscription; empty while all is well."""
         return self._session.last_error or self._session.subscription.problem
 
     @property
@@ -224,7 +224,7 @@ class MqttEdge:
 
     @property
     def unacknowledged(self) -> int:
-        """Messages above QoS 0 that are here and were not answered, of whatever connection."""
+        """Messages above QoS 0 that are here and were not answered, of any connection."""
         return self._session.held
 
     @property

@@ -70,8 +70,8 @@ class Inbox:
         self.in_order = False
         self._most_bytes = most_bytes
         self._queue: deque[Message] = deque()
-        self._large: deque[Message] = deque()  # and what must not overtake them
-        self._behind: dict[str, int] = {}  # topics of those, and of those that are being taken in: how many
+        self._large: deque[Message] = deque()  # and later messages of their topics
+        self._behind: dict[str, int] = {}  # topics of those, and of those being taken in: how many
         self._lock = threading.Lock()
         self._filled = threading.Event()
         self._wake_at = 0  # depth that the main thread waits for; 0 while it does not wait
@@ -91,22 +91,22 @@ class Inbox:
 
     @property
     def large(self) -> bool:
-        """Whether `take_large` has something to give."""
+        """True if `take_large` has something to give."""
         return bool(self._large)
 
     @property
     def overrun(self) -> bool:
-        """Whether the next messages at QoS 0 would not fit: then they need not be taken apart at all."""
+        """True if the next messages at QoS 0 would not fit: then they need not be taken apart at all."""
         return self.depth >= self.limit - min(_READ_AT_ONCE, self.limit // 2) or self.crowded
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another message at QoS 0."""
+        """True if there is no room for another message at QoS 0."""
         return self.depth >= self.limit or self.crowded
 
     @property
     def crowded(self) -> bool:
-        """Whether there is no room for another message, whatever its QoS."""
+        """True if there is no room for another message, whatever its QoS."""
         return self.size >= self._most_bytes
 
     def put(self, message: Message) -> None:
@@ -170,7 +170,7 @@ class Inbox:
         return taken
 
     def take_large(self) -> Message | None:
-        """Return the oldest message to take in piece by piece; say by `finished` when that is done."""
+        """Return the oldest message to take in piece by piece; call `finished` when that is done."""
         with self._lock:
             if not self._large:
                 return None
@@ -179,7 +179,7 @@ class Inbox:
             return message
 
     def finished(self, message: Message) -> None:
-        """Note that a message of `take_large` is taken in: others of its topic may be."""
+        """Note that a message of `take_large` is taken in: then others of its topic may be taken in."""
         with self._lock:
             self._let_go(message.topic)
 

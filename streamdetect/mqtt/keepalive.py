@@ -1,4 +1,4 @@
-"""Whether the broker is still there."""
+"""The keepalive: tells whether the broker is still there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from streamdetect.mqtt.client import PacedClient
 
 _ASK = 0.5  # of the keepalive, between two questions; the broker gives us up after 1.5
-_LOST = 1.5  # of the keepalive, without a word
+_LOST = 1.5  # of the keepalive, without a sign of the broker
 
 
 class Keepalive:

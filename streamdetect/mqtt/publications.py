@@ -1,4 +1,4 @@
-"""Publications and what became of them.
+"""Publications and their outcomes.
 
 The main thread submits and collects; the network thread sends and records the broker's answers. Between the
 two stand two deques, so neither ever waits for the other.
@@ -115,7 +115,7 @@ class Publications:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be sent or answered."""
+        """True if nothing waits to be sent or answered."""
         return not self._submitted and not self._in_flight
 
     def connected(
@@ -128,7 +128,7 @@ class Publications:
         self._retains = retains
 
     def disconnected(self) -> None:
-        """Report all that was underway as not delivered; whether the broker took it cannot be known."""
+        """Report all unfinished publications as not delivered; nobody knows if the broker took them."""
         for publication in (*self._in_flight.values(), *self._take_all()):
             self._finish(publication, "connection lost", retry=True)
         self._in_flight.clear()
@@ -153,7 +153,7 @@ class Publications:
                 self._too_large.pop(publication.token, None)
 
     def _refuse_large(self, publication: Publication) -> None:
-        """Report one that the broker would not take; that may be a mistake in its configuration, and pass."""
+        """Report a publication over the broker's limit; a mistake in its configuration may pass."""
         now = self._clock()
         passing = now - self._too_large.setdefault(publication.token, now) < KEPT_TOO_LARGE
         if not passing:

@@ -57,7 +57,7 @@ class Publisher:
 
     @property
     def problem(self) -> str:
-        """The first refusal, or why there is no connection; empty while all is well."""
+        """The first refusal, or the reason why there is no connection; empty while all is well."""
         return self._refusal or self._trouble
 
     def __enter__(self) -> Self:
@@ -89,7 +89,7 @@ class Publisher:
             self._client.loop_stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Publish, when the broker has acknowledged enough of what went before.
+        """Publish, when the broker has acknowledged enough earlier messages.
 
         Raises:
             StreamdetectError: It has not in `patience` seconds.

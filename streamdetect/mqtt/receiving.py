@@ -58,7 +58,7 @@ def receiving_rate(config: Config, messages: Sequence[Message]) -> float:
 
 
 def _connected(config: Config, near: socket.socket, far: socket.socket) -> tuple[Session, Inbox, PacedClient]:
-    """The client on one end, with the broker that we are at the other end having accepted it."""
+    """Return the client on one end, connected to the broker that we play at the other end."""
 
     class OnPair(PacedClient):
         def _create_socket(self) -> SocketLike:

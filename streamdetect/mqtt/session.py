@@ -71,7 +71,7 @@ class Session:
         self._status = status
         self._stamp = stamp
         self.held = 0  # messages above QoS 0, of any connection, that the main thread has yet to answer
-        self.answered_at = time.monotonic()  # when it last did, or there was nothing to answer
+        self.answered_at = time.monotonic()  # when it last did, or had nothing to answer
         self._owed: deque[tuple[int, int]] = (
             deque()
         )  # packet id and QoS of those of this connection, as they came
@@ -99,15 +99,15 @@ class Session:
 
     @property
     def subscribed(self) -> bool:
-        """Whether the broker has granted every subscription on this connection."""
+        """True if the broker has granted every subscription on this connection."""
         return self.connected and self.subscription.granted
 
     @property
     def overfed(self) -> bool:
-        """Whether the limit on messages or on bytes is reached.
+        """True if the limit on messages or on bytes is reached.
 
         MQTT 3.1.1 has no Receive Maximum, and Mosquitto 2.0.11 keeps to it only until the first
-        acknowledgement. Not reading the socket makes TCP hold the broker back. With one that keeps to it
+        acknowledgement. Not reading the socket makes TCP hold the broker back. With a broker that keeps to it
         this never happens: it is told one less.
         """
         most = self._settings.max_undelivered_messages
@@ -125,21 +125,21 @@ class Session:
 
     @property
     def _discards(self) -> bool:
-        """Whether messages above QoS 0 are left to the broker; they come again on the next connection."""
+        """True if messages above QoS 0 are left to the broker; they come again on the next connection."""
         return self.leaving or self.discarding
 
     @property
     def address(self) -> str:
-        """Where the broker is, for messages."""
+        """The broker's address, for messages."""
         return self._settings.address
 
     def suspect_a_twin(self) -> None:
-        """Say what it may be when connections end as soon as they begin: MQTT 3.1.1 gives no reason."""
+        """Name the likely cause when connections end as soon as they begin: MQTT 3.1.1 gives no reason."""
         if "client id" not in self.last_error:
             self.last_error += f"; does another client have our client id, {self._settings.client_id!r}?"
 
     def prepare(self) -> None:
-        """Make ready for an attempt to connect: a password may have been renewed since the last."""
+        """Prepare for an attempt to connect: a password may have been renewed since the last one."""
         renew_access(self._client, self._settings)
 
     def acknowledge(self, acks: Sequence[tuple[int, int]]) -> None:

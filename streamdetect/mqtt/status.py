@@ -1,4 +1,4 @@
-"""`online` and `offline`: said in the strongest form that the broker takes, or not at all."""
+"""The status: `online` and `offline`, in the strongest form that the broker takes, or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Form(NamedTuple):
     retain: bool
 
 
-# A broker of MQTT 3.1.1 that has no retained messages or no QoS 1 closes the connection without a word.
+# A broker of MQTT 3.1.1 that has no retained messages or no QoS 1 closes the connection without a reason.
 _FORMS: Final = tuple(Form(qos, retain) for qos in (1, 0) for retain in (True, False))
 
 
@@ -27,7 +27,7 @@ class Status:
     """The status topic, and the will that speaks for a daemon that is gone.
 
     Attributes:
-        topic: None if nothing is said.
+        topic: None if no status is published.
         form: the strongest that has not been refused yet.
     """
 
@@ -37,7 +37,7 @@ class Status:
         self._set_will()
 
     def say(self, payload: bytes) -> int | None:
-        """Publish a status; gives the packet id, None if nothing is said."""
+        """Publish a status; returns the packet id, None if no status is published."""
         if self.topic is None:
             return None
         return self._client.publish(self.topic, payload, self.form.qos, self.form.retain).mid
@@ -57,7 +57,7 @@ class Status:
         self._set_will()
 
     def lost(self) -> None:
-        """Begin anew: the connection may have been closed for another reason, or the broker be another."""
+        """Begin anew: the broker may be another, or have closed the connection for another reason."""
         self.form = _FORMS[0]
         self._set_will()
 

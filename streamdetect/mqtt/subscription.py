@@ -1,4 +1,4 @@
-"""The subscriptions of a connection, and whether the broker has granted them."""
+"""The subscriptions of a connection, with their answers from the broker."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 
 _FILTERS_PER_SUBSCRIBE = 8  # what AWS IoT Core takes in one packet; others take more
 _ANSWER = 10.0  # s in which the broker has to answer
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # s until what was not granted is asked for again; doubled each time
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # s until a refused filter is asked for again; doubled each time
 
 
 class Subscription:
     """The filters of one connection. Only an answer for each of them grants it all.
 
-    What is refused, or not answered, is asked for again: an access list may change, and a broker that has
-    lost a packet would leave us deaf for as long as the connection lasts.
+    A filter that is refused or not answered is asked for again: an access list may change, and after a lost
+    packet no message would come for as long as the connection lasts.
 
     A broker may send a message once for each filter that it matches. Filters that some topic can match both
     get an identifier each (MQTT 5), which comes back with the message: of its copies one is the first.
 
     Attributes:
-        identifies: whether the broker takes identifiers.
+        identifies: true if the broker takes identifiers.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class Subscription:
 
     @property
     def granted(self) -> bool:
-        """Whether the broker has granted every filter."""
+        """True if the broker has granted every filter."""
         return bool(self.filters) and not self._unanswered and not self._missing
 
     @property
     def problem(self) -> str:
-        """Why not; empty while nothing is known to be wrong."""
+        """The reason why not; empty while nothing is known to be wrong."""
         return next((f"subscription to {topic!r} {why}" for topic, why in self._missing.items()), "")
 
     def ask(self, filters: tuple[str, ...], stale: Iterable[str] = ()) -> None:
-        """Ask for these filters, and give up those that we had and the stale ones that are not among them."""
+        """Ask for these filters, and unsubscribe from earlier and stale filters that are not among them."""
         for some in _chunks([topic for topic in (*self.filters, *stale) if topic not in filters]):
             self._client.unsubscribe(some)
         self.lost()
@@ -77,13 +77,13 @@ class Subscription:
         self._ask(filters)
 
     def lost(self) -> None:
-        """Forget it all: the connection is gone."""
+        """Forget everything: the connection is gone."""
         self.filters, self._pause = (), _FIRST_PAUSE
         self._unanswered.clear()
         self._missing.clear()
 
     def answered(self, mid: int, reasons: Sequence[ReasonCode]) -> None:
-        """Take in a SUBACK; a filter that it has no answer for is not granted."""
+        """Take in a SUBACK; a filter without an answer in it is not granted."""
         filters, _ = self._unanswered.pop(mid, ((), 0.0))
         for topic, reason in zip_longest(filters, reasons[: len(filters)]):
             if reason is None:

@@ -95,7 +95,7 @@ class Begun:
         self._at = 0  # in the first of those
 
     def portion(self, most: int) -> tuple[Route, Sequence[Sample]] | None:
-        """Give the next samples, at most `most`; None if nothing is left.
+        """Return the next samples, at most `most`; None if nothing is left.
 
         Samples that are all stamped on arrival stay together: sent again, they could not be told from new
         ones.

@@ -59,12 +59,12 @@ class Gathering:
         self.unheard = Unheard(self._names, [routing.topics for routing in routings], self.refusals)
 
     def waiting(self, at: int) -> dict[str, Pending]:
-        """Give what the readings of a detector wait for, or are compared with, for a snapshot."""
+        """Return readings that wait for others or are compared with them, for a snapshot."""
         join, series = self.joins[at], self.series[at]
         return {**(join.waiting() if join else {}), **(series.snapshot() if series else {})}
 
     def changed(self, at: int, devices: Sequence[str]) -> dict[str, Pending | None]:
-        """Give that of these devices and sensors; None where none is left."""
+        """Return those of these devices and sensors; None where none is left."""
         join, series = self.joins[at], self.series[at]
         return {**(join.changed(devices) if join else {}), **(series.changed(devices) if series else {})}
 

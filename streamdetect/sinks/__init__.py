@@ -1,4 +1,4 @@
-"""Where events go: a file for each kind of sink, and a line below."""
+"""The kinds of sinks, to which events go: a file for each kind, and a line below."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """Where a kind of sink is; imported only where one is configured."""
+    """The place of a kind of sink; imported only where one is configured."""
 
     module: str
     name: str  # of the class, made of a name and a section
@@ -30,7 +30,7 @@ def workers(config: Config) -> list[Worker]:
 
     Raises:
         ConfigError: a secret of one cannot be read.
-        StreamdetectError: what one needs is not installed.
+        StreamdetectError: a package that one needs is not installed.
     """
     made: list[Worker] = []
     for section, kind in KINDS.items():

@@ -1,4 +1,4 @@
-"""Which events a sink wants: by detector, sensor, label, severity and edge."""
+"""The choice of a sink's events: by detector, sensor, label, severity and edge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEVERITIES = ("warning", "critical")
 
 
 class ChoosingWorker(Worker):
-    """A worker that takes what its section of the configuration asks for."""
+    """A worker that takes the events that its section of the configuration chooses."""
 
     def __init__(self, name: str, settings: SinkConfig) -> None:
         """Prepare; nothing is delivered before `start`."""
@@ -25,12 +25,12 @@ class ChoosingWorker(Worker):
         self._choice = settings
 
     def wants(self, event: Event) -> bool:
-        """Whether the configuration chooses it."""
+        """Tell whether the configuration chooses the event."""
         return wants(self._choice, event.facts)
 
 
 def wants(choice: SinkConfig, facts: dict[str, Any]) -> bool:
-    """Whether a sink with this section wants an event; facts are those of the whole CloudEvent."""
+    """Tell whether a sink with this section wants an event; facts are those of the whole CloudEvent."""
     data, edge = facts["data"], facts["type"].rpartition(".")[2]
     return (
         edge in choice.edges

@@ -1,7 +1,7 @@
 """Transitions of incidents to CloudEvents.
 
-The format is CloudEvents 1.0, structured JSON; `event.json` describes it. Ids are hashes of what
-happened, so an event that is made or sent twice, even by two processes, is recognisably the same one.
+The format is CloudEvents 1.0, structured JSON; `event.json` describes it. Ids are hashes of the facts, so an
+event that is made or sent twice, even by two processes, is recognisably the same one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TYPES = {
 DRIFTED = "io.streamdetect.model.drifted"
 """The type of an event about a model that fits a sensor worse than it did."""
 ANSWERED = "io.streamdetect.answered"
-"""The type of an event about what somebody answered, see `service/answers.py`."""
+"""The type of an event about a person's answer, see `service/answers.py`."""
 
 
 class EventEncoder:
@@ -56,7 +56,7 @@ class EventEncoder:
         labels: Mapping[str, str],
         units: str | Mapping[str, str] = "",
     ) -> None:
-        """Set what all of a detector's events share.
+        """Set the facts that all of a detector's events share.
 
         Args:
             detector: its name.
@@ -81,8 +81,8 @@ class EventEncoder:
         """Return the event of one transition.
 
         Args:
-            transition: what happened.
-            labels: what the topic template found for this sensor.
+            transition: the transition.
+            labels: of this sensor, from the topic template.
             latent: (L,) of the window that it is about, to be put into the event.
         """
         identity = self._identity(transition.kind, transition.sensor, transition.started, transition.time)
@@ -97,15 +97,15 @@ class EventEncoder:
         )
 
     def incident(self, sensor: str, started: float) -> str:
-        """The id of the incident of a sensor that began at these Unix seconds."""
+        """Return the id of the incident of a sensor that began at these Unix seconds."""
         return self._identity("incident", sensor, started, started)
 
     def all_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Labels of a sensor, and those that all events carry."""
+        """Return the labels of a sensor, and those that all events carry."""
         return self._labels | dict(labels)
 
     def units(self, labels: Mapping[str, str]) -> str | Mapping[str, str]:
-        """The unit of a sensor with all these labels, or that of each feature."""
+        """Return the unit of a sensor with all these labels, or that of each feature."""
         unit = labels.get("unit")
         return shown(unit) if unit else self._units
 
@@ -173,7 +173,7 @@ class EventEncoder:
         }
 
     def _facts(self, transition: Transition, end: float, units: str | Mapping[str, str]) -> Facts:
-        """What the sentence about a transition is made of."""
+        """Return the facts for the sentence about a transition."""
         at, feature = transition.feature, self._features[transition.feature]
         return Facts(
             edge=transition.kind,
@@ -201,7 +201,7 @@ class EventEncoder:
         return numbers[0] if len(numbers) == 1 else dict(zip(self._features, numbers, strict=True))
 
     def _identity(self, kind: str, sensor: str, started: float, time: float) -> str:
-        """Return 32 hex digits that name this and nothing else; all edges of an incident share `started`."""
+        """Return 32 hex digits that identify this alone; all edges of an incident share `started`."""
         facts = [self._detector, sensor, kind, started.hex(), time.hex(), self.origin]
         return hashlib.sha256(orjson.dumps(facts)).hexdigest()[:32]
 
@@ -235,9 +235,10 @@ def cloud_event(
 
 
 def latent_vectors(encode: Encode, pushed: Pushed, verdicts: Verdicts) -> dict[Window, NDArray[np.float32]]:
-    """The latent vectors, (L,), of those windows in which something changed, by sensor and time.
+    """Return the latent vectors, (L,), of those windows in which something changed, by sensor and time.
 
-    Whatever ended because its sensor was evicted is about a window of some batch before: it has none here.
+    An incident that ended because its sensor was evicted is about a window of an earlier batch: it has none
+    here.
     """
     changed = {(transition.sensor, transition.time) for transition in verdicts.transitions}
     due = pushed.cut.due.tolist() if changed else ()
@@ -253,7 +254,7 @@ def _known(number: float) -> float | None:
 
 
 def example(source: str, now: float) -> Event:
-    """An event that says that it is a test; `now` is Unix seconds."""
+    """Make an event that says that it is a test; `now` is Unix seconds."""
     values = {"value": -9.1}
     facts = Facts(
         "opened",

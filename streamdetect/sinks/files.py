@@ -46,7 +46,7 @@ class JsonLines(ChoosingWorker):
             raise UnavailableError(f"{self._path}: {error.strerror}") from error
 
     def _opened(self, more: int) -> BinaryIO:
-        """The file, empty or with room for `size` bytes; somebody else may have moved it away."""
+        """Return the file, empty or with room for `size` bytes; somebody else may have moved it away."""
         if self._file and not self._is_current(self._file):
             self.release()
         file = self._file or self._open()
@@ -89,7 +89,7 @@ class JsonLines(ChoosingWorker):
 
 
 def _cut_after_last_line(file: BinaryIO) -> None:
-    """Go to the end; cut off a line that a kill or a full disk has left unfinished: its event comes again."""
+    """Go to the end; cut off a line that a kill or a full disk left unfinished: its event comes again."""
     end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - _BLOCK)

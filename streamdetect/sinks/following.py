@@ -50,17 +50,17 @@ class _Followed:
         self.around = both
 
     def is_late(self, now: float) -> bool:
-        """Whether it has been over for so long that its last readings will not come."""
+        """Tell whether it has been closed for so long that its last readings will not come."""
         return self.incident.ended is not None and now - self.since > PATIENCE
 
     def kept(self, now: float) -> Kept:
-        """What the history has to keep of it."""
+        """Return the readings for the history to keep."""
         complete = self.is_late(now) or is_complete(self.around, self.incident.ended)
         return Kept(self.names, self.around, complete)
 
 
 class Follower:
-    """Knows the incidents that go on, and what was around them so far; on one thread."""
+    """Follows the open incidents, and the readings around them so far; on one thread."""
 
     def __init__(self, trail: Trail, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin without any.
@@ -73,14 +73,14 @@ class Follower:
         self._followed: dict[str, _Followed] = {}  # by incident, the oldest first
 
     def resume(self, unfinished: Iterable[tuple[Incident, Kept | None]]) -> None:
-        """Go on with the incidents of an earlier run."""
+        """Continue with the incidents of an earlier run."""
         for incident, found in unfinished:
             one = self._follow(incident)
             if found is not None and list(found.features) == list(one.names):
                 one.around = found.around
 
     def take(self, events: Sequence[Event]) -> None:
-        """Take in what was around the incidents of these events."""
+        """Take in the readings around the incidents of these events."""
         keys = dict.fromkeys((event.detector, event.sensor) for event in events)
         found = {key: reduce(joined, taken) for key in keys if (taken := self._trail.take(*key))}
         for event in events:
@@ -96,14 +96,14 @@ class Follower:
                 one.add(around)
 
     def changed(self) -> dict[str, Kept]:
-        """What the history has to write, by incident; `written` once it has."""
+        """Return the readings for the history to write, by incident; call `written` once it has."""
         now = self._clock()
         return {
             name: one.kept(now) for name, one in self._followed.items() if one.changed or one.is_late(now)
         }
 
     def written(self, kept: Mapping[str, Kept]) -> None:
-        """Note what the history has written, and let go of what is complete."""
+        """Note what the history has written, and forget incidents that are complete."""
         for name, one in kept.items():
             self._followed[name].changed = False
             if one.complete:
@@ -137,7 +137,7 @@ def _worst_features(data: Mapping[str, Any], names: Sequence[str]) -> list[int]:
 
 
 def _worst(incident: Incident, features: int) -> Around:
-    """The worst reading by its event: in a backlog it may have left the trail before anybody looked."""
+    """Return the worst reading by its event: in a backlog it may have left the trail too soon."""
     peak = incident.data.get("peak") or {}
     value = peak.get("value")
     values = list(value.values()) if isinstance(value, dict) else [value]

@@ -32,7 +32,7 @@ LOOK_EVERY = 10.0  # s; readings that came since are lost if the daemon is kille
 
 
 class HistorySink(Worker):
-    """Writes the history; what cannot be read any more is set aside, and a new one begun."""
+    """Writes the history; a damaged one is set aside, and a new one begun."""
 
     kind: ClassVar[str] = "history"
     idle_every: ClassVar[float | None] = LOOK_EVERY
@@ -52,12 +52,12 @@ class HistorySink(Worker):
         self._look_at = 0.0  # monotonic seconds
 
     def equip(self, inhibition: Inhibition | None, trail: Trail | None) -> None:
-        """Take what there is to know besides events."""
+        """Take the facts that are needed besides events."""
         super().equip(inhibition, trail)
         self._follower = Follower(trail) if trail and self.shows else None
 
     def begin(self) -> None:
-        """Go on with the incidents of an earlier run."""
+        """Continue with the incidents of an earlier run."""
         if self._path.exists():
             self._look()
 
@@ -90,7 +90,7 @@ class HistorySink(Worker):
             self._record([])
 
     def _record(self, events: list[Event]) -> None:
-        """Note events, and what was around incidents.
+        """Note events, and the readings around incidents.
 
         Raises:
             UnavailableError: the disk does not take it.
@@ -112,7 +112,7 @@ class HistorySink(Worker):
             raise UnavailableError("the history starts again") from error
 
     def _around(self, events: Sequence[Event]) -> dict[str, Kept]:
-        """What has to be kept of the readings around these incidents, and around others once in a while."""
+        """Return the readings to keep around these incidents, and around others once in a while."""
         if self._follower is None:
             return {}
         self._follower.take(events)

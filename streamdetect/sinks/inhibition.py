@@ -1,4 +1,4 @@
-"""While a parent (a gateway) has an incident, nobody is notified of its children (the sensors behind it)."""
+"""Inhibition: while a parent (a gateway) has an incident, nobody is notified of its children."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Inhibition:
             self._note(party, is_open=True)
 
     def observe(self, facts: Mapping[str, Any]) -> None:
-        """Take note of an edge of an incident; facts are those of the whole CloudEvent."""
+        """Note an edge of an incident; facts are those of the whole CloudEvent."""
         edge = str(facts["type"]).rpartition(".")[2]
         if edge in {"opened", "updated", "closed"}:
             self._note(_party(facts["data"]), is_open=edge != "closed")
 
     def by(self, data: Mapping[str, Any]) -> str:
-        """The parent because of which nobody is notified of an event; empty if there is none."""
+        """Return the parent because of which nobody is notified of an event; empty if there is none."""
         child = _party(data)
         for parent in list(self._parents.values()):
             first = parent.started < child.started or not self._holds(child, parent)

@@ -20,7 +20,7 @@ _LEVELS = {"warning": logging.WARNING, "critical": logging.ERROR}
 
 
 class IncidentLog:
-    """Says what happened, once it is committed."""
+    """Logs the edges of incidents, once they are committed."""
 
     def __init__(self) -> None:
         self._sparingly = Sparingly(burst=_BURST)

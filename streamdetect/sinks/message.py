@@ -1,4 +1,4 @@
-"""One sentence that says what happened to a sensor, in its unit: for people, on whatever channel.
+"""One sentence about a sensor, in its unit: for people, on whatever channel.
 
 freezer −9.1 °C, usually −19.3 to −16.8, rising for 2 h
 """
@@ -25,12 +25,12 @@ class Facts:
     edge: str  # opened, updated, closed, regime_changed
     sensor: str
     values: Mapping[str, float]  # the newest reading, by feature
-    seconds: float  # that it has lasted
+    seconds: float  # for which it has lasted
     score: float
     reason: str = ""  # why it closed
     kind: str | None = None
     direction: str | None = None  # up, down
-    feature: str | None = None  # the one that it is about
+    feature: str | None = None  # that it is about
     worst: float | None = None
     expected: float | None = None
     lower: float | None = None
@@ -50,7 +50,7 @@ class Facts:
 
 
 def sentence(facts: Facts) -> str:
-    """Say it; what is not finite is not known."""
+    """Write the sentence; a number that is not finite is not known."""
     facts = _known(facts)
     if facts.edge == "regime_changed":
         return f"{_name(facts)} {_value(facts)} is the new normal".replace("  ", " ")
@@ -60,7 +60,7 @@ def sentence(facts: Facts) -> str:
 
 
 def drift_sentence(sensor: str, ratio: float) -> str:
-    """Say that a model fits a sensor worse, and what to do."""
+    """Write that a model fits a sensor worse, and what to do."""
     return (
         f"{sensor}: the model fits worse than it did, its usual error is {ratio:.1f} times that of the first "
         "week; train another one"
@@ -124,7 +124,7 @@ def number(value: float, decimals: int) -> str:
 
 
 def decimals_of(facts: Facts) -> int:
-    """As many decimals as tell the band's edges apart, and no more."""
+    """Return as many decimals as tell the band's edges apart, and no more."""
     if 0 < (width := _width(facts)) < inf:
         return _clipped(1 - floor(log10(width)))
     value = abs(facts.value or 0.0)
@@ -132,7 +132,7 @@ def decimals_of(facts: Facts) -> int:
 
 
 def _width(facts: Facts) -> float:
-    """How wide the band is; of one with one edge, twice from the middle to it; 0 = not known."""
+    """Return the width of the band; with one edge, twice from the middle to it; 0 = not known."""
     lower, upper, middle = facts.lower, facts.upper, facts.expected
     if lower is not None and upper is not None:
         return upper - lower
@@ -178,7 +178,7 @@ def _head(facts: Facts) -> str:
 
 
 def _unusual(facts: Facts) -> str:
-    """Of a model's error, about which there is no more to say than how large it is."""
+    """Describe a model's error, of which only the size is known."""
     if facts.lower is not None or facts.expected is not None:
         return f"{_head(facts)}{_band(facts)}{_since(facts)}"
     return f"{_head(facts)}: unusual pattern, {facts.score:.1f} times the limit{_since(facts)}"
@@ -222,7 +222,7 @@ def _rhythm(facts: Facts) -> str:
 
 
 def _long(facts: Facts) -> str:
-    """How long, and how long at most before."""
+    """Say how long, and how long at most before."""
     if facts.held is None:
         return "too long"
     return duration(facts.held) + (f", at most {duration(facts.most)} before" if facts.most else "")

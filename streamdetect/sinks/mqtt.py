@@ -30,7 +30,7 @@ class MqttSink(Sink):
     holds_up: ClassVar[bool] = True
 
     def __init__(self, edge: MqttEdge, settings: EventsConfig) -> None:
-        """Publish over this edge; starting and stopping it is the daemon's."""
+        """Publish over this edge; the daemon starts and stops it."""
         super().__init__(NAME)
         self._edge, self._settings = edge, settings
         self._sparingly = Sparingly()
@@ -47,7 +47,7 @@ class MqttSink(Sink):
         return self._settings.topic_for(event.detector, topic_levels(event.sensor))
 
     def settled(self) -> list[Delivery]:
-        """Return what the broker has answered."""
+        """Return the answers of the broker."""
         found = []
         for number, ok, reason, retry in self._edge.completed():
             if isinstance(number, int):
@@ -62,14 +62,14 @@ class MqttSink(Sink):
 
     @property
     def hopeful(self) -> bool:
-        """Whether there is a connection."""
+        """True if there is a connection."""
         return self._edge.connected
 
 
 def topic_levels(sensor: str) -> str:
     """Return the id as topic levels of `[A-Za-z0-9_.%-]`; any other character becomes %XX of its UTF-8.
 
-    An id that came by MQTT is written like that already, and stays as it is.
-    Nothing that came in reaches an output topic as it is: no wildcard, control or bidi character.
+    An id that came by MQTT is written like that already, and stays as it is. No input reaches an output topic
+    as it is: no wildcard, control or bidi character.
     """
     return "/".join(quote(level, safe="%").replace("~", "%7E") for level in sensor.split("/"))

@@ -1,7 +1,7 @@
 """Events to people, by Apprise: Telegram, ntfy, Slack, Matrix, mail and a hundred more services.
 
-See https://github.com/caronc/apprise/wiki for the URL of each. What is held back, by quiet hours or until the
-next digest is due, stays in the outbox, so it is neither lost nor sent twice by a restart.
+See https://github.com/caronc/apprise/wiki for the URL of each. Events held back, by quiet hours or until the
+next digest is due, stay in the outbox, so they are neither lost nor sent twice by a restart.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Note(NamedTuple):
     """An event on its way into a notification."""
 
     number: int  # in the outbox
-    since: float  # that it waits there, Unix seconds
+    since: float  # since which it waits there, Unix seconds
     facts: dict[str, Any]  # the CloudEvent's
 
     @property
@@ -49,12 +49,12 @@ class Note(NamedTuple):
 
     @property
     def about(self) -> str:
-        """The incident; an event that is about none stands for itself."""
+        """The incident; an event that is about none counts as its own."""
         return str(self.data.get("incident", self.facts["id"]))
 
     @property
     def edge(self) -> str:
-        """What happened to the incident."""
+        """The edge of the incident."""
         return str(self.facts["type"]).rpartition(".")[2]
 
 
@@ -71,7 +71,7 @@ class Notify(ChoosingWorker):
     """One notification an event, or a digest of several, to one service."""
 
     kind: ClassVar[str] = "notify"
-    window: ClassVar[int] = 10_000  # something urgent may be behind all that is held back
+    window: ClassVar[int] = 10_000  # an urgent event may be behind events that are held back
 
     def __init__(self, name: str, settings: NotifyConfig, clock: Callable[[], float] = time.time) -> None:
         """Read the URL and make the service of it; nothing is connected.
@@ -91,7 +91,7 @@ class Notify(ChoosingWorker):
         self._drawn: dict[str, bytes] = {}  # pictures of the notification that is being tried, by event
 
     def wants(self, event: Event) -> bool:
-        """Whether the configuration chooses it, and nobody has muted it."""
+        """Tell whether the configuration chooses it, and nobody has muted it."""
         facts = event.facts
         if self.inhibition:  # sees every event, chosen or not
             self.inhibition.observe(facts)
@@ -102,7 +102,7 @@ class Notify(ChoosingWorker):
         self.send_now(notification(self._settings, [Note(0, 0.0, event.facts)]))
 
     def work(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
-        """Send what may go out now as one notification."""
+        """Send the events that may go out now as one notification."""
         notes = self._notes = {
             at: self._notes.get(at) or Note(at, one.since, one.event.facts) for at, one in given.items()
         }
@@ -154,7 +154,7 @@ class Notify(ChoosingWorker):
         return [self._drawn[note.facts["id"]] for note in shown if note.facts["id"] in self._drawn]
 
     def _asked(self, note: Note) -> bytes | None:
-        """What has to be drawn of one; None if too little is known."""
+        """Return the request for a picture of an event; None if too little is known."""
         data = note.data
         if self.trail is None or "incident" not in data:
             return None
@@ -162,7 +162,7 @@ class Notify(ChoosingWorker):
         return None if around is None else picture.request(data, around)
 
     def _draw(self, wanted: Mapping[str, bytes]) -> None:
-        """Draw a picture for each event; without one where that fails, and always after a few failures."""
+        """Draw a picture for each event; without one where drawing fails, and always after a few failures."""
         try:
             self._drawn |= zip(wanted, picture.draw(list(wanted.values())), strict=True)
             self._failed_to_draw = 0
@@ -172,12 +172,12 @@ class Notify(ChoosingWorker):
             log.warning("sink %s sends no picture%s: %s", self.name, "" if self.shows else " any more", error)
 
     def _held(self, notes: Iterable[Note]) -> list[Note]:
-        """Those that another sensor's incident explains."""
+        """Return the events that another sensor's incident explains."""
         inhibition = self.inhibition
         return [note for note in notes if inhibition.by(note.data)] if inhibition else []
 
     def _due(self, notes: Sequence[Note], now: float) -> list[Note]:
-        """What may go out now."""
+        """Return the events that may go out now."""
         if len(self._sent) == self._sent.maxlen and _within(self._sent[0], _HOUR, now):
             return []
         gathering = bool(self._sent) and _within(self._sent[-1], self._settings.digest, now)
@@ -188,13 +188,13 @@ class Notify(ChoosingWorker):
 
 
 def _begun_and_over(notes: Sequence[Note]) -> list[Note]:
-    """Those of incidents that began and ended meanwhile."""
+    """Return the events of incidents that began and ended meanwhile."""
     began, ended = ({note.about for note in notes if note.edge == edge} for edge in ("opened", "closed"))
     return [note for note in notes if note.about in began & ended]
 
 
 def _within(began: float, seconds: float, now: float) -> bool:
-    """Whether a span has not passed yet; it has when the clock was set back to before it began."""
+    """Tell whether a span has not passed yet; it has when the clock was set back to before its begin."""
     return 0.0 <= now - began < seconds
 
 
@@ -209,7 +209,7 @@ def service(name: str, url: str) -> Apprise:
         import apprise  # noqa: PLC0415 - an extra, and 40 MB of memory
     except ImportError as error:
         raise StreamdetectError("notify needs Apprise: pip install 'streamdetect[notify]'") from error
-    logging.getLogger("apprise").setLevel(logging.WARNING)  # it says twice that it has sent something
+    logging.getLogger("apprise").setLevel(logging.WARNING)  # it logs twice that it has sent something
     made = apprise.Apprise()
     if not made.add(url):
         raise ConfigError([Problem(f"notify.{name}.url", "must be a URL that Apprise knows")])
@@ -230,7 +230,7 @@ def notification(settings: NotifyConfig, notes: Sequence[Note]) -> Notification:
 
 
 def lines_of(notes: Sequence[Note]) -> list[Note]:
-    """The last event of each incident, the worst incidents first."""
+    """Return the last event of each incident, the worst incidents first."""
     latest = {note.about: note for note in notes}
     return sorted(
         latest.values(), key=lambda note: (note.data["severity"] != "critical", note.data["started"])
@@ -238,7 +238,7 @@ def lines_of(notes: Sequence[Note]) -> list[Note]:
 
 
 def attachments(pictures: Sequence[bytes]) -> AppriseAttachment:
-    """Pictures as Apprise takes them."""
+    """Return pictures as Apprise takes them."""
     from apprise import AppriseAttachment  # noqa: PLC0415 - an extra
     from apprise.attachment.memory import AttachMemory  # noqa: PLC0415 - likewise
 
@@ -249,7 +249,7 @@ def attachments(pictures: Sequence[bytes]) -> AppriseAttachment:
 
 
 def template_fields(note: Note) -> dict[str, object]:
-    """What the placeholders of `title` and `body` stand for; `config.sinks.FIELDS` lists them."""
+    """Return the values of the placeholders of `title` and `body`; `config.sinks.FIELDS` lists them."""
     data = note.data
     return {
         "message": data["message"],

@@ -25,10 +25,10 @@ LIMIT = 10_000  # events that wait for one sink
 
 
 class Lane:
-    """One sink's events, in the order in which they happened.
+    """One sink's events, in order of time.
 
     Attributes:
-        full: whether as many wait as may.
+        full: true if as many wait as may.
         published: how many were delivered so far.
         undeliverable: how many were given up.
     """
@@ -49,7 +49,7 @@ class Lane:
         return len(self._waiting) + len(self._sent)
 
     def queued(self, events: Iterable[Event], now: float) -> list[Queued]:
-        """Those events that are for this sink, with the numbers that they will have."""
+        """Return the events for this sink, with the numbers that they will have."""
         wanted = filter(self.sink.wants, events)
         return [Queued(self.sink.name, number, event, now) for number, event in enumerate(wanted, self._next)]
 
@@ -63,11 +63,11 @@ class Lane:
         self._see_whether_full()
 
     def undelivered(self) -> list[Queued]:
-        """What the sink does not have yet, as far as we know, in order."""
+        """Return the events that the sink does not have yet, as far as we know, in order."""
         return sorted([*self._sent.values(), *self._waiting], key=lambda one: one.number)
 
     def drain(self) -> None:
-        """Settle what the sink has answered, and hand over what waits."""
+        """Settle the sink's answers, and hand over the waiting events."""
         self._settle(self.sink.settled())
         if time.monotonic() < self._pause_until:
             return
@@ -96,7 +96,7 @@ class Lane:
         self._see_whether_full()
 
     def _see_whether_full(self) -> None:
-        """What stops at the limit goes on at half of it: to begin and end may take a new connection."""
+        """Stop at the limit, and go on at half of it: stopping and starting may take a new connection."""
         self.full = len(self) >= self.limit or (self.full and len(self) > self.limit // 2)
 
     def _give_up(self, queued: Queued, reason: str) -> None:
@@ -124,7 +124,7 @@ class Outbox:
         limit: int = LIMIT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Begin with what an earlier run had not delivered.
+        """Begin with the undelivered events of an earlier run.
 
         Args:
             sinks: where events go.
@@ -203,16 +203,16 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether no more readings should come in for now."""
+        """True if no more readings should come in for now."""
         return any(lane.full and lane.sink.holds_up for lane in self.lanes.values())
 
     @property
     def hopeful(self) -> bool:
-        """Whether waiting a moment is likely to deliver something."""
+        """True if waiting a moment is likely to deliver something."""
         return any(len(lane) and lane.sink.hopeful for lane in self.lanes.values())
 
     def queued(self, events: Iterable[Event]) -> list[Queued]:
-        """The events with their place at each sink that wants them; `add` these before asking again."""
+        """Return the events with their place at each sink that wants them; `add` these before asking anew."""
         events, now = list(events), self._clock()
         return [one for lane in self.lanes.values() for one in lane.queued(events, now)]
 
@@ -222,7 +222,7 @@ class Outbox:
             lane.take([one for one in queued if one.sink == name])
 
     def undelivered(self) -> list[Queued]:
-        """What the sinks do not have yet, as far as we know, in order."""
+        """Return the events that the sinks do not have yet, as far as we know, in order."""
         return [one for lane in self.lanes.values() for one in lane.undelivered()]
 
     def forget(self, delivered: int, dead: int) -> None:
@@ -230,16 +230,16 @@ class Outbox:
         del self.delivered[:delivered], self.dead[:dead]
 
     def start(self) -> None:
-        """Let the sinks begin."""
+        """Start the sinks."""
         for lane in self.lanes.values():
             lane.sink.start()
 
     def close(self) -> None:
-        """Let the sinks go."""
+        """Close the sinks."""
         for lane in self.lanes.values():
             lane.sink.close()
 
     def drain(self) -> None:
-        """Settle what the sinks have answered, and hand over what waits."""
+        """Settle the sinks' answers, and hand over the waiting events."""
         for lane in self.lanes.values():
             lane.drain()

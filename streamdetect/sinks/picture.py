@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streamdetect.store.around import Around
 
 LEAST_READINGS = 10
-"""Fewer say nothing."""
+"""The least number of readings; a picture of fewer shows nothing."""
 BEFORE, LEAST_BEFORE = 3.0, 3600.0
 """A picture begins so many times as long before an incident as that has lasted, or so many seconds."""
 _TIMEOUT = 20.0  # s; then the notification goes without a picture
@@ -38,7 +38,7 @@ _LINE, _BAND, _MARK, _OPEN = "#222222", "#0072B2", "#D55E00", "#E69F00"  # for t
 
 
 def request(data: Mapping[str, Any], around: Around) -> bytes | None:
-    """What has to be drawn for an event; None if too little is known.
+    """Return the request for an event's picture; None if too little is known.
 
     Args:
         data: of the event.
@@ -70,7 +70,7 @@ def request(data: Mapping[str, Any], around: Around) -> bytes | None:
 
 
 def draw(wanted: Sequence[bytes]) -> list[bytes]:
-    """Draw what `request` asks for, as PNG: two seconds for the first, a quarter for each more.
+    """Draw the picture of a `request`, as PNG: two seconds for the first, a quarter for each more.
 
     Raises:
         StreamdetectError: they cannot be drawn.
@@ -89,7 +89,7 @@ def draw(wanted: Sequence[bytes]) -> list[bytes]:
 
 
 def _draw(told: Mapping[str, Any]) -> bytes:
-    """Draw it here and now."""
+    """Draw it in this process."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - only in the process that draws
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - likewise
     from matplotlib.figure import Figure  # noqa: PLC0415 - likewise

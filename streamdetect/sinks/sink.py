@@ -1,7 +1,7 @@
 """The base of every sink, and the thread on which one may wait.
 
 A new sink is a file with a subclass of `Worker`, a section of the configuration and a line in
-`streamdetect.sinks.KINDS`. It has to say how one event is delivered, and nothing else:
+`streamdetect.sinks.KINDS`. It has to define how one event is delivered, and nothing else:
 
     class Lamp(Worker):
         kind = "lamp"
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 8  # at one event that a sink answers but does not take: four minutes of back-off
+ATTEMPTS = 8  # for an event that a sink answers but does not take: four minutes of back-off
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # s; doubled after each attempt
 LONGEST_WAIT = 3600.0  # s; whatever a sink asks for
 FAILS_AFTER = 300.0  # s; a delivery that takes longer counts as failing
@@ -47,7 +47,7 @@ class RefusedError(StreamdetectError):
 
 
 class FailedError(StreamdetectError):
-    """The sink did not take this event; it may another time."""
+    """The sink did not take this event; it may take it another time."""
 
 
 class UnavailableError(StreamdetectError):
@@ -72,14 +72,14 @@ class Delivery(NamedTuple):
 
 
 class Sink(ABC):
-    """Where events go. The main thread calls all of this, and nothing here may wait.
+    """A destination of events. The main thread calls all of this, and nothing here may wait.
 
     Attributes:
         name: unique among the sinks of a daemon; the outbox keeps it beside each event.
         failure: why the last attempt to deliver failed; empty while all is well.
         failures: attempts that failed.
-        holds_up: whether the daemon stops taking readings while too many events wait for this sink; without
-            it the oldest of them are given up.
+        holds_up: true if the daemon stops taking readings while too many events wait for this sink; otherwise
+            the oldest of them are given up.
     """
 
     holds_up: ClassVar[bool] = False
@@ -90,7 +90,7 @@ class Sink(ABC):
         self.failures = 0
 
     def wants(self, event: Event) -> bool:  # noqa: ARG002 - for those who choose
-        """Whether the event is for this sink."""
+        """Tell whether the event is for this sink."""
         return True
 
     @abstractmethod
@@ -102,23 +102,23 @@ class Sink(ABC):
         """Return the deliveries decided since the last call."""
 
     def give_way(self) -> None:  # noqa: B027 - nothing to do for most
-        """Let what was taken go out, for at most a millisecond."""
+        """Let accepted events go out, for at most a millisecond."""
 
     @property
     @abstractmethod
     def hopeful(self) -> bool:
-        """Whether what was taken is likely to be delivered within moments; asked when the daemon ends."""
+        """True if accepted events are likely to be delivered within moments; asked when the daemon ends."""
 
     @property
     def hangs(self) -> bool:
-        """Whether an attempt to deliver has gone on for too long."""
+        """True if an attempt to deliver has gone on for too long."""
         return False
 
     def start(self) -> None:  # noqa: B027 - likewise
         """Begin to work."""
 
     def close(self) -> None:  # noqa: B027 - likewise
-        """Take no more, and let go of everything; the outbox keeps what is not settled."""
+        """Take no more events, and close everything; the outbox keeps those that are not settled."""
 
 
 class Worker(Sink):
@@ -126,10 +126,10 @@ class Worker(Sink):
 
     kind: ClassVar[str]
     shows: bool = False
-    """Whether it shows the readings around an incident, which it then finds in `trail`."""
+    """True if it shows the readings around an incident; it then finds them in `trail`."""
     trail: Trail | None = None
     inhibition: Inhibition | None = None
-    """What the configuration says of parents and children; it heeds it or not."""
+    """The configuration's parents and children; a sink heeds it or not."""
     window: ClassVar[int] = 100  # events that it is given before it has settled the first
     idle_every: ClassVar[float | None] = None
     """Seconds without an event after which `idle` is called; None = never."""
@@ -165,23 +165,23 @@ class Worker(Sink):
         """
 
     def equip(self, inhibition: Inhibition | None, trail: Trail | None) -> None:
-        """Take what there is to know besides events, before `start`."""
+        """Take the facts that are needed besides events, before `start`."""
         self.inhibition, self.trail = inhibition, trail
 
     def begin(self) -> None:
-        """Prepare; the first that the thread calls."""
+        """Prepare; the thread's first call."""
 
     def idle(self) -> None:
-        """Do what is to be done without an event."""
+        """Do the work that needs no event."""
 
     def release(self) -> None:
-        """Let go of what is open; the last that is called."""
+        """Close everything that is open; the thread's last call."""
 
     def work(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
         """Deliver the oldest of these events, at least one.
 
         Returns:
-            What became of it, nothing if it stays; and the seconds until it is worth calling again.
+            Its outcome, nothing if it stays; and the seconds until it is worth calling again.
         """
         number, queued = next(iter(given.items()))
         try:
@@ -207,7 +207,7 @@ class Worker(Sink):
         self._thread.start()
 
     def send(self, queued: Queued) -> bool:
-        """Take an event; False while there are as many as there may be."""
+        """Take an event; False while there are as many as allowed."""
         with self._changed:
             if self._closing or len(self._given) >= self.window:
                 return False
@@ -223,13 +223,13 @@ class Worker(Sink):
 
     @property
     def hopeful(self) -> bool:
-        """Whether it works on something, and neither waits nor hangs."""
+        """True if it works on something, and neither waits nor hangs."""
         busy = self._busy_since
         return busy is not None and time.monotonic() - busy < HANGS_AFTER
 
     @property
     def hangs(self) -> bool:
-        """Whether it works on something for minutes: a server may send its answer a byte at a time."""
+        """True if it works on something for minutes: a server may send its answer a byte at a time."""
         busy = self._busy_since
         return busy is not None and time.monotonic() - busy > FAILS_AFTER
 
@@ -263,7 +263,7 @@ class Worker(Sink):
         self._attempt(self.release)
 
     def _attempt(self, step: Callable[[], None]) -> None:
-        """Take a step that is about no event; a bug in it ends nothing else."""
+        """Take a step that concerns no event; a bug in it ends nothing else."""
         try:
             step()
         except Exception:
@@ -272,7 +272,7 @@ class Worker(Sink):
                 log.exception("sink %s has failed", self.name)
 
     def _guarded(self, given: Mapping[int, Queued]) -> tuple[list[Delivery], float]:
-        """Work; a sink's bug is neither the daemon's end nor another sink's, it costs the oldest event."""
+        """Work; a bug in a sink ends neither the daemon nor another sink, but costs the oldest event."""
         try:
             return self.work(given)
         except Exception as bug:
@@ -298,7 +298,7 @@ class Worker(Sink):
         if last or time.time() - queued.since > self._give_up_after:
             self._attempts = 0
             return [Delivery(queued.number, ok=False, reason=reason)], 0.0
-        if wait is None or wait < FIRST_PAUSE:  # who asks for none would be asked without end
+        if wait is None or wait < FIRST_PAUSE:  # a sink that asks for no wait would be called without end
             self._tries = min(self._tries + 1, 30)
             pause = min(FIRST_PAUSE * 2.0 ** (self._tries - 1), LONGEST_PAUSE)
             wait = pause * self._random.uniform(0.5, 1.0)

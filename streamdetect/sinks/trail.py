@@ -1,4 +1,4 @@
-"""What each sensor has sent of late, in memory: for the history, and for a picture of an incident.
+"""Trails: the latest readings of each sensor, in memory, for the history and for pictures of incidents.
 
 There are two rings a sensor: its latest readings, and every tenth of more of them. All rings of a detector
 share a budget of bytes: the more sensors there are, the shorter are the rings of each.
@@ -32,7 +32,6 @@ LEAST_SHARE, STRETCH = 32, 4
 """The shortest rings have this part of the places; when they take so many budgets, no sensor is added."""
 BURST, A_SECOND = 200, 20.0
 """Moments that may be kept at once, and how many more each second, so that a flood of incidents costs little.
-
 Each takes 25 µs of the main thread and 0.2 ms of the thread that writes them.
 """
 _FIRST = 16  # sensors for which there is room at first
@@ -47,7 +46,7 @@ class _Ring:
         self.facts = np.zeros((rows, places, width), dtype=np.float32)
 
     def resized(self, rows: int, places: int, counts: NDArray[np.int64]) -> _Ring:
-        """One for more sensors, of as many places or fewer; counts (S,): readings so far."""
+        """Return a ring for more sensors, of as many places or fewer; counts (S,): readings so far."""
         new = _Ring(rows, places, self.facts.shape[2])
         old = np.arange(len(counts))[:, None]
         turns = counts[:, None] - 1 - np.arange(places)
@@ -62,12 +61,12 @@ class _Ring:
         times: NDArray[np.float64],
         facts: NDArray[np.float32],
     ) -> None:
-        """Take readings in, each at the place of its turn; of those at one place the last stays."""
+        """Take readings in, each at its place in turn; of those at one place the last stays."""
         self.times[rows, turns % self.places] = times
         self.facts[rows, turns % self.places] = facts
 
     def of(self, row: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """The readings of a sensor that has sent so many, oldest first."""
+        """Return the readings of a sensor that has sent so many, oldest first."""
         order = np.arange(max(count - self.places, 0), count) % self.places
         return self.times[row, order], self.facts[row, order]
 
@@ -98,7 +97,7 @@ class _Rings:
             self._sparse.put(rows[tenth], turns[tenth] // EVERY, times[tenth], facts[tenth])
 
     def of(self, sensor: str) -> Around | None:
-        """What is known of a sensor."""
+        """Return the kept readings of a sensor."""
         row = self._rows.get(sensor)
         if row is None:
             return None
@@ -109,7 +108,7 @@ class _Rings:
         return around_of(np.concatenate([older[before], times]), np.concatenate([earlier[before], facts]))
 
     def _places(self, sensors: Sequence[str]) -> list[int]:
-        """The row of each; -1 without one."""
+        """Return the row of each; -1 without one."""
         found = list(map(self._rows.get, sensors))
         if None in found:
             self._add(dict.fromkeys(sensors))
@@ -139,13 +138,13 @@ class _Rings:
 
 
 class Trail:
-    """What the sensors of all detectors have sent of late; written on the main thread, read on any."""
+    """The latest readings of the sensors of all detectors; written on the main thread, read on any."""
 
     def __init__(self, *, keeps: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with nothing.
 
         Args:
-            keeps: whether what was around each edge of an incident is kept until somebody takes it.
+            keeps: true if the readings around each edge of an incident are kept until somebody takes them.
             clock: monotonic seconds.
         """
         self._keeps, self._clock = keeps, clock
@@ -155,7 +154,7 @@ class Trail:
         self._left, self._seen = float(BURST), clock()
 
     def observe(self, found: Iterable[tuple[str, Verdicts]]) -> None:
-        """Take in what was judged, by detector."""
+        """Take in the judged readings, by detector."""
         with self._lock:
             for detector, verdicts in found:
                 if len(verdicts):
@@ -165,12 +164,12 @@ class Trail:
                         self._keep(detector, sensor)
 
     def around(self, detector: str, sensor: str) -> Around | None:
-        """The latest readings of a sensor; None if none are known."""
+        """Return the latest readings of a sensor; None if none are known."""
         with self._lock:
             return self._of(detector, sensor)
 
     def take(self, detector: str, sensor: str) -> list[Around]:
-        """What was around the edges of a sensor's incidents since the last call, or is now.
+        """Return the readings around the edges of a sensor's incidents since the last call, or now.
 
         Empty in a flood of incidents: then nobody looks at each.
         """
@@ -202,7 +201,7 @@ class Trail:
 
 
 def _ranks(rows: NDArray[np.intp]) -> NDArray[np.int64]:
-    """How many readings of the same sensor come before each, (N,)."""
+    """Count the earlier readings of the same sensor for each, (N,)."""
     order = rows.argsort(kind="stable")
     ordered = rows[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streamdetect.config import WebhookConfig
     from streamdetect.store import Event
 
-# Answers that speak against this very event: the same bytes will never do.
+# Answers that refuse this very event: the same bytes will never be accepted.
 _REFUSALS = frozenset({400, 406, 411, 413, 414, 415, 422, 431})
 _DOUBTFUL = frozenset({500, 501})  # a bug there, in the face of this event or of any
 _UNSAFE = '%"\x7f'  # beside what is not printable ASCII (CloudEvents HTTP binding 1.0.2, 3.1.3.2)
@@ -86,12 +86,12 @@ class Webhook(ChoosingWorker):
 
 
 def structured(event: Event) -> tuple[bytes, dict[str, str]]:
-    """The event as one JSON document, and the headers that go with it."""
+    """Return the event as one JSON document, and the headers that go with it."""
     return event.payload, {"Content-Type": "application/cloudevents+json; charset=utf-8"}
 
 
 def binary(event: Event) -> tuple[bytes, dict[str, str]]:
-    """The event's data, and its attributes as headers."""
+    """Return the event's data, and its attributes as headers."""
     attributes = orjson.loads(event.payload)
     data, content = attributes.pop("data"), attributes.pop("datacontenttype")
     headers = {f"ce-{name}": quote(value, safe=_SAFE) for name, value in attributes.items()}
@@ -99,10 +99,10 @@ def binary(event: Event) -> tuple[bytes, dict[str, str]]:
 
 
 def signing_key(secret: str | None) -> bytes:
-    """The key of a secret: `whsec_` and base64, or any other text as it is; empty without one.
+    """Return the key of a secret: `whsec_` and base64, or any other text as it is; empty without one.
 
     Raises:
-        ValueError: what follows `whsec_` is not base64.
+        ValueError: the text after `whsec_` is not base64.
     """
     if secret is None:
         return b""
@@ -112,7 +112,7 @@ def signing_key(secret: str | None) -> bytes:
 
 
 def signature(key: bytes, event: str, now: int, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks; `now` is in Unix seconds."""
+    """Return the headers of Standard Webhooks; `now` is in Unix seconds."""
     signed = hmac.new(key, f"{event}.{now}.".encode() + body, hashlib.sha256).digest()
     value = base64.b64encode(signed).decode()
     return {"webhook-id": event, "webhook-timestamp": str(now), "webhook-signature": f"v1,{value}"}
@@ -128,7 +128,7 @@ def _judge(status: int, wait: float | None) -> None:
         raise RefusedError(reason)
     if status in _DOUBTFUL:
         raise FailedError(reason)
-    # Wrong credentials, a wrong path, a redirection: somebody will put it right, and no event is lost.
+    # Wrong credentials, a wrong path, a redirection: somebody will correct it, and no event is lost.
     raise UnavailableError(reason, wait)
 
 

@@ -1,7 +1,7 @@
-"""The readings around an incident: which of them are kept with it, and how they are written.
+"""The readings around an incident: the choice of those kept with it, and their form.
 
-Some before it, some of those while it lasts, and some after it. Of too many, each stretch of time keeps the
-reading that scored most, so that the worst one always stays.
+Some are from before it, some from its course, and some from after it. If there are too many, each stretch of
+time keeps the reading with the highest score, so that the worst one always stays.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Around(NamedTuple):
     scores: NDArray[np.float32]  # (N,) the largest of all views; > 1 is anomalous
 
     def chosen(self, rows: NDArray[np.intp]) -> Around:
-        """Some of the readings."""
+        """Return some of the readings."""
         return Around._make(column[rows] for column in self)
 
     def of_features(self, places: Sequence[int]) -> Around:
@@ -45,22 +45,22 @@ class Around(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is kept with an incident."""
+    """The readings that are kept with an incident."""
 
     features: Sequence[str]  # names of the F features
     around: Around
-    complete: bool  # nothing will be added
+    complete: bool  # nothing more will be added
 
 
 def joined(first: Around, second: Around) -> Around:
-    """All readings of both; of two at one time that of the second."""
+    """Return all readings of both; of two at one time, that of the second."""
     both = Around._make(np.concatenate([one, other]) for one, other in zip(second, first, strict=True))
     _, at = np.unique(np.rint(both.times / _TOLERANCE), return_index=True)
     return both.chosen(at)
 
 
 def kept(around: Around, started: float, ended: float | None) -> Around:
-    """The readings to keep with an incident.
+    """Choose the readings to keep with an incident.
 
     Args:
         around: all readings that are known.
@@ -78,7 +78,7 @@ def kept(around: Around, started: float, ended: float | None) -> Around:
 
 
 def is_complete(around: Around, ended: float | None) -> bool:
-    """Whether there are as many readings after an incident as are kept."""
+    """Tell whether there are as many readings after an incident as are kept."""
     return ended is not None and int(np.count_nonzero(around.times > ended + _TOLERANCE)) >= AFTER
 
 
@@ -98,20 +98,20 @@ def decode(written: bytes, features: int) -> Around:
 
 
 def around_of(times: NDArray[np.float64], facts: NDArray[np.float32]) -> Around:
-    """Readings by their times, (N,), and the rest of them in columns, (N, 3 F + 1)."""
+    """Return readings by their times, (N,), and the rest of them in columns, (N, 3 F + 1)."""
     values, lower, upper = np.split(facts[:, :-1], len(BANDED), axis=1)
     return Around(times, values, lower, upper, facts[:, -1])
 
 
 def nothing(features: int) -> Around:
-    """No readings of so many features."""
+    """Return no readings, of so many features."""
     return decode(b"", features)
 
 
 def thinned(around: Around, stretches: int) -> NDArray[np.intp]:
-    """Places of the readings that stay: of each of so many stretches of time the one that scored most.
+    """Return the places of the readings to keep: in each of so many stretches, that with the highest score.
 
-    Of several that scored as much it is the first: a view may hold its score for a while after a spike.
+    Of equal scores it is the first: a view may hold its score for a while after a spike.
     """
     span = float(np.ptp(around.times)) if len(around.times) else 0.0
     if not span:
@@ -124,7 +124,7 @@ def thinned(around: Around, stretches: int) -> NDArray[np.intp]:
 
 
 def columns(kept: Kept) -> dict[str, Any]:
-    """What is kept as JSON has it, the times in Unix seconds; None = not known."""
+    """Return the kept readings for JSON, the times in Unix seconds; None = not known."""
     around = kept.around
     return {
         "times": around.times.tolist(),
@@ -138,5 +138,5 @@ def columns(kept: Kept) -> dict[str, Any]:
 
 
 def _listed(column: NDArray[np.float32]) -> list[float | None]:
-    """Numbers with the digits of a float32; None for what is not finite."""
+    """Return numbers with the digits of a float32; None for a number that is not finite."""
     return [float(f"{number:.7g}") if isfinite(number) else None for number in column.tolist()]

@@ -1,7 +1,7 @@
-"""The SQLite database: how it is opened, and what its errors mean.
+"""The SQLite database: how it is opened, and the meaning of its errors.
 
-WAL with synchronous=FULL: one fsync a commit, and what was committed survives a power cut. The lock is
-exclusive, so there is no shared memory file to be damaged.
+WAL with synchronous=FULL: one fsync a commit, and committed data survives a power cut. The lock is exclusive,
+so there is no shared memory file to be damaged.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _PRAGMAS = (
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
     "synchronous = FULL",
-    "secure_delete = OFF",  # Debian's default is to overwrite what is deleted: a snapshot in seconds, not ms
+    "secure_delete = OFF",  # Debian's default is to overwrite deleted data: a snapshot in seconds, not ms
     "temp_store = MEMORY",
-    "cache_size = -512",  # KiB: what is written is hardly ever read again
+    "cache_size = -512",  # KiB: written data is hardly ever read again
     "trusted_schema = OFF",
     "cell_size_check = ON",
     f"journal_size_limit = {16 << 20}",
 )
-# Primary result codes that speak of the disk or of another process, not of what is in the file.
+# Primary result codes about the disk or another process, not about the content of the file.
 _PASSING = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -51,11 +51,11 @@ _PASSING = frozenset(
 
 
 class UnavailableError(StateError):
-    """The disk does not take or give it now; trying again may help."""
+    """The disk does not take or give data now; another attempt may succeed."""
 
 
 class DamagedError(StateError):
-    """The file is not what was written."""
+    """The file has other content than was written."""
 
 
 def connect(
@@ -96,7 +96,7 @@ def connect(
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """All of it or nothing; what is done when the block is left is on the disk.
+    """Do all of a block or nothing of it; when the block is left, its changes are on the disk.
 
     Raises:
         UnavailableError: the disk does not take it.

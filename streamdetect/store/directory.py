@@ -1,4 +1,4 @@
-"""The state directory: one daemon's at a time, and what becomes of a file in it that cannot be used."""
+"""The state directory: one daemon's at a time, with unusable files set aside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SET_ASIDE_KEPT = 3  # a disk that damages everything must not be filled with it
 
 
 def lock(directory: Path) -> int:
-    """Make the directory if need be, and take it; the lock lasts until the descriptor is closed.
+    """Make the directory if need be, and lock it; the lock lasts until the descriptor is closed.
 
     Raises:
         StateError: another process has it, or it cannot be used.
@@ -47,11 +47,11 @@ def lock(directory: Path) -> int:
 
 
 class Mark:
-    """How far the database was written, noted beside it.
+    """The progress of the database, noted beside it.
 
-    SQLite takes a damaged log for one that ends there, and silently loses what was committed after it. The
-    note says that there was more. It is written after the commit and not synchronised: after a power cut it
-    may lag behind, which does no harm, but it is never ahead.
+    SQLite takes a damaged log for one that ends there, and silently loses later commits. The note tells that
+    there was more. It is written after the commit and not synchronised: after a power cut it may lag behind,
+    which does no harm, but it is never ahead.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -79,7 +79,7 @@ class Mark:
             os.pwrite(self._descriptor, b"%s %08x\n" % (text, crc32(text)), 0)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the note."""
         os.close(self._descriptor)
 
 

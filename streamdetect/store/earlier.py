@@ -1,6 +1,7 @@
-"""Detectors as 0.1.0 saved them, and the parts of them that go on.
+"""Detectors as 0.1.0 saved them, and the parts of them that are kept.
 
-Windows, scales and open incidents do. What 0.1.0 had learnt of errors does not: baselines are others now.
+Windows, scales and open incidents are kept. The errors that 0.1.0 had learnt are not: baselines are others
+now.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ _TIMES = {"started": "started", "last": "last", "peak_time": "peak_time", "began
 
 
 def is_earlier(settings: Mapping[str, Any]) -> bool:
-    """Whether these are settings of 0.1.0."""
+    """Tell whether these are settings of 0.1.0."""
     return "threshold" in settings
 
 
 def detector_of(
     settings: Mapping[str, Any], saved: Mapping[str, NDArray[Any]], reconstruct: Reconstruct
 ) -> Detector:
-    """A detector that goes on from one that 0.1.0 saved.
+    """Return a detector that continues one saved by 0.1.0.
 
     Raises:
         LookupError: something is missing.

@@ -1,4 +1,4 @@
-"""An event as it is kept and passed on: it knows what happened, and nothing of where it goes."""
+"""An event as it is kept and passed on: it holds the facts, but not its destination."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Incidents of several sensors that belong together: they overlap in time and have something in common.
 
 As OpenSearch correlates anomalies: intervals are widened, for causes act with a delay; two belong together
-when enough of the shorter one lies within the other; and what is connected over others is one group.
+when enough of the shorter one lies within the other; and incidents linked by others are one group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Group(NamedTuple):
 
     @property
     def first(self) -> Incident:
-        """The one that began, and may be the cause."""
+        """The incident that began first, and may be the cause."""
         return self.incidents[0]
 
 
@@ -59,14 +59,14 @@ def _root(parents: list[int], at: int) -> int:
 
 
 def _alike(one: Incident, other: Incident) -> bool:
-    """Whether they share the detector or a label."""
+    """Tell whether they share the detector or a label."""
     if one.detector == other.detector:
         return True
     return not set(one.data["labels"].items()).isdisjoint(other.data["labels"].items())
 
 
 def _overlap(one: Incident, other: Incident, widen: float) -> float:
-    """The share of the shorter widened interval that lies within the other."""
+    """Return the share of the shorter widened interval that lies within the other."""
     begin = max(one.started, other.started) - widen
     end = min(_end(one, widen), _end(other, widen))
     shorter = min(_end(each, widen) - each.started + widen for each in (one, other))

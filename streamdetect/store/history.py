@@ -30,7 +30,7 @@ _NOTHING: Mapping[str, Kept] = {}
 
 
 class Edge(NamedTuple):
-    """One thing that happened to an incident."""
+    """One event in the life of an incident."""
 
     time: float  # Unix seconds
     edge: str
@@ -49,43 +49,43 @@ class Incident(NamedTuple):
     severity: str
     message: str
     reason: str
-    label: str  # what somebody said of it: true, false or nothing
+    label: str  # the last answer about it: true, false or empty
     data: dict[str, Any]  # of the last event
 
     @property
     def open(self) -> bool:
-        """Whether it goes on."""
+        """True if it is open."""
         return self.ended is None
 
 
 class Wanted(NamedTuple):
-    """Which incidents are looked for; what is empty or None says nothing."""
+    """A choice of incidents; an empty value or None makes no restriction."""
 
     is_open: bool | None = None
     detector: str = ""
     sensor: str = ""
     text: str = ""  # part of the sensor's id or of the message, whatever the case of ASCII letters
-    label: str | None = None  # what somebody said of it: true, false, or "" for nothing
-    since: float | None = None  # that went on at these Unix seconds or later,
+    label: str | None = None  # the last answer about it: true, false, or "" for none
+    since: float | None = None  # that were open at these Unix seconds or later,
     until: float | None = None  # and began at these or earlier
 
 
 class Answer(NamedTuple):
-    """A command that somebody gave."""
+    """A command that a person gave, and its outcome."""
 
     time: float  # Unix seconds
     data: dict[str, Any]
 
 
 class History:
-    """Keeps incidents, the oldest of which go when there are too many."""
+    """Keeps incidents; when there are too many, the oldest are removed."""
 
     def __init__(self, path: Path | None, *, keep: float, max_size: int) -> None:
         """Open the database, or make it.
 
         Args:
             path: of the database; None keeps it in memory.
-            keep: seconds after which an incident that is over goes.
+            keep: seconds after which a closed incident is removed.
             max_size: bytes that the database may have.
 
         Raises:
@@ -98,10 +98,10 @@ class History:
         ((self._page,),) = self._connection.execute("PRAGMA page_size").fetchall()
 
     def record(self, events: Sequence[Event], now: float, around: Mapping[str, Kept] = _NOTHING) -> None:
-        """Note events, in one transaction, and let go of what is too old or too much.
+        """Note events, in one transaction, and remove incidents that are too old or too many.
 
         Args:
-            events: what happened.
+            events: the events.
             now: Unix seconds.
             around: the readings around incidents, in place of those that were noted before.
 
@@ -119,7 +119,7 @@ class History:
             self._prune(now)
 
     def unfinished(self) -> list[tuple[Incident, Kept | None]]:
-        """The incidents to which readings may still be added, and those of them that there are.
+        """Read the incidents to which readings may still be added, with the readings they have.
 
         Raises:
             UnavailableError: the disk does not give them.
@@ -135,11 +135,11 @@ class History:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give what a reader of a history in memory asks; on the thread that records."""
+        """Return a reader's view of a history in memory; on the thread that records."""
         yield self._connection
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._connection.close()
 
     def _record(self, event: Event) -> None:
@@ -191,14 +191,14 @@ class History:
         return len(gone)
 
     def _size(self) -> int:
-        """Bytes in use; what was deleted is used again."""
+        """Return the bytes in use; the space of removed incidents is used again."""
         ((pages,),) = self._connection.execute("PRAGMA page_count").fetchall()
         ((free,),) = self._connection.execute("PRAGMA freelist_count").fetchall()
         return int((pages - free) * self._page)
 
 
 def incident_of(facts: dict[str, Any]) -> Incident:
-    """The incident that an event is about, by the facts of the event."""
+    """Return the incident that an event is about, by the facts of the event."""
     data = facts["data"]
     return Incident(
         id=data["incident"],
@@ -234,7 +234,7 @@ def read(path: Path, *, since: float, sensors: str = "*", only_open: bool = Fals
 def select(
     source: Path | History, wanted: Wanted, *, limit: int, offset: int = 0
 ) -> tuple[int, list[Incident]]:
-    """Look for incidents, those that go on first and then the latest first.
+    """Look for incidents, open ones first and then the latest first.
 
     Args:
         source: the database, or a history in memory.
@@ -243,7 +243,7 @@ def select(
         offset: after so many.
 
     Returns:
-        How many there are, and these.
+        The number of incidents found, and the wanted part of them.
 
     Raises:
         UnavailableError: the file cannot be read.
@@ -324,7 +324,7 @@ def beginning(path: Path, incident: str, most: int) -> list[Incident]:
 
 
 def answers(path: Path | History, *, since: float) -> list[Answer]:
-    """Read the commands that were given since (Unix seconds), oldest first.
+    """Read the commands given since (Unix seconds), oldest first.
 
     Raises:
         UnavailableError: the file cannot be read.
@@ -337,7 +337,7 @@ def answers(path: Path | History, *, since: float) -> list[Answer]:
 
 
 def edges(path: Path | History, incident: str) -> list[Edge]:
-    """Read what happened to an incident, in order.
+    """Read the events of an incident, in order.
 
     Raises:
         UnavailableError: the file cannot be read.

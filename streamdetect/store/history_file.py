@@ -41,7 +41,7 @@ CREATE TABLE readings (
 ) WITHOUT ROWID;
 """
 _MIGRATIONS = {1: _READINGS}
-"""What brings a history of this version to the next one."""
+"""The statements that bring a history of this version to the next one."""
 
 
 def open_in_memory() -> sqlite3.Connection:
@@ -75,10 +75,10 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open the database of a history of this version, or of one before that can be read.
+    """Open the database of a history of this version, or of an earlier version that can be read.
 
     Raises:
-        DamagedError: it is none.
+        DamagedError: it is not one.
     """
     connection = _connect(path, "ro")
     try:
@@ -90,7 +90,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The version of a history."""
+    """Return the version of a history."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

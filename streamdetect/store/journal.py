@@ -1,7 +1,7 @@
-"""The journal: what the detectors took in, with the errors of its windows, as bytes and back.
+"""The journal: the intakes of the detectors, with the errors of their windows, as bytes and back.
 
-An entry is one call that changed one detector. Those of a group commit are one record: a JSON head that says
-what is there, then the numbers as columns of little-endian float64. A record carries no checksum; the
+An entry is one call that changed one detector. Those of a group commit are one record: a JSON head that
+describes the entries, then the numbers as columns of little-endian float64. A record carries no checksum; the
 database keeps one beside it.
 """
 
@@ -38,7 +38,7 @@ class Intake:
     readings: Readings  # without those of sensors that were turned away
     errors: Floats  # (M,) as scored, one for each window that the readings completed
     feature_errors: Floats  # (M, F)
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by sensor, where they are news
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by sensor, where they are new
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Readings that are not whole yet: what the batch has changed."""
+    """The changes of a batch to the readings that are not whole yet."""
 
     detector: str
     pending: Mapping[str, Pending | None]  # by device; None = no more
@@ -74,11 +74,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Somebody said something of a sensor that changes how it is judged."""
+    """A person's answer about a sensor that changes how it is judged."""
 
     detector: str
     sensor: str
-    sensitivity: float | None  # what its scores are multiplied by from now on; None: what goes on is normal
+    sensitivity: float | None  # the factor of scores from now on; None: the present values are normal
 
 
 Entry = Intake | Eviction | Looked | Resumption | Told | Waiting
@@ -169,7 +169,7 @@ def _entry(described: dict[str, Any], reader: _Reader) -> Entry:
 
 
 def pending(written: Sequence[Any]) -> Pending:
-    """A reading that is not whole yet, from JSON, in which what is missing is null."""
+    """Read a reading that is not whole yet from JSON, where a missing value is null."""
     first, newest, values = written
     return Pending(first, newest, tuple(nan if value is None else value for value in values))
 
@@ -182,7 +182,7 @@ class _Reader:
         self._at = start
 
     def floats(self, count: int) -> Floats:
-        """The next `count` numbers; ValueError if there are fewer."""
+        """Return the next `count` numbers; ValueError if there are fewer."""
         column = np.frombuffer(self._record, _FLOAT, count, self._at)
         self._at += column.nbytes
         return column.astype(np.float64)

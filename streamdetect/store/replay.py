@@ -1,4 +1,4 @@
-"""From a snapshot and the journal after it to the detectors as they were: exact, and without the model."""
+"""The replay of a journal after a snapshot: the detectors as they were, exactly, without the model."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def replay(states: Sequence[DetectorState], entries: Iterable[Entry]) -> None:
 
 
 def tell(detector: Detector, told: Told) -> list[Transition]:
-    """Let a detector know what somebody said of a sensor.
+    """Pass a person's answer about a sensor on to its detector.
 
     Returns:
-        What it changed at once.
+        The transitions that it caused at once.
 
     Raises:
         KeyError: the sensor is not known.
@@ -55,7 +55,7 @@ def tell(detector: Detector, told: Told) -> list[Transition]:
 
 
 class _Player:
-    """Replays one detector, joining what it took in: batch boundaries are unobservable."""
+    """Replays one detector, joining its intakes: batch boundaries are unobservable."""
 
     def __init__(self, state: DetectorState) -> None:
         self._state = state
@@ -103,7 +103,7 @@ class _Player:
             return
         detector = self._state.detector
         if len(detector) + _new(detector, intakes) > detector.settings.max_sensors:
-            # Some made room for others, and whom a batch spares is the one thing that depends on its bounds.
+            # Some made room for others, and only the choice of these depends on the bounds of a batch.
             for intake in intakes:
                 _feed(detector, intake.readings, intake.errors, intake.feature_errors)
             return
@@ -121,7 +121,7 @@ class _Player:
 
 
 def _new(detector: Detector, intakes: Iterable[Intake]) -> int:
-    """How many sensors of these the detector does not know yet."""
+    """Count the sensors among these that the detector does not know yet."""
     known = detector.sensors
     return len({sensor for intake in intakes for sensor in intake.readings.sensors if sensor not in known})
 

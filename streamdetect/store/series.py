@@ -1,8 +1,8 @@
 """Values and scores of the past, of every sensor, at several steps of time, within a budget of bytes.
 
-Each point tells of one step of one sensor: how many readings, their mean, least and largest value, what was
-expected, and the largest score of each view. Where all of it takes too much, the oldest go: of the finest
-step first, because it has the most. What is gone is remembered as gone.
+Each point covers one step of one sensor: the number of readings, their mean, least and largest value, the
+expected value, and the largest score of each view. If all points take too much, the oldest are removed: of
+the finest step first, because it has the most. How far each step was removed is remembered.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ SERIES = "series.db"
 STEPS: Final = (10, 120, 1800, 21_600)
 """Seconds of a point; a coarser one reaches further back."""
 FIELDS: Final = ("mean", "min", "max", "expected", "lower", "upper")
-"""What a point has of each feature, after the number of its readings and before the scores of the views."""
+"""The columns of a point for each feature, after the number of its readings and before the scores of the
+views."""
 VERSION = 1
 _APPLICATION = 0x53445345  # "SDSE"
 _CHUNK = 60  # points of a sensor that lie together; the oldest chunk of all sensors goes at once
 _LAST = 1 << 40  # a chunk that never comes
 _AT_ONCE = 1000  # points that are written in one go: 8 ms of processor time, while nobody can read
-_BREATH = 0.0005  # s; a lock is given to who waits for it only if who had it does not want it at once
+_BREATH = 0.0005  # s; the lock goes to a waiting thread only if its last owner does not take it again at once
 _PORTION = 20_000  # points that are deleted in one go: 0.1 s, while nobody can read
 _MOST_KNOWN = 200_000  # series whose number is kept in memory
 _SCHEMA = f"""
@@ -100,7 +101,7 @@ class SeriesStore:
             """Bytes in use; what was deleted is used again."""
 
     def record(self, detector: str, features: Sequence[str], step: int, points: Points) -> None:
-        """Add points; where there is one already, both become one. Readers get their turn in between.
+        """Add points; a point that exists already is joined with the new one. Readers get turns in between.
 
         Raises:
             UnavailableError: the disk does not take it.
@@ -134,7 +135,7 @@ class SeriesStore:
             self.size = self._used()
 
     def prune(self) -> bool:
-        """Let go of some of the oldest points if there are too many; True while there may be more to do.
+        """Remove some of the oldest points if there are too many; True while there may be more to remove.
 
         Raises:
             UnavailableError: the disk does not take it.
@@ -151,7 +152,7 @@ class SeriesStore:
     def read(
         self, detector: str, sensor: str, features: Sequence[str], step: int, begin: float, end: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The points of a sensor between these Unix seconds: slots (P,), and data (P, 1 + 6 F + W).
+        """Read the points of a sensor between these Unix seconds: slots (P,), and data (P, 1 + 6 F + W).
 
         Raises:
             UnavailableError: the disk does not give it.
@@ -177,7 +178,7 @@ class SeriesStore:
         return np.array([slot for slot, _ in rows], dtype=np.int64), data
 
     def first(self, detector: str, sensor: str, features: Sequence[str]) -> float | None:
-        """When the oldest point of a sensor begins, Unix seconds; None without any.
+        """Return when the oldest point of a sensor begins, Unix seconds; None without any.
 
         Raises:
             UnavailableError: the disk does not give it.
@@ -197,12 +198,12 @@ class SeriesStore:
         return None
 
     def gone(self) -> dict[int, float]:
-        """Until when, in Unix seconds, points of each step were deleted."""
+        """Return up to when, in Unix seconds, points of each step were removed."""
         with self._lock, self._told():
             return dict(self._connection.execute("SELECT step, until FROM gone").fetchall())
 
     def oldest(self) -> dict[int, float | None]:
-        """When the oldest point of each step may be, Unix seconds; None without any."""
+        """Return when the oldest point of each step may be, Unix seconds; None without any."""
         chunks = list(self._chunks)
         return {
             step: min((chunk * _CHUNK * step for at, chunk in chunks if at == step), default=None)
@@ -211,7 +212,7 @@ class SeriesStore:
 
     @property
     def on_disk(self) -> bool:
-        """Whether it survives a restart."""
+        """True if it survives a restart."""
         return self._path is not None
 
     def _used(self) -> int:
@@ -220,7 +221,7 @@ class SeriesStore:
         return int((pages - free) * self._page)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with self._lock:
             self._connection.close()
 
@@ -228,11 +229,11 @@ class SeriesStore:
         return told(self._path or Path())
 
     def _present(self, step: int, first: int, last: int) -> list[int]:
-        """Chunks of a step that there are, from one to another."""
+        """Return the chunks of a step that exist, from one to another."""
         return sorted(chunk for at, chunk in self._chunks if at == step and first <= chunk <= last)
 
     def _find(self, detector: str, features: Sequence[str], sensors: Sequence[str]) -> list[int]:
-        """The number of each series; a new one gets one."""
+        """Return the number of each series; a new one gets one."""
         written = _written(features)
         if len(self._ids) > _MOST_KNOWN:
             self._ids.clear()
@@ -251,7 +252,7 @@ class SeriesStore:
     def _merged(
         self, keys: Sequence[tuple[int, ...]], data: NDArray[np.float32], features: Sequence[str]
     ) -> NDArray[np.float32]:
-        """The points under these keys, with what the database has of them."""
+        """Join these points with those under the same keys in the database."""
         query = "SELECT data FROM point WHERE (step, chunk, series, slot) = (?, ?, ?, ?)"
         before = np.full_like(data, np.nan)
         for at, key in enumerate(keys):
@@ -263,7 +264,7 @@ class SeriesStore:
         return merge(before, data, len(features))
 
     def _oldest(self) -> tuple[int, int]:
-        """The step that has the most points, and its oldest chunk."""
+        """Return the step with the most points, and its oldest chunk."""
         points: Counter[int] = Counter()
         for (step, _), count in self._chunks.items():
             points[step] += count
@@ -271,7 +272,7 @@ class SeriesStore:
         return step, min(chunk for at, chunk in self._chunks if at == step)
 
     def _forget(self, step: int, chunk: int) -> None:
-        """Delete a portion of a chunk, and the names of those of which nothing is left."""
+        """Delete a portion of a chunk, and the names of series without any points left."""
         self._connection.execute(
             "DELETE FROM point WHERE (step, chunk, series, slot) IN"
             " (SELECT step, chunk, series, slot FROM point WHERE (step, chunk) = (?, ?) LIMIT ?)",
@@ -306,7 +307,7 @@ class SeriesStore:
 
 def merge(before: NDArray[Any], after: NDArray[Any], features: int) -> NDArray[Any]:
     """Make one point of two, (P, 1 + 6 F + W) each; a row of NaN is no point."""
-    merged: NDArray[Any] = np.fmax(before, after)  # of the largest values and of the scores
+    merged: NDArray[Any] = np.fmax(before, after)  # columns of the largest values and of the scores
     merged[:, 0] = np.nan_to_num(before[:, 0]) + after[:, 0]
     share = after[:, 0] / merged[:, 0]
     for place in range(features):
@@ -320,7 +321,7 @@ def merge(before: NDArray[Any], after: NDArray[Any], features: int) -> NDArray[A
 
 
 def _fitted(row: bytes, width: int, features: int) -> NDArray[np.float32]:
-    """A row as wide as others; without the scores if it was written when there were other views."""
+    """Return a row as wide as others; without the scores if it was written when there were other views."""
     found = np.frombuffer(row, dtype=np.float32)
     if len(found) == width:
         return found
@@ -330,7 +331,7 @@ def _fitted(row: bytes, width: int, features: int) -> NDArray[np.float32]:
 
 
 def fields(features: int) -> int:
-    """Numbers of a point, before the scores."""
+    """Return the numbers of a point before the scores."""
     return 1 + features * len(FIELDS)
 
 

@@ -1,7 +1,7 @@
 """A detector's state as it is saved, and a detector built from it again.
 
-A saved detector carries the settings that it ran with. So the journal is replayed under the very rules under
-which it was written, whatever the configuration says by now, and without the model: the errors are in it.
+A saved detector carries the settings that it ran with. So the journal is replayed under the same rules under
+which it was written, whatever the configuration is now, and without the model: the errors are in it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PART = 1 << 19
 
 
 class DetectorState(NamedTuple):
-    """A detector, and by what it is known again."""
+    """A detector, with the facts that identify it."""
 
     name: str
     bundle: str  # fingerprint
@@ -48,7 +48,7 @@ class DetectorState(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, DetectorSettings]:
-        """What a journal must have been written under to be replayed on this."""
+        """The identity that a journal must share with this to be replayed on it."""
         return self.name, self.bundle, self.detector.settings
 
 
@@ -135,7 +135,7 @@ def _settings(saved: dict[str, Any]) -> DetectorSettings:
 
 
 def _of(kind: Callable[..., _Settings], saved: dict[str, Any]) -> _Settings:
-    """Settings as they were saved; JSON has lists where they have tuples."""
+    """Rebuild settings as they were saved; JSON has lists where they have tuples."""
     return kind(**{name: tuple(part) if isinstance(part, list) else part for name, part in saved.items()})
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_JOURNAL = 4 << 20  # bytes of journal that are worth a snapshot, however small that would be
+LEAST_JOURNAL = 4 << 20  # bytes of journal from which a snapshot pays, however small it would be
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Snapshot:
 
     current: Current  # what it will be
     parts: Sequence[bytes | memoryview]
-    journal_size: int  # bytes of journal that it makes superfluous
+    journal_size: int  # bytes of journal that it replaces
     written: int = 0  # parts
 
     @property
@@ -57,7 +57,7 @@ class _Snapshot:
         return self.written == len(self.parts)
 
     def next_parts(self, most: float) -> Sequence[bytes | memoryview]:
-        """The parts that come next, of about `most` bytes; at least one."""
+        """Return the next parts, of about `most` bytes; at least one."""
         end, size = self.written, 0
         while end < len(self.parts) and size < most:
             size += len(self.parts[end])
@@ -66,13 +66,13 @@ class _Snapshot:
 
 
 class Store:
-    """The state of one daemon, on disk or, when there is no directory for it, in memory.
+    """The store of one daemon's state, on disk or, without a directory, in memory.
 
-    In memory it holds no more than the topic filters: there is nobody whom a journal or an outbox could
-    serve, and an event would go out 0.1 ms later.
+    In memory it holds no more than the topic filters: a journal or an outbox would serve nobody, and an event
+    would go out 0.1 ms later.
 
     Attributes:
-        durable: whether it is on disk.
+        durable: true if it is on disk.
         set_aside: databases that could not be used.
         commits: transactions done.
         commit_seconds: how long they took.
@@ -83,11 +83,11 @@ class Store:
     def __init__(
         self, directory: Path | None, snapshot_every: float, clock: Callable[[], float] = time.time
     ) -> None:
-        """Take the directory.
+        """Open the directory.
 
         Args:
             directory: where the state is; None keeps it in memory.
-            snapshot_every: seconds after which what the journal holds is worth a snapshot.
+            snapshot_every: seconds after which the journal is worth a snapshot.
             clock: Unix time in seconds.
 
         Raises:
@@ -138,7 +138,7 @@ class Store:
     )
 
     def load(self) -> Saved:
-        """Read what an earlier run left; what cannot be used is set aside.
+        """Read the state of an earlier run; unusable files are set aside.
 
         Raises:
             StateError: it cannot be read now, or cannot be set aside.
@@ -228,7 +228,7 @@ class Store:
             tables.write_filters(connection, filters)
 
     def retained(self) -> set[str]:
-        """Return the topics at which the broker keeps something of ours.
+        """Return the topics at which the broker retains messages of ours.
 
         Raises:
             UnavailableError: the disk does not give them.
@@ -241,7 +241,7 @@ class Store:
             return tables.read_retained(connection)
 
     def note_retained(self, topics: set[str]) -> None:
-        """Note topics at which the broker keeps something of ours, in place of those before.
+        """Note topics at which the broker retains messages of ours, in place of those before.
 
         Raises:
             UnavailableError: the disk does not take them.
@@ -260,7 +260,7 @@ class Store:
 
     @property
     def snapshot_due(self) -> bool:
-        """Whether it is time to begin a snapshot."""
+        """True if it is time to begin a snapshot."""
         if self._snapshot or not self.journal_size:
             return False
         # No more snapshot than journal, in bytes: that bounds both the wear and the time to replay.
@@ -270,11 +270,11 @@ class Store:
 
     @property
     def snapshot_underway(self) -> bool:
-        """Whether there are parts of a snapshot still to be written."""
+        """True if parts of a snapshot are still to be written."""
         return self._snapshot is not None
 
     def close(self) -> None:
-        """Give the database and the directory back."""
+        """Close the database, and unlock the directory."""
         self._disconnect()
         if self._mark is not None:
             self._mark.close()
@@ -305,7 +305,7 @@ class Store:
     def _write_snapshot(
         self, connection: sqlite3.Connection, made: _Snapshot, parts: Sequence[bytes | memoryview]
     ) -> None:
-        """Write some parts; with the last ones the snapshot counts."""
+        """Write some parts; with the last ones the snapshot becomes the current one."""
         if not made.written:
             tables.drop_other_snapshots(connection, self._current.generation)
         tables.write_parts(connection, made.current.generation, made.written, parts)

@@ -50,7 +50,7 @@ OUTBOX = (
 SCHEMA = "".join([_DETECTORS, *(f"{statement};" for statement in OUTBOX)])
 DEAD_LETTERS_KEPT = 1000
 
-# What is muted, and topic filters that the broker may hold for us. Made when they are first needed: databases
+# Mutes, and topic filters that the broker may hold for us. Made when they are first needed: databases
 # that were begun without them are of the same version.
 _MUTES = (
     "CREATE TABLE IF NOT EXISTS mute"
@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS receipt (number INTEGER PRIMARY KEY, messages BLOB NO
 
 
 class Place(NamedTuple):
-    """Where in the outbox an event is."""
+    """The place of an event in the outbox."""
 
     sink: str
     number: int
@@ -83,12 +83,12 @@ class Queued(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """Its place."""
         return Place(self.sink, self.number)
 
 
 class Mute(NamedTuple):
-    """Mutes of sensors."""
+    """A mute of some sensors."""
 
     sensor: str  # or a pattern
     until: float  # Unix seconds; infinite until it is unmuted
@@ -119,7 +119,7 @@ class Change:
     events: Sequence[Queued] = ()  # to be delivered
     delivered: Sequence[Place] = ()
     dead: Sequence[DeadLetter] = ()
-    mutes: Sequence[Mute] | None = None  # all that there are, where that is news
+    mutes: Sequence[Mute] | None = None  # all mutes, if they have changed
     receipts: Receipted | None = None  # for the messages that brought the entries
 
     def __bool__(self) -> bool:
@@ -127,7 +127,7 @@ class Change:
 
 
 class Current(NamedTuple):
-    """The snapshot that counts; generation 0 is none."""
+    """The current snapshot; generation 0 is none."""
 
     generation: int = 0
     parts: int = 0
@@ -171,7 +171,7 @@ def read_receipts(connection: sqlite3.Connection) -> list[bytes]:
     """Read the receipts, the oldest first.
 
     Raises:
-        DamagedError: they are not what was written.
+        DamagedError: they differ from what was written.
     """
     found: list[bytes] = []
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'receipt'").fetchone():
@@ -194,22 +194,22 @@ def write_parts(
 
 
 def switch(connection: sqlite3.Connection, current: Current) -> None:
-    """Let another snapshot count; the old one goes, and the journal up to the new one."""
+    """Make another snapshot the current one; the old one goes, and the journal up to the new one."""
     connection.execute("INSERT OR REPLACE INTO current VALUES (1, ?, ?, ?)", current)
     drop_other_snapshots(connection, current.generation)
     connection.execute("DELETE FROM journal WHERE seq <= ?", (current.seq,))
 
 
 def drop_other_snapshots(connection: sqlite3.Connection, generation: int) -> None:
-    """Delete what does not count: old snapshots, or one that was never finished."""
+    """Delete other snapshots: old ones, or one that was never finished."""
     connection.execute("DELETE FROM snapshot WHERE generation != ?", (generation,))
 
 
 def read_current(connection: sqlite3.Connection) -> Current:
-    """Which snapshot counts.
+    """Read which snapshot is the current one.
 
     Raises:
-        DamagedError: none does, but there is a journal.
+        DamagedError: none is, but there is a journal.
     """
     row = connection.execute("SELECT generation, parts, seq FROM current").fetchone()
     if row is not None:
@@ -223,7 +223,7 @@ def read_parts(connection: sqlite3.Connection, current: Current) -> list[bytes]:
     """Read the parts of a snapshot.
 
     Raises:
-        DamagedError: they are not what was written.
+        DamagedError: they differ from what was written.
     """
     parts: list[bytes] = []
     query = "SELECT part, data, crc FROM snapshot WHERE generation = ? ORDER BY part"
@@ -240,7 +240,7 @@ def read_records(connection: sqlite3.Connection, after: int) -> Iterator[bytes]:
     """Read the journal, all of which comes after row `after`.
 
     Raises:
-        DamagedError: it is not what was written.
+        DamagedError: it differs from what was written.
     """
     rows = connection.execute("SELECT seq, entries, crc FROM journal ORDER BY seq")
     for expected, (seq, record, crc) in enumerate(rows, after + 1):
@@ -253,7 +253,7 @@ def read_outbox(connection: sqlite3.Connection) -> list[Queued]:
     """Read the events that were not delivered yet.
 
     Raises:
-        DamagedError: they are not what was written.
+        DamagedError: they differ from what was written.
     """
     outbox = []
     rows = connection.execute(
@@ -291,7 +291,7 @@ def write_filters(connection: sqlite3.Connection, filters: set[str]) -> None:
 
 
 def write_retained(connection: sqlite3.Connection, topics: set[str]) -> None:
-    """Note topics where we have published something that the broker keeps, and no other."""
+    """Note the topics at which the broker retains messages of ours, and no other."""
     gone = read_retained(connection) - topics
     connection.executemany("INSERT OR IGNORE INTO retained VALUES (?)", ((topic,) for topic in topics))
     connection.executemany("DELETE FROM retained WHERE topic = ?", ((topic,) for topic in gone))

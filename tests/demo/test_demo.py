@@ -32,7 +32,7 @@ CLOSING = re.compile(r"injected (\d+), found (\d+), missed (\d+), false (\d+)")
 
 @pytest.fixture
 def own_signals():
-    """Give the handlers back that a demo in this process takes."""
+    """Return the handlers back that a demo in this process takes."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():

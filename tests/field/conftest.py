@@ -105,7 +105,7 @@ def brokers() -> Iterator[dict[tuple[str, ...], Any]]:
 
 @pytest.fixture
 def broker(brokers: dict[tuple[str, ...], Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Give a broker with these options, started once for all tests."""
+    """Return a broker with these options, started once for all tests."""
     import shutil  # noqa: PLC0415
 
     import real_broker  # noqa: PLC0415

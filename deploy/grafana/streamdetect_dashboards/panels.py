@@ -170,7 +170,7 @@ def listing(
 
 
 def asking(panel: Panel, queries: Sequence[Query], *, instant: bool) -> Panel:
-    """Give a panel its queries: their latest values, or all of the time shown."""
+    """Return a panel its queries: their latest values, or all of the time shown."""
     for letter, (expression, legend) in zip("ABCDEFGH", queries, strict=False):
         query = prometheus.Dataquery().expr(expression).ref_id(letter).datasource(SOURCE)
         query = query.legend_format(legend or "__auto")

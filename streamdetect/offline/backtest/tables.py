@@ -31,7 +31,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet's formula begin
 
 
 def file_name(sensor: str) -> str:
-    """Give a file name for a sensor, without an extension; no id has a ~, nor a +."""
+    """Return a file name for a sensor, without an extension; no id has a ~, nor a +."""
     name = sensor.replace("/", "~")
     if len(name) <= _LONGEST_NAME:
         return name
@@ -39,7 +39,7 @@ def file_name(sensor: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """Give text that a spreadsheet does not take for a formula."""
+    """Return text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

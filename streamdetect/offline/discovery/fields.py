@@ -93,7 +93,7 @@ def number_of(value: object) -> float | None:
 
 
 def flattened(document: object, prefix: str = "") -> dict[str, object]:
-    """Give the plain values of a document by their paths; lists are left out."""
+    """Return the plain values of a document by their paths; lists are left out."""
     if not isinstance(document, dict):
         return {prefix or "$": document} if not isinstance(document, list) else {}
     found: dict[str, object] = {}

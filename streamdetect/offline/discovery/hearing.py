@@ -28,7 +28,7 @@ def hear(
     seconds: float,
     stop: Callable[[], bool] = bool,
 ) -> Iterator[Message]:
-    """Give the messages that come within these seconds of the subscription.
+    """Return the messages that come within these seconds of the subscription.
 
     Args:
         settings: the broker; no other client may use this client id.

@@ -75,7 +75,7 @@ def _is_of(sender: Sender, heard: Heard, payloads: Iterable[Any]) -> bool:
 
 
 def _entries(document: Any, each: str) -> Iterator[Any]:  # noqa: ANN401 - a document
-    """Give the parts of a document whose fields are values."""
+    """Return the parts of a document whose fields are values."""
     for step in each.split(".") if each not in {"", "$"} else ():
         document = document.get(step) if isinstance(document, dict) else None
     if each == "$" and isinstance(document, dict):
@@ -143,7 +143,7 @@ def _shape(name: str, what: Any) -> tuple[str, ...]:  # noqa: ANN401 - a documen
 
 
 def _names(entries: Any) -> str:  # noqa: ANN401 - a part of a document
-    """Give the key under which each entry of a list says which sensor it is; empty if there is none."""
+    """Return the key that names the sensor in each entry of a list; empty if there is none."""
     if not isinstance(entries, list) or not entries or not all(isinstance(one, dict) for one in entries):
         return ""
     return next((key for key in _IDS if all(isinstance(one.get(key), str | int) for one in entries)), "")
@@ -188,7 +188,7 @@ def _group(
 
 
 def _walk(shape: tuple[str, ...]) -> tuple[str, str]:
-    """Give where the entries of documents of this shape are, and the key that names each."""
+    """Return the path of the entries of documents of this shape, and the key that names each."""
     if shape[:1] == ("each",):
         return shape[1], shape[2]
     return ("metrics", "") if shape == ("batch",) else ("", "")
@@ -245,7 +245,7 @@ def _has_offset(values: Iterable[Any]) -> bool:
 
 
 def _filter(topics: list[str], depth: int) -> str:
-    """Give the narrowest filter of that depth."""
+    """Return the narrowest filter of that depth."""
     levels = [topic.split("/") for topic in topics]
     same = [levels[0][at] if len({one[at] for one in levels}) == 1 else "+" for at in range(depth)]
     if "+" not in same and depth > 1:
@@ -254,7 +254,7 @@ def _filter(topics: list[str], depth: int) -> str:
 
 
 def untaken(found: list[Proposal], topics: Topics) -> list[Heard]:
-    """Give the topics that no detector is for."""
+    """Return the topics that no detector is for."""
     taken = {heard.topic for one in found for heard in one.topics}
     return [heard for heard in topics.heard.values() if heard.topic not in taken]
 

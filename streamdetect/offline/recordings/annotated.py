@@ -25,7 +25,7 @@ def is_annotated(head: Sequence[str]) -> bool:
 
 
 def read(lines: Iterable[str], layout: Layout) -> Sheet:
-    """Give a row for each value: its series, named by measurement, tags and field; its time; the value."""
+    """Return a row for each value: its series, named by measurement, tags and field; its time; the value."""
     layout = replace(
         layout,
         sensor_column=layout.sensor_column or "series",

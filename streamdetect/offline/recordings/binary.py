@@ -19,7 +19,7 @@ _BATCH = 65_536  # rows
 
 
 def read_arrow(path: Path, kind: str, file: IO[bytes], layout: Layout) -> Sheet:
-    """Give the rows of a Parquet or Feather file.
+    """Return the rows of a Parquet or Feather file.
 
     Raises:
         DataError: The file is damaged.
@@ -64,7 +64,7 @@ def _arrow_cells(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
 
 
 def read_workbook(path: Path, file: IO[bytes], layout: Layout) -> Sheet:
-    """Give the rows of a sheet of a workbook of Excel or LibreOffice.
+    """Return the rows of a sheet of a workbook of Excel or LibreOffice.
 
     Raises:
         DataError: The file is damaged, or has no such sheet.

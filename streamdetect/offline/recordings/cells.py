@@ -62,7 +62,7 @@ class NumberFormat:
 
     @classmethod
     def of(cls, layout: Layout) -> NumberFormat:
-        """Give the one that a layout asks for."""
+        """Return the format that a layout asks for."""
         sentinels = [number(cell) for cell in layout.missing]
         return cls(
             decimal=layout.decimal or ".",
@@ -73,11 +73,11 @@ class NumberFormat:
         )
 
     def with_decimal(self, mark: str) -> NumberFormat:
-        """The same with another decimal mark."""
+        """Return the same format with another decimal mark."""
         return replace(self, decimal=mark)
 
     def with_thousands(self, mark: str) -> NumberFormat:
-        """The same with a mark between groups of three digits."""
+        """Return the same format with a mark between groups of three digits."""
         return replace(self, thousands=mark)
 
     def is_missing(self, cell: str) -> bool:

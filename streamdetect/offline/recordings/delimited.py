@@ -22,7 +22,7 @@ _HOME_ASSISTANT = {"entity_id", "state", "last_changed"}
 
 
 def read(file: IO[str], layout: Layout) -> Sheet:
-    """Give the rows of a text file from its header on."""
+    """Return the rows of a text file from its header on."""
     head = list(islice(file, _HEAD))
     if annotated.is_annotated(head):
         return annotated.read(chain(head, file), layout)

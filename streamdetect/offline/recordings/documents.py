@@ -21,7 +21,7 @@ _SERIES = ["series", "time", "value"]
 
 
 def read(path: Path, file: IO[str], layout: Layout) -> Sheet:
-    """Give the rows of a JSON document, or of one on each line.
+    """Return the rows of a JSON document, or of one on each line.
 
     Raises:
         DataError: The file is not JSON, or not of a known kind.

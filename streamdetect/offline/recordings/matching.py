@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def with_features(recordings: Sequence[Recording], wanted: Sequence[str], whose: str) -> list[Recording]:
-    """Give the recordings with these features, in this order.
+    """Return the recordings with these features, in this order.
 
     A single feature fits whatever its name is: a sensor's value has many names. Several are found by name; by
     place only if one side has numbers instead of names.

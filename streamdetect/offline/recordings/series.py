@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def as_series(found: Sequence[Recording], settings: SeriesSettings) -> list[Recording]:
-    """Give the recordings as the daemon would take them in with these settings.
+    """Return the recordings as the daemon would take them in with these settings.
 
     A reading is labelled if one that it was made of is.
     """

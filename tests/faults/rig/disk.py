@@ -55,7 +55,7 @@ class Disk:
                     raise
 
     def empty(self, daemon: Daemon) -> None:
-        """Give the room back."""
+        """Return the room back."""
         if self.mounted:
             self._ballast.unlink()
         else:

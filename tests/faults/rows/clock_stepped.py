@@ -38,7 +38,7 @@ class _Run:
         self.daemon.start()
 
     def total(self, metric: str) -> int:
-        """Give a counter over all runs, with these labels or, without any, the sum of all."""
+        """Return a counter over all runs, with these labels or, without any, the sum of all."""
         counts = self._before + Counter(self.daemon.metrics())
         return int(sum(count for name, count in counts.items() if metric in (name, name.partition("{")[0])))
 
