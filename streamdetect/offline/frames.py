@@ -61,7 +61,7 @@ class Judgement:
     """A detector's verdicts and incidents on recordings.
 
     Attributes:
-        results: sensor by sensor, with everything that a backtest knows.
+        results: sensor by sensor, as a backtest gives them.
     """
 
     results: list[SensorResult]
@@ -175,14 +175,14 @@ def _columns(result: SensorResult) -> dict[str, NDArray[Any]]:
 
 
 def _views(result: SensorResult) -> NDArray[Any]:
-    """(M,) the view whose score it is; None where none can tell yet."""
+    """Return the view (M,) with the largest score; None where no view can tell yet."""
     names = np.array(VIEWS, dtype=object)[result.views]
     names[np.isnan(result.scores)] = None
     return names
 
 
 def _times(column: Column) -> NDArray[np.float64]:
-    """(N,) Unix seconds; NaN where there is none."""
+    """Read times as (N,) Unix seconds; NaN where there is none."""
     if column.dtype.kind != "M":
         return _numbers(column, "the times")
     moments = column.to_numpy(dtype="datetime64[us]")

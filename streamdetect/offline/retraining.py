@@ -26,32 +26,32 @@ if TYPE_CHECKING:
     from streamdetect.store.history import Incident
 
 NORMAL_NOW = ("regime_change", "accepted")
-"""Reasons for closing an incident which say that what went on is normal, and no fault."""
-_MORE = 0.005  # of the variance; less is chance
+"""Reasons for closing an incident that mean that the present values are normal."""
+_MORE = 0.005  # of the variance; a smaller share is chance
 
 
 class Trial(NamedTuple):
-    """How a model does."""
+    """The results of a model."""
 
     found: int
     """How many of the known faults: earlier incidents that nobody called false, and labels."""
     faults: int
     false: int
-    """Incidents in the held-out part that tell of no fault."""
+    """Incidents in the held-out part that match no fault."""
     explained: float
     """Share of the variance of the held-out windows that it rebuilds."""
     where: frozenset[tuple[str, float]] = frozenset()
     """Sensor and start, in Unix seconds, of the faults that it finds."""
 
     def is_better_than(self, other: Trial) -> bool:
-        """Whether it finds no less, has no more false alarms, and is better in one of three things."""
+        """Tell whether it finds no less, has no more false alarms, and is better in one of three things."""
         if self.found < other.found or self.false > other.false:
             return False
         gains = self.found > other.found, self.false < other.false, self.explained > other.explained + _MORE
         return any(gains)
 
     def lost(self, other: Trial) -> list[tuple[str, float]]:
-        """Sensor and start of the faults that it finds and the other does not, the earliest first."""
+        """Return the sensor and start of the faults that it finds and the other misses, the earliest first."""
         return sorted(self.where - other.where, key=lambda one: one[1])
 
     def __str__(self) -> str:
@@ -62,11 +62,11 @@ class Trial(NamedTuple):
 
 
 def with_incidents(recordings: Sequence[Recording], history: Path | None, detector: str) -> list[Recording]:
-    """Label the faults that past incidents tell of.
+    """Label the faults of past incidents.
 
-    Incidents that somebody called false are left out. So are those that ended because what went on is normal
-    now, unless somebody called them true: a model that no longer fits causes such incidents, and the next
-    model has to learn from these readings.
+    Incidents that were answered false are left out. So are those that ended because the values are normal
+    now, unless they were answered true: a model that no longer fits causes such incidents, and the next model
+    has to learn from these readings.
 
     Args:
         recordings: Of sensors with the ids that the daemon uses.
@@ -82,7 +82,7 @@ def with_incidents(recordings: Sequence[Recording], history: Path | None, detect
 
 
 def _is_fault(incident: Incident) -> bool:
-    """Whether what went on was a fault, as far as anybody has said."""
+    """Tell whether an incident was a fault, as far as answers say."""
     if incident.label:
         return incident.label == "true"
     return incident.reason not in NORMAL_NOW
@@ -94,7 +94,7 @@ def _labelled(recording: Recording, ranges: Sequence[Range]) -> Recording:
 
 
 def split(recordings: Sequence[Recording], held_out: float) -> float:
-    """The time, in Unix seconds, from which readings are held out.
+    """Return the time, in Unix seconds, from which readings are held out.
 
     Raises:
         DataError: the recordings have no length.
@@ -107,7 +107,7 @@ def split(recordings: Sequence[Recording], held_out: float) -> float:
 
 
 def before(recordings: Sequence[Recording], time: float) -> list[Recording]:
-    """What was recorded before a time."""
+    """Return the readings before a time."""
     return [_part(one, one.times < time) for one in recordings if (one.times < time).any()]
 
 
@@ -138,7 +138,7 @@ def trial(config: DetectorConfig, bundle: Bundle, recordings: Sequence[Recording
 
 
 def _explained(bundle: Bundle, recordings: Sequence[Recording], since: float) -> float:
-    """The share of the variance of all scaled windows of the held-out part; NaN without one."""
+    """Return the share of the variance of all scaled windows of the held-out part; NaN without one."""
     manifest, reconstruct = bundle.manifest, bundle.reconstructor()
     missed = spread = 0.0
     for one in (_part(one, (one.times >= since) & ~one.labelled) for one in recordings):

@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
     weeks: float
     false: int
-    """Incidents that tell of no fault; one that stays open counts anew every day."""
+    """Incidents that match no fault; one that stays open counts anew every day."""
     found: int
     faults: int
 
@@ -65,9 +65,9 @@ class Tuning:
     points: tuple[Point, ...]
     """The most sensitive first."""
     chosen: Point | None
-    """The most sensitive one up to which all keep to the limit; None: not even the least sensitive does."""
+    """The most sensitive one up to which all keep to the limit; None if not even the least sensitive does."""
     labelled: bool
-    """Whether faults are known; otherwise every incident counts as false."""
+    """True if faults are known; otherwise every incident counts as false."""
 
 
 def tune(
@@ -114,7 +114,7 @@ def tune(
 
 
 def with_sensitivity(config: DetectorConfig, sensitivity: float) -> DetectorConfig:
-    """The same detector with another sensitivity; sensors that have one of their own keep it."""
+    """Return the same detector with another sensitivity; sensors with a sensitivity of their own keep it."""
     return config.model_copy(update={"sensitivity": sensitivity})
 
 
@@ -134,7 +134,7 @@ class Remembered:
 
 
 def _alarms(incident: Incident, start: float, end: float) -> int:
-    """How many alarms an incident is in a part of the time."""
+    """Count the alarms of an incident in a part of the time."""
     closed = incident.latest.time if incident.closed else inf
     open_for = min(closed, end) - max(incident.opened.time, start)
     return 1 + int(open_for // DAY) if open_for >= 0 else 0

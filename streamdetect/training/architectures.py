@@ -1,8 +1,8 @@
-"""Autoencoders by name: what each is made of, and how Keras builds it.
+"""Autoencoders by name: their layers, and how Keras builds them.
 
-Every architecture maps a window (T, F) onto its reconstruction (T, F), with no activation on the output.
-The layer whose output is the compressed window is named `latent`, so that the encoder alone can be cut out.
-A new one is a function that builds its layers, and a line in `RECIPES`.
+Every architecture maps a window (T, F) onto its reconstruction (T, F), with no activation on the output. The
+layer whose output is the compressed window is named `latent`, so that the encoder alone can be cut out. A new
+one is a function that builds its layers, and a line in `RECIPES`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LSTM_ACTIVATIONS: tuple[Activation, ...] = ("tanh", "relu", "sigmoid")
 
 
 def problems(architecture: Architecture) -> Iterator[Problem]:
-    """What keeps an architecture from being trained."""
+    """Return the reasons why an architecture cannot be trained."""
     recipe = RECIPES.get(architecture.name)
     if recipe is None:
         yield Problem("architecture.name", f"must be one of {', '.join(RECIPES)}", repr(architecture.name))
@@ -37,7 +37,7 @@ def problems(architecture: Architecture) -> Iterator[Problem]:
 
 
 def resolved(architecture: Architecture) -> Architecture:
-    """The same architecture with the recipe's values written out."""
+    """Return the same architecture with the recipe's values written out."""
     recipe = RECIPES[architecture.name]
     return replace(
         architecture,
@@ -60,7 +60,7 @@ def build(architecture: Architecture, time_steps: int, features: int) -> Model:
 
 
 def compilable(architecture: Architecture, model: Model) -> Model:
-    """The model itself, or one that gives the same numbers from a graph without loops."""
+    """Return the model itself, or one that gives the same numbers from a graph without loops."""
     if architecture.name != "masked":
         return model
     keras = load_keras()
@@ -78,9 +78,9 @@ def _recurrent(
     window: Tensor,
     enter: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """LSTMs down to one vector, that vector repeated T times, LSTMs back up, one Dense per step.
+    """Build LSTMs down to one vector, that vector repeated T times, LSTMs back up, one Dense per step.
 
-    What an encoder LSTM is given goes through `enter`.
+    The input of an encoder LSTM goes through `enter`.
     """
     time_steps, features = window.shape[1:]
     *outer, innermost = architecture.units
@@ -121,9 +121,9 @@ def _lstm(
 
 
 def _convolutional(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
-    """Strided convolutions that halve the time axis, transposed ones that double it again.
+    """Build strided convolutions that halve the time axis, transposed ones that double it again.
 
-    Doubling n times gives the next multiple of 2**n at or above T; what is over is cropped off the end.
+    Doubling n times gives the next multiple of 2**n at or above T; the excess is cropped off the end.
     """
     time_steps, features = window.shape[1:]
     options = {"strides": 2, "padding": "same", "activation": architecture.activation}
@@ -148,7 +148,7 @@ def _convolutional(layers: Layers, architecture: Architecture, window: Tensor) -
 
 
 def _dense(layers: Layers, architecture: Architecture, window: Tensor) -> Tensor:
-    """The flattened window through ever smaller layers and back."""
+    """Pass the flattened window through ever smaller layers and back."""
     time_steps, features = window.shape[1:]
     activation = architecture.activation
     *outer, innermost = architecture.units

@@ -1,4 +1,4 @@
-"""A model and the windows it is to be judged by, put into a bundle.
+"""A model and its windows, put into a bundle.
 
 The errors whose statistics go into the bundle are made by the compiled graph that runs live.
 """
@@ -43,7 +43,7 @@ VERSIONED = ("streamdetect", "keras", "tensorflow", "tf2onnx", "onnx", "onnxrunt
 
 @dataclass(frozen=True, slots=True)
 class BundleReport:
-    """The facts to report on a new bundle.
+    """The report on a new bundle.
 
     Attributes:
         bundle: as written.
@@ -51,8 +51,8 @@ class BundleReport:
         threshold: mean + 2σ of the errors, the limit that live sensors start with.
         windows: M.
         parameters: weights of the model.
-        graph_difference: how far the compiled graph is from Keras.
-        explained: how much of the variance it rebuilds.
+        graph_difference: the difference between the compiled graph and Keras.
+        explained: the share of the variance that it rebuilds.
         warnings: why the model may not work, a sentence each.
     """
 
@@ -133,7 +133,7 @@ def write_bundle(
 
 
 def feature_names(names: Sequence[str], count: int) -> tuple[str, ...]:
-    """The names, or those that stand in for missing ones.
+    """Return the names, or generated ones if none are given.
 
     Raises:
         DataError: they are not `count` different names.
@@ -148,7 +148,7 @@ def feature_names(names: Sequence[str], count: int) -> tuple[str, ...]:
 def _errors(
     graph: Reconstruct, windows: Windows, error: ErrorMetric, *, padded: bool
 ) -> tuple[Floats, Floats]:
-    """The reconstruction errors of all windows, (M,) and (M, F)."""
+    """Return the reconstruction errors of all windows, (M,) and (M, F)."""
     parts = [windows[start : start + ONNX_BATCH] for start in range(0, len(windows), ONNX_BATCH)]
     made = [
         reconstruction_errors(part, graph(part), error, part != PADDING if padded else None) for part in parts

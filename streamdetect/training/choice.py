@@ -1,4 +1,4 @@
-"""Training settings chosen from the recording: what is not given is chosen here, with a reason.
+"""Training settings chosen from the recording: each setting that is not given is chosen here, with a reason.
 
 Only the recording decides, never the speed or the load of the machine, so the same recording gives the same
 bundle anywhere. The amounts of work are such that the chosen model is trained in one to two minutes on two
@@ -64,7 +64,7 @@ _UNLIKE = 3.0  # the same for the largest standard deviation of a sensor over th
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How to train, and why so.
+    """The settings of a training, with their reasons.
 
     Attributes:
         settings: as given, completed.
@@ -77,7 +77,7 @@ class Choice:
     reasons: Mapping[str, str]
 
     def lines(self) -> Iterator[str]:
-        """What was chosen, and why, a line each."""
+        """Describe the choices and their reasons, a line each."""
         for name, reason in self.reasons.items():
             value = getattr(self.settings, name)
             shown = f"{value.name} {value.units or value.latent}" if name == "architecture" else value
@@ -85,10 +85,10 @@ class Choice:
 
 
 def choose(series: Sequence[Series], given: Mapping[str, Any]) -> Choice:
-    """Complete the settings that are given, by name; what `given` does not hold is chosen.
+    """Complete the settings that are given, by name; any other setting is chosen.
 
     Raises:
-        ConfigError: what is given is out of range.
+        ConfigError: a given setting is out of range.
         DataError: a series is not as `Series` describes it.
     """
     checked = [one.checked() for one in series]
@@ -115,10 +115,10 @@ def choose(series: Sequence[Series], given: Mapping[str, Any]) -> Choice:
 
 
 def kept(manifest: Manifest) -> dict[str, Any]:
-    """Settings, by name, that a model which replaces a bundle's shares with it.
+    """Return settings, by name, that a model which replaces a bundle's shares with it.
 
-    So sensors keep their windows and scales, and what somebody chose by hand stays chosen. Nothing of a model
-    that came from elsewhere.
+    So sensors keep their windows and scales, and settings that somebody chose by hand stay. None are taken
+    from a model that came from elsewhere.
     """
     record, architecture = manifest.training, manifest.architecture
     if record is None or architecture is None:
@@ -141,10 +141,10 @@ def kept(manifest: Manifest) -> dict[str, Any]:
 
 
 def begun(bundle: Bundle) -> dict[str, Any]:
-    """Settings, by name, with which a training that was stopped goes on.
+    """Return settings, by name, with which a stopped training continues.
 
     Raises:
-        BundleError: there is nothing to go on with.
+        BundleError: there is no training to continue.
     """
     record = bundle.manifest.training
     if record is None:
@@ -166,7 +166,7 @@ def _time_steps(rhythm: Rhythm, features: int, most: int) -> tuple[int, str]:
 
 
 def _scaler(series: Sequence[Series]) -> tuple[Scaler, str]:
-    """Each sensor by its own past where the sensors differ, else all by one scale."""
+    """Choose each sensor's own past where the sensors differ, else one scale for all."""
     if len(series) == 1:
         return DEFAULT.scaler, "one sensor"
     means = np.array([one.values.mean(axis=0) for one in series])  # (N, F)
@@ -179,7 +179,7 @@ def _scaler(series: Sequence[Series]) -> tuple[Scaler, str]:
 
 
 def _architecture(time_steps: int, features: int) -> tuple[Architecture, str]:
-    """A small model: first layer a third of the window, compressed window 6 numbers and 2 a feature."""
+    """Choose a small model: first layer a third of the window, latent vector 6 numbers and 2 a feature."""
     size = time_steps * features
     if size > _LARGEST_INPUT:
         return _convolutional(time_steps, features), f"windows of {size:,} numbers"
@@ -188,7 +188,7 @@ def _architecture(time_steps: int, features: int) -> tuple[Architecture, str]:
 
 
 def _convolutional(time_steps: int, features: int) -> Architecture:
-    """Convolutions with a compressed window as small as that of dense.
+    """Choose convolutions with a compressed window as small as that of dense.
 
     Measured on the machines above, T = 63: 40 of 40 faults and .79 of their time, without it 31 and .55.
     """
@@ -196,12 +196,12 @@ def _convolutional(time_steps: int, features: int) -> Architecture:
 
 
 def _latent(time_steps: int, features: int) -> int:
-    """Numbers in the compressed window."""
+    """Return the numbers in the compressed window."""
     return max(1, min(6 + 2 * features, time_steps * features // 2, 64))
 
 
 def _amounts(readings: int, chosen: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    """Stride, batch size and epochs for this much data."""
+    """Choose stride, batch size and epochs for this much data."""
     work = _WORK.get(chosen["architecture"].name, _RECURRENT)
     stride = chosen.get("stride") or -(-readings // work.windows)
     windows = max(readings // stride, 1)

@@ -53,7 +53,7 @@ def export_encoder(
 
 
 def _up_to(model: Model, name: str) -> Model:
-    """The model up to the output of one of its layers, (B, T, F) -> (B, L), with the weights it has."""
+    """Return the model up to the output of one of its layers, (B, T, F) -> (B, L), with its weights."""
     keras = load_keras()
     made = []
 

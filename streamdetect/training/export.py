@@ -75,7 +75,7 @@ def check_destination(out: Path) -> None:
 
 
 def probe_destination(out: Path) -> None:
-    """Refuse before the work what would be refused after it.
+    """Refuse a destination before the work that would be refused after it.
 
     Raises:
         BundleError: `out` holds something else, or its file system cannot be written to or is full.
@@ -90,7 +90,7 @@ def probe_destination(out: Path) -> None:
 
 @contextlib.contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """A directory beside `out` to write into; gone afterwards unless it was renamed."""
+    """Make a directory beside `out` to write into; it is gone afterwards unless it was renamed."""
     out = out.absolute()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def _exported(model: Model, path: Path, window: tuple[int, ...]) -> bytes:
 
 @contextlib.contextmanager
 def _unrolled(model: Model) -> Iterator[None]:
-    """Have recurrent layers write out their steps: where they would loop, a daemon does not load them."""
+    """Make recurrent layers write out their steps: a daemon does not load a graph with loops."""
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]  # noqa: SLF001 - Keras has no other way
     before = [layer.unroll for layer in layers]
     for layer in layers:
@@ -160,7 +160,7 @@ def _unrolled(model: Model) -> Iterator[None]:
 
 
 def keras_reference(model: Model, windows: Windows) -> Run:
-    """The model in Keras, in batches of another size than the graph's and filled up with zeros.
+    """Return the model in Keras, in batches of another size than the graph's and filled up with zeros.
 
     So windows that are not rebuilt each by itself differ.
     """
@@ -170,10 +170,10 @@ def keras_reference(model: Model, windows: Windows) -> Run:
 
 
 def difference(reference: Run, graph: Run, windows: Windows, origin: str = "Keras") -> GraphDifference:
-    """How far the compiled graph is from what it was made of, over the real steps of all windows.
+    """Return the difference between the compiled graph and its source, over the real steps of all windows.
 
     Raises:
-        BundleError: further than `TOLERANCE`.
+        BundleError: it is above `TOLERANCE`.
     """
     largest = magnitude = 0.0
     for start in range(0, len(windows), ONNX_BATCH):
@@ -195,7 +195,7 @@ def difference(reference: Run, graph: Run, windows: Windows, origin: str = "Kera
 
 
 def _batch_difference(graph: Run, windows: Windows) -> float:
-    """How far a window rebuilt alone is from the same among others."""
+    """Return the difference between a window rebuilt alone and the same among others."""
     few = windows[:: max(len(windows) // _ALONE, 1)][:_ALONE]
     alone = np.concatenate([graph(few[at : at + 1]) for at in range(len(few))])
     return float(np.abs(graph(few) - alone).max())
@@ -243,7 +243,7 @@ def publish(manifest: Manifest, directory: Path, out: Path) -> Bundle:
 
 
 def brief(error: Exception) -> str:
-    """The first words of an error from a library."""
+    """Return the first words of an error from a library."""
     return " ".join(str(error).split())[:_SHOWN] or type(error).__name__
 
 

@@ -76,10 +76,10 @@ def train(
 
     Args:
         series: normal readings, F features each.
-        settings: how.
+        settings: of the training.
         out: the bundle's directory; an earlier bundle there is replaced, anything else is refused.
         features: F names; by default `value`, or `value_1`, `value_2`, ….
-        resumed: a bundle that an earlier run left; the fit goes on from its model.
+        resumed: a bundle that an earlier run left; the fit continues from its model.
         quiet: draw no progress bar.
 
     Raises:
@@ -126,7 +126,7 @@ class _Fit(NamedTuple):
 
 
 def _check_same(resumed: Bundle, prepared: Prepared) -> None:
-    """Refuse to go on with other data than those that were begun with.
+    """Refuse to continue with other data than the training began with.
 
     Raises:
         DataError: they are others.
@@ -141,7 +141,7 @@ def _check_same(resumed: Bundle, prepared: Prepared) -> None:
 
 
 def _epochs_of(resumed: Bundle | None) -> int:
-    """Epochs that are over already."""
+    """Count the epochs that are over already."""
     record = resumed.manifest.training if resumed else None
     return record.epochs_run if record else 0
 
@@ -149,7 +149,7 @@ def _epochs_of(resumed: Bundle | None) -> int:
 def _fit(
     prepared: Prepared, settings: TrainingSettings, resumed: Bundle | None = None, *, quiet: bool
 ) -> _Fit:
-    """Fit a fresh model, or go on; the same seed on the same machine gives the same weights.
+    """Fit a fresh model, or continue; the same seed on the same machine gives the same weights.
 
     Ctrl-C ends the fit after its first epoch: the best weights so far are taken, as at its own end.
     """
@@ -206,7 +206,7 @@ def _fit(
 
 
 class _Begun:
-    """Where a fit that goes on began: kept if nothing better comes."""
+    """The weights with which a continued fit began: kept if no better ones come."""
 
     def __init__(self, model: Model, given: Windows, wanted: Windows, weights: Windows | None) -> None:
         self.weights = model.get_weights()
@@ -214,7 +214,7 @@ class _Begun:
 
 
 def _examples(windows: Windows) -> tuple[Windows, Windows, Windows | None]:
-    """What the model is given, what it should make of it, and what each step counts, (M, T).
+    """Return the model's inputs, the wanted outputs, and the weight of each step, (M, T).
 
     Each window counts the same, however few of its steps are real.
     """

@@ -36,7 +36,7 @@ _RULE = "must be a model saved with model.save('model.keras'), or an .onnx or .t
 
 
 def read_archive(path: Path) -> bytes:
-    """The content of a `.keras` file that describes nothing but layers of Keras's own.
+    """Read the content of a `.keras` file that describes nothing but layers of Keras's own.
 
     Raises:
         BundleError: it cannot be read, is of another form or too large, or describes something else.
@@ -56,7 +56,7 @@ def read_archive(path: Path) -> bytes:
 
 
 def read_file(path: Path, rule: str) -> bytes:
-    """The content of a model file.
+    """Read the content of a model file.
 
     Raises:
         BundleError: it cannot be read or is too large.
@@ -105,7 +105,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _described(description: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
-    """Every object in the description that names a class, except how the model was compiled: not loaded."""
+    """Yield every object in the description that names a class, except how it was compiled: not loaded."""
     rest = [description]
     while rest:
         part = rest.pop()

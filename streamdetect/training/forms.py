@@ -40,7 +40,7 @@ class Form(Protocol):
 
     @property
     def parameters(self) -> int:
-        """How many weights it has."""
+        """The number of its weights."""
 
     def export(self, directory: Path, windows: Windows) -> Exported:
         """Write the model files, and compare the graph with the model on the windows (M, T, F).
@@ -66,7 +66,7 @@ class KerasForm:
 
     @property
     def parameters(self) -> int:
-        """How many weights it has."""
+        """The number of its weights."""
         return int(self.model.count_params())
 
     def export(self, directory: Path, windows: Windows) -> Exported:
@@ -90,8 +90,8 @@ class GraphForm:
     Attributes:
         content: of the file.
         parameters: how many weights it has.
-        original: what it was made of, to be compared with; None: it is what was brought along.
-        origin: what that is called.
+        original: its source, to be compared with; None: it is the file of the user.
+        origin: the name of the source.
     """
 
     content: bytes
@@ -104,7 +104,7 @@ class GraphForm:
 
         Raises:
             BundleError: it does not load, does not rebuild each window by itself, gives no numbers, or
-                differs from what it was made of.
+                differs from its source.
         """
         (directory / ONNX).write_bytes(self.content)
         window = (windows.shape[1], windows.shape[2])

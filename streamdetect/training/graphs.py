@@ -1,8 +1,8 @@
-"""ONNX and TFLite models that were made elsewhere: looked into, and made ready to be a bundle's graph.
+"""ONNX and TFLite models that were made elsewhere: inspected, and prepared to be a bundle's graph.
 
-Neither form holds Python code. What an ONNX graph may do at all is checked where every graph is loaded
+Neither form holds Python code. The rules for any ONNX graph are checked where every graph is loaded
 (`streamdetect.bundles.runtime`). TFLite is converted to ONNX first, and then compared on the normal data with
-what its own interpreter makes of them.
+the output of its own interpreter.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Graph:
 
     Attributes:
         model: the protobuf.
-        shape: what it takes, None where any size will do.
-        floats: whether it takes and gives float32.
-        original: what it was converted from, if it was.
+        shape: of its input, None where any size will do.
+        floats: true if it takes and gives float32.
+        original: the model that it was converted from, if it was.
     """
 
     model: Any
@@ -51,7 +51,7 @@ class Graph:
     original: Run | None = None
 
     def form(self, time_steps: int) -> GraphForm:
-        """The graph for windows of this many readings."""
+        """Return the graph for windows of this many readings."""
         _input(self.model).type.tensor_type.shape.dim[1].dim_value = time_steps
         for output in self.model.graph.output:  # what was said of it may name the size that was open
             output.type.tensor_type.ClearField("shape")
@@ -63,7 +63,7 @@ class Graph:
 
 
 def read_onnx(path: Path, content: bytes) -> Graph:
-    """An ONNX model from the content of its file.
+    """Read an ONNX model from the content of its file.
 
     Raises:
         BundleError: it is not an ONNX model, or has several inputs or outputs.
@@ -77,7 +77,7 @@ def read_onnx(path: Path, content: bytes) -> Graph:
 
 
 def read_tflite(path: Path, content: bytes) -> Graph:
-    """A TFLite model as an ONNX model, from the content of its file.
+    """Convert a TFLite model to an ONNX model, from the content of its file.
 
     Raises:
         BundleError: it is not a TFLite model, does not convert, or has several inputs or outputs.
@@ -123,7 +123,7 @@ def _converted(content: bytes) -> Any:  # noqa: ANN401 - onnx is untyped
 
 
 def _interpreter(content: bytes) -> Run:
-    """The model in TensorFlow Lite's interpreter: (M, T, F) -> (M, T, F), one size after another."""
+    """Load the model into TensorFlow Lite's interpreter: (M, T, F) -> (M, T, F), one size after another."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it will move to a package of its own
         interpreter = load_tensorflow().lite.Interpreter(model_content=content)

@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere, and normal data: a bundle.
+"""A bundle from a model that was trained elsewhere, and normal data.
 
 Scaling, windows, errors and their statistics are made by the code that training uses.
 """
@@ -42,7 +42,7 @@ class _Brought(NamedTuple):
 
     form: Form
     window: tuple[int, int]  # (T, F)
-    facts: dict[str, Any]  # what the manifest says of it
+    facts: dict[str, Any]  # its entry in the manifest
 
 
 def bring(
@@ -138,7 +138,7 @@ def _facts(form: str, content: bytes) -> dict[str, Any]:
 
 
 def _window(path: Path, shape: tuple[int | None, ...], time_steps: int | None) -> tuple[int, int]:
-    """T and F of a model that takes this shape."""
+    """Return T and F of a model that takes this shape."""
     if len(shape) != _WINDOW_RANK:
         raise BundleError(f"{path}: must take windows (None, T, F), got {shape}")
     batch, steps, features = shape
@@ -154,12 +154,12 @@ def _window(path: Path, shape: tuple[int | None, ...], time_steps: int | None) -
 
 
 def _any_to(path: Path, model: Model, window: tuple[int, int]) -> Model:
-    """The model with windows of this many readings instead of any."""
+    """Return the model with windows of this many readings instead of any."""
     keras = load_keras()
     try:
         sized = keras.models.clone_model(model, input_tensors=keras.Input(window, name="window"))
     except Exception as error:
-        # Whatever a layer has against the size.
+        # A layer may refuse the size for any reason.
         raise BundleError(f"{path}: must take windows of {window[0]} readings, got {error}") from error
     sized.set_weights(model.get_weights())
     return sized

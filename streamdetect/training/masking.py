@@ -27,12 +27,12 @@ _INPUT_GATE, _OUTPUT_GATE, _GATES = 0, 3, 4  # in the order in which Keras keeps
 
 
 def masked(layers: Layers, window: Tensor) -> Tensor:
-    """The window (B, T, F), with padding masked for the layers that follow."""
+    """Return the window (B, T, F), with padding masked for the layers that follow."""
     return layers.Masking(PADDING, name="padding")(window)
 
 
 def marked(layers: Layers, window: Tensor) -> tuple[Tensor, Enter]:
-    """The window with padding made 0, and what adds the mark of padding to an LSTM's input."""
+    """Return the window with padding made 0, and the term that adds its mark to an LSTM's input."""
     ops = load_keras().ops
     padding = ops.all(ops.equal(window, PADDING), axis=-1, keepdims=True)
 

@@ -24,7 +24,7 @@ def training_progress(
     *,
     quiet: bool,
 ) -> Iterator[list[Any]]:
-    """Keras callbacks that say on stderr how long it takes at most and draw a bar; none if `quiet`."""
+    """Return Keras callbacks that report the longest time on stderr and draw a bar; none if `quiet`."""
     if quiet:
         yield []
         return
@@ -57,7 +57,7 @@ def training_progress(
 
 
 def estimate(seconds: float) -> str:
-    """A duration in words that promise no more than is known."""
+    """Write a duration in words that promise no more than is known."""
     if seconds < _MINUTE:
         return "less than a minute"
     return f"about {seconds / _MINUTE:.0f} min"

@@ -1,4 +1,4 @@
-"""How often a recording has a reading, and how many readings its pattern takes to come round."""
+"""The rhythm of a recording: the time between readings, and the readings in a period of its pattern."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Rhythm(NamedTuple):
     """The time scales of a recording."""
 
     interval: float | None  # seconds between readings; None without times
-    period: float | None  # readings that the pattern takes to come round; None where there is none
+    period: float | None  # readings in a period of the pattern; None without one
 
 
 UNKNOWN = Rhythm(None, None)
 
 
 def rhythm_of(series: Sequence[Series]) -> Rhythm:
-    """The median of the series' median intervals, and that of all sensors' and features' periods."""
+    """Return the median of the series' median intervals, and that of all sensors' and features' periods."""
     intervals = [
         float(np.median(np.diff(one.times))) for one in series if one.times is not None and len(one.times) > 1
     ]
@@ -42,7 +42,7 @@ def rhythm_of(series: Sequence[Series]) -> Rhythm:
 
 
 def period_of(values: Floats) -> int | None:
-    """The period of evenly spaced readings (N,): the first high peak of their autocorrelation.
+    """Return the period of evenly spaced readings (N,): the first high peak of their autocorrelation.
 
     The autocorrelation is made by way of the Fourier transform (Wiener-Khinchin), of the values less their
     line of best fit, and of every lag over as many products as it has. Peaks are looked for only behind its
@@ -68,7 +68,7 @@ def period_of(values: Floats) -> int | None:
 
 
 def _autocorrelation(values: Floats) -> Floats:
-    """(N,) → (N,), 1 at lag 0; all 0 for values that do not move."""
+    """Autocorrelate values (N,) into (N,), 1 at lag 0; all 0 for values that do not move."""
     count = len(values)
     at = np.arange(count) - (count - 1) / 2
     rest = values - values.mean()
@@ -83,6 +83,6 @@ def _autocorrelation(values: Floats) -> Floats:
 
 
 def _median(numbers: Sequence[float]) -> float | None:
-    """The median of those above 0."""
+    """Return the median of those above 0."""
     positive = [number for number in numbers if number > 0]
     return float(np.median(positive)) if positive else None

@@ -68,7 +68,7 @@ class Series:
         return Series(self.name, values, times)
 
     def digest(self) -> str:
-        """SHA-256 of the values, and the times if any, as float64 in row order."""
+        """Return the SHA-256 of the values, and the times if any, as float64 in row order."""
         hashed = hashlib.sha256(np.ascontiguousarray(self.values).tobytes())
         if self.times is not None:
             hashed.update(self.times.tobytes())
@@ -131,7 +131,7 @@ def _same_features(series: list[Series]) -> list[Series]:
 
 
 def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Iterator[Windows]:
-    """The windows of one series, (M, T, F) scaled, oldest first; then those that are not full, if any.
+    """Cut the windows of one series, (M, T, F) scaled, oldest first; then those that are not full, if any.
 
     With `min_steps`, every length from there to T - 1 has an equal share, drawn at random, and all of them
     together are as many as the full windows: a sensor's first windows alone would be too few to learn from.
@@ -159,7 +159,7 @@ def _cut(one: Series, scaling: Scaling, settings: TrainingSettings) -> Iterator[
 
 
 def _within(windows: Windows, scaling: Scaling) -> NDArray[np.bool_]:
-    """Which windows (M, T, F) are fit to learn from, (M,)."""
+    """Tell which windows (M, T, F) are fit to learn from, (M,)."""
     if scaling.kind != "sensor":
         return np.ones(len(windows), dtype=bool)
     far = (np.abs(windows) > FAR_OUT) & (windows != PADDING)
@@ -167,7 +167,7 @@ def _within(windows: Windows, scaling: Scaling) -> NDArray[np.bool_]:
 
 
 def fit_scaling(series: Sequence[Series], settings: TrainingSettings) -> Scaling:
-    """The scaling that the bundle will carry; offset and scale come from all readings of all series."""
+    """Return the scaling of the bundle; offset and scale come from all readings of all series."""
     if settings.scaler in {"none", "window"}:
         return Scaling(kind=settings.scaler)
     if settings.scaler == "sensor":

@@ -1,4 +1,4 @@
-"""How an autoencoder is trained: every choice, with its default."""
+"""The settings of a training, with their defaults."""
 
 from __future__ import annotations
 

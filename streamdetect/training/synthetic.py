@@ -1,4 +1,4 @@
-"""Normal sensor series, made up from a seed: what the general bundle is trained on.
+"""Normal sensor series, made up from a seed, to train the general bundle on.
 
 Each shape is a function of a random generator and a number of readings, giving (N,) float64 around 0 with a
 spread near 1. `normal_series` gives them the offset, range, noise and resolution of real sensors.
@@ -144,7 +144,7 @@ def normal_series(seed: int, each: int, count: int) -> list[Series]:
 
 
 def _measured(rng: Generator, values: Floats) -> Floats:
-    """As a sensor would report it: with noise, in its own unit, to its own resolution."""
+    """Return a series as a sensor would report it: with noise, in its own unit, to its own resolution."""
     spread = values.std() or 1.0
     noise_share = np.exp(rng.uniform(np.log(0.005), np.log(0.3)))
     values = values / spread + rng.normal(size=len(values)) * noise_share

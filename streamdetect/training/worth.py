@@ -1,4 +1,4 @@
-"""How much of its data a model explains; models that cannot work are refused, or named in a warning."""
+"""The share of its data that a model explains; models that cannot work are refused, or get a warning."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Windows = NDArray[np.float32]
 
 IDENTITY = 0.999
-"""A model that explains so much of shuffled windows, in which nothing is left to learn, gives back what it is
-given: no window can ever be anomalous."""
+"""A model that explains so much of shuffled windows, which hold no pattern to learn, returns its input: no
+window can ever be anomalous."""
 
 _MOST = 4096  # windows that are looked at
 _FEW = 100  # windows, below which nothing can be said of what was learnt
@@ -37,14 +37,14 @@ _SHARE_OF_PERIOD = (
 
 
 def explain(graph: Reconstruct, prepared: Prepared) -> Explained:
-    """The share of the variance that a model explains: of windows that it has not seen, and of shuffled ones.
+    """Return the share of the variance that a model explains: of windows not seen, and of shuffled ones.
 
     1 - squared error / squared distance from the feature's mean, the mean over all features that move. In
     shuffled windows every value of a feature is put into a random place of a random window: each value is
     usual, and no pattern is left. Windows that the fit has not seen are used where there are enough.
 
     Raises:
-        BundleError: the model gives back whatever it is given.
+        BundleError: the model returns whatever it is given.
     """
     held_out = len(prepared.unseen) >= _FEW
     windows = prepared.unseen if held_out else np.concatenate([prepared.fitted, prepared.held_out])
@@ -59,7 +59,7 @@ def explain(graph: Reconstruct, prepared: Prepared) -> Explained:
 
 
 def check_data(prepared: Prepared, features: Sequence[str]) -> None:
-    """Refuse data in which there is nothing to learn.
+    """Refuse data without anything to learn.
 
     Raises:
         DataError: no feature moves.
@@ -78,7 +78,7 @@ def warnings(
     features: Sequence[str],
     period: float | None,
 ) -> Iterator[str]:
-    """Reasons for which the model may not work, a sentence each."""
+    """Return the reasons why the model may not work, a sentence each."""
     windows = np.concatenate([prepared.fitted, prepared.held_out])
     windows = windows[:: -(-len(windows) // _MOST)]
     total = len(prepared.fitted) + len(prepared.held_out)
@@ -104,7 +104,7 @@ def warnings(
 
 
 def _lost(prepared: Prepared, windows: Windows) -> Iterator[str]:
-    """What of the data did not reach the model as it is."""
+    """Describe the data that did not reach the model as it is."""
     kept, left = (sum(getattr(one, name) for one in prepared.sources) for name in ("windows", "left_out"))
     if left > _RARE * (kept + left):
         yield f"{left / (kept + left):.0%} of the windows were left out as too far from the sensor's past"
@@ -114,7 +114,7 @@ def _lost(prepared: Prepared, windows: Windows) -> Iterator[str]:
 
 
 def _bounded(windows: Windows, rebuilt: Windows) -> Iterator[str]:
-    """Whether the model's output stays in a range that the data leaves: a sigmoid under another scaling."""
+    """Tell whether the output stays in a range that the data leaves: a sigmoid under another scaling."""
     real = windows[windows != PADDING]
     low, high = float(rebuilt.min()), float(rebuilt.max())
     margin = 0.1 * float(np.ptp(real))
@@ -127,14 +127,14 @@ def _bounded(windows: Windows, rebuilt: Windows) -> Iterator[str]:
 
 
 def _moving(windows: Windows) -> NDArray[np.bool_]:
-    """Which features move, (F,)."""
+    """Tell which features move, (F,)."""
     real = np.where(windows == PADDING, np.nan, windows)
     moving: NDArray[np.bool_] = np.nanmax(real, axis=(0, 1)) > np.nanmin(real, axis=(0, 1))
     return moving
 
 
 def _share(windows: Windows, rebuilt: Windows) -> float:
-    """The share of the variance of windows (M, T, F) that is rebuilt."""
+    """Return the share of the variance of windows (M, T, F) that is rebuilt."""
     shares = []
     for feature in np.flatnonzero(_moving(windows)):
         real = windows[:, :, feature] != PADDING
@@ -144,7 +144,7 @@ def _share(windows: Windows, rebuilt: Windows) -> float:
 
 
 def _shuffled(windows: Windows) -> Windows:
-    """The same values of each feature, each in a random place."""
+    """Return the same values of each feature, each in a random place."""
     rng = np.random.default_rng(0)
     made = windows.copy()
     for feature in range(windows.shape[2]):

@@ -50,7 +50,7 @@ def telling(result: SensorResult, times: Sequence[float] = ()) -> list[Choice]:
 
 
 def ending_by(result: SensorResult, time: float) -> int | None:
-    """The latest window that has ended by this time; None before the first window and after the last."""
+    """Return the latest window that has ended by this time; None before the first and after the last."""
     windows = np.flatnonzero(result.windows)
     times = result.times[windows]
     if not len(times) or not times[0] <= time <= times[-1]:
@@ -61,7 +61,7 @@ def ending_by(result: SensorResult, time: float) -> int | None:
 def apart(
     result: SensorResult, order: NDArray[np.intp], taken: Iterable[int] = (), most: int = MOST_OTHERS
 ) -> list[int]:
-    """The first windows in this order that share no reading with one another or with those taken."""
+    """Return the first windows in this order that share no reading with one another or with those taken."""
     free = result.windows.copy()
     found: list[int] = []
 

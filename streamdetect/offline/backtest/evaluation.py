@@ -50,13 +50,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How the verdicts on one labelled recording, or on several together, compare with its labels."""
+    """The comparison of the verdicts on one labelled recording, or on several together, with its labels."""
 
     points: Counts
     fates: tuple[Fate, ...]
-    """What became of each known fault."""
+    """The outcome of each known fault."""
     false: int
-    """Incidents that tell of no known fault."""
+    """Incidents that match no known fault."""
     days: float
     """Days recorded, from the first reading to the last, summed over all sensors."""
 
@@ -85,7 +85,7 @@ class Evaluation:
 
     @property
     def again(self) -> Counts:
-        """Faults found and missed, among those that come after a found fault of the same sensor."""
+        """The known faults that come after a found fault of the same sensor: found and missed."""
         later = [fate.found for fate in self.fates if fate.again]
         return Counts(sum(later), 0, len(later) - sum(later))
 
@@ -122,7 +122,7 @@ def evaluate(result: SensorResult) -> Evaluation | None:
 
 
 def meeting(result: SensorResult) -> Meeting:
-    """The known faults of a recording and its incidents."""
+    """Match the known faults of a recording with its incidents."""
     times, labels = result.recording.times, result.recording.labels
     known = [] if labels is None else runs(labels)
     faults = [Span(float(times[start]), float(times[end - 1])) for start, end in known]
@@ -131,7 +131,7 @@ def meeting(result: SensorResult) -> Meeting:
 
 
 def days(times: NDArray[np.float64]) -> float:
-    """From the first reading to the last, in days."""
+    """Return the days from the first reading to the last."""
     return float(np.ptp(times)) / DAY if len(times) else 0.0
 
 
@@ -145,6 +145,6 @@ def points(anomalous: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Counts:
 
 
 def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open [start, end) of each run of True."""
+    """Return the half-open [start, end) of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Windows that show what a model has learned: those that it rebuilds worst, and some usual ones."""
+"""Windows that show what a model has learned: those with the worst reconstructions, and some usual ones."""
 
 from __future__ import annotations
 

@@ -41,11 +41,11 @@ class Fate(NamedTuple):
     cover: float
     """Share of the fault during which an incident was open; NaN for a short fault."""
     again: bool
-    """Whether an earlier fault of the sensor was found: a deaf detector loses the ones after it."""
+    """True if an earlier fault of the sensor was found: a deaf detector loses the later ones."""
 
     @property
     def found(self) -> bool:
-        """Whether an incident found it."""
+        """True if an incident found it."""
         return self.by is not None
 
 
@@ -55,7 +55,7 @@ class Meeting(NamedTuple):
     fates: tuple[Fate, ...]
     """In the order of the faults."""
     false: tuple[int, ...]
-    """Incidents that tell of no fault, nor of the return to normal after one that was found."""
+    """Incidents that match no fault, nor the return to normal after a found one."""
 
 
 def meet(faults: Sequence[Span], incidents: Sequence[Span], step: float) -> Meeting:
@@ -93,7 +93,7 @@ def _opened_within(incident: Span, fault: Span, step: float) -> bool:
 
 
 def _explains(fate: Fate, incident: Span, step: float) -> bool:
-    """Whether an incident is about a fault, or about the return to normal after a found one."""
+    """Tell whether an incident is about a fault, or about the return to normal after a found one."""
     if fate.found and fate.fault.end < incident.start <= _back(fate.fault, step):
         return True
     return _opened_within(incident, fate.fault, step)
@@ -104,7 +104,7 @@ def _is_short(fault: Span, step: float) -> bool:
 
 
 def _until(fault: Span, step: float) -> float:
-    """The latest time at which an incident may open and still find the fault."""
+    """Return the latest time at which an incident may open and still find the fault."""
     return fault.end + _SHORT * step * _is_short(fault, step)
 
 
@@ -121,6 +121,6 @@ def _cover(fault: Span, incidents: Sequence[Span], step: float) -> float:
 
 
 def usual_step(times: Sequence[float]) -> float:
-    """The median of the seconds between readings; 1 where there are none."""
+    """Return the median of the seconds between readings; 1 without any."""
     steps = sorted(later - earlier for earlier, later in pairwise(times) if later > earlier)
     return steps[len(steps) // 2] if steps else 1.0

@@ -44,7 +44,7 @@ class _Window(NamedTuple):
     scaled: NDArray[np.float32]  # (T, F) as the model sees it
     readings: Floats  # (T, F)
     padding: NDArray[np.bool_]  # (T,)
-    offset: Floats  # (F,) what undoes the scaling
+    offset: Floats  # (F,) to undo the scaling
     scale: Floats  # (F,)
 
 

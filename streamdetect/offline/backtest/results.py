@@ -19,19 +19,19 @@ class Incident(NamedTuple):
 
     opened: Transition
     latest: Transition
-    """`opened` itself, the last update, or what closed it; while the incident is still open, windows and peak
-    are those at the end of the recording."""
+    """`opened` itself, the last update, or the closing transition; while the incident is still open, windows
+    and peak are those at the end of the recording."""
     ended: float
     """Unix seconds of its last anomalous window; of the recording's last one if it is still open."""
 
     @property
     def sensor(self) -> str:
-        """Whose."""
+        """The sensor."""
         return self.opened.sensor
 
     @property
     def severity(self) -> str:
-        """Its worst."""
+        """Its worst severity."""
         return self.latest.severity
 
     @property
@@ -46,7 +46,7 @@ class Incident(NamedTuple):
 
     @property
     def closed(self) -> bool:
-        """Whether it ended before the recording did."""
+        """True if it ended before the recording did."""
         return self.latest.kind == "closed"
 
 

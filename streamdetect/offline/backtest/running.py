@@ -65,16 +65,16 @@ def backtest(
 
 
 def _as_they_came(recordings: Sequence[Recording]) -> NDArray[np.intp]:
-    """(N,) the readings of all recordings by time; a late one comes after the one before it."""
+    """Return the order (N,) of the readings of all recordings by time; late ones follow the one before."""
     due = [np.maximum.accumulate(recording.times) for recording in recordings]
     return np.argsort(np.concatenate(due), kind="stable")
 
 
 def _known_until(recordings: Sequence[Recording]) -> dict[str, float]:
-    """The time, in Unix seconds, after which nothing more can be said of each sensor.
+    """Return the time, in Unix seconds, after which nothing more is known of each sensor.
 
-    Recordings that overlap were made together: a sensor that is missing at their end has fallen silent.
-    After that end no sensor was listened to.
+    Recordings that overlap were made together: a sensor that is missing at their end has fallen silent. After
+    that end no sensor was listened to.
     """
     spans = [(float(one.times.min()), float(one.times.max()), one.sensor) for one in recordings if len(one)]
     until: dict[str, float] = {}
@@ -160,7 +160,7 @@ def _incidents(result: SensorResult) -> list[Incident]:
 
 
 def _so_far(incident: Incident, result: SensorResult) -> Incident:
-    """An incident that is still open, as it is at the end of the recording."""
+    """Return an incident that is still open, as it is at the end of the recording."""
     anomalous = np.flatnonzero(result.anomalous & (result.times >= incident.started))
     if not len(anomalous):  # the sensor has been silent since
         return Incident(incident.opened, incident.latest, incident.latest.time)

@@ -36,7 +36,7 @@ class Summary:
     evaluation: Evaluation | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as JSON shows them; what is undefined is null."""
+        """Return the numbers as JSON shows them; an undefined number is null."""
         numbers: dict[str, Any] = {
             "sensor": self.sensor,
             "readings": self.readings,
@@ -101,19 +101,19 @@ def total(summaries: Sequence[Summary]) -> Summary:
 
 
 def as_json(summaries: Sequence[Summary]) -> dict[str, Any]:
-    """The whole backtest."""
+    """Return the whole backtest."""
     in_all = total(summaries).as_dict()
     del in_all["sensor"]
     return {"sensors": [summary.as_dict() for summary in summaries], "total": in_all}
 
 
 def with_total(summaries: Sequence[Summary]) -> list[Summary]:
-    """The sensors, and all of them together where there are several."""
+    """Return the sensors, and all of them together where there are several."""
     return [*summaries, total(summaries)] if len(summaries) > 1 else list(summaries)
 
 
 def as_table(summaries: Sequence[Summary]) -> str:
-    """Lines to print: one for each sensor, then one for all."""
+    """Return lines to print: one for each sensor, then one for all."""
     lines = with_total(summaries)
     table = columns(lines)
     widths = {name: max(len(name), *map(len, cells)) for name, cells in table.items()}
@@ -129,7 +129,7 @@ def as_table(summaries: Sequence[Summary]) -> str:
 
 
 def columns(lines: Sequence[Summary]) -> dict[str, list[str]]:
-    """A table's columns as text; columns that have nothing to say are left out."""
+    """Return a table's columns as text; empty columns are left out."""
     table = {
         "sensor": [line.sensor for line in lines],
         "readings": [f"{line.readings:,}" for line in lines],
@@ -166,7 +166,7 @@ def _label_columns(known: Sequence[Evaluation | None]) -> dict[str, list[str]]:
 
 
 def duration(seconds: float) -> str:
-    """A length of time as two units at most: 45 s, 12 min 5 s, 3 h 20 min, 2 d 4 h."""
+    """Write a length of time as two units at most: 45 s, 12 min 5 s, 3 h 20 min, 2 d 4 h."""
     for large, unit, small, part in (
         (DAY, "d", HOUR, "h"),
         (HOUR, "h", MINUTE, "min"),

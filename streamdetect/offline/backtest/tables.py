@@ -46,10 +46,10 @@ def neutral(text: str) -> str:
 def write_verdicts(results: Sequence[SensorResult], path: Path, *, all_rows: bool = False) -> None:
     """Write a row for each verdict, or for each reading with `all_rows`.
 
-    The cells of a verdict are empty for a reading that was not accepted. `score` is the largest of
-    all views (above 1 is anomalous), and `view` is the view that gave it. `incident` counts a sensor's
-    incidents from 1; it is set from the reading that opened the incident to the one that closed it. `edge`
-    says what changed there.
+    The cells of a verdict are empty for a reading that was not accepted. `score` is the largest of all views
+    (above 1 is anomalous), and `view` is the view that gave it. `incident` counts a sensor's incidents from
+    1; it is set from the reading that opened the incident to the one that closed it. `edge` is the edge of
+    the incident there.
     """
     names = list(dict.fromkeys(name for result in results for name in result.recording.features))
     head = ["time", "sensor", *names, "error", "mean", "threshold", "score", "view"]
@@ -85,13 +85,13 @@ def write_incidents(results: Sequence[SensorResult], path: Path) -> None:
 
 
 def found_by(transition: Transition) -> list[str]:
-    """The views that found an incident, the one with the largest score first."""
+    """Return the views that found an incident, the one with the largest score first."""
     over = {view: score for view, score in transition.views.items() if score >= 1.0}
     return sorted(over, key=lambda view: -over[view])
 
 
 def iso(time: float) -> str:
-    """Unix seconds as RFC 3339 in UTC, to the microsecond where there are any."""
+    """Write Unix seconds as RFC 3339 in UTC, to the microsecond where there are any."""
     return rfc3339(time, "auto")
 
 

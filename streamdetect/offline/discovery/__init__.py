@@ -1,1 +1,1 @@
-"""The messages of a broker: heard, explained for a configuration that exists, or made into a new one."""
+"""The messages of a broker: received, explained for an existing configuration, or made into a new one."""

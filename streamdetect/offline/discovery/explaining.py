@@ -1,4 +1,4 @@
-"""`check --connect` in words: what would be taken, from which topic, as which sensor, and what would not."""
+"""`check --connect` in words: each message taken, with its topic and sensor, and each that is not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def notes(config: Config) -> Iterator[str]:
 
 
 class Explanation:
-    """The messages that came, gathered by detector, topic and sensor."""
+    """The messages received, gathered by detector, topic and sensor."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -42,7 +42,7 @@ class Explanation:
         self.messages = 0
 
     def look(self, messages: Iterable[Message]) -> None:
-        """Take note of messages."""
+        """Take in messages."""
         for message in messages:
             self.messages += 1
             for one in self._witness.look(message):
@@ -55,17 +55,17 @@ class Explanation:
 
     @property
     def deaf(self) -> list[str]:
-        """Detectors that took nothing."""
+        """Detectors that used no message."""
         heard = {name for name, _, _ in self._taken}
         return [one.name for one in self._config.detectors if one.name not in heard]
 
     @property
     def rejected(self) -> int:
-        """Topics of which something was rejected."""
+        """Topics with a rejected message."""
         return len({topic for _, topic, _, ignored in self._left if not ignored})
 
     def lines(self) -> Iterator[str]:
-        """Tell it."""
+        """Write the explanation, line by line."""
         for one in self._config.detectors:
             yield f"{one.name}: {', '.join(one.topics)}"
             yield from self._of(one.name)

@@ -29,13 +29,13 @@ _MOST: Final = 200  # values kept of a field
 
 @dataclass
 class Field:
-    """A field as it was heard."""
+    """A field of the payloads received."""
 
     path: str
     values: list[Any] = field(default_factory=list)
 
     def add(self, value: object) -> None:
-        """Take note of a value."""
+        """Take in a value."""
         if len(self.values) < _MOST:
             self.values.append(value)
 
@@ -51,7 +51,7 @@ class Field:
 
     @property
     def kind(self) -> Kind:
-        """What it most probably is."""
+        """The most probable kind."""
         if _TIME.fullmatch(self.name) and not self._is_measured:
             return "time"
         if all(isinstance(value, bool) or str(value).upper() in _SWITCHED for value in self.values):
@@ -70,7 +70,7 @@ class Field:
 
     @property
     def _rises(self) -> bool:
-        """Whether it looks like a counter: it never falls and does rise, or its name says so."""
+        """Tell whether it looks like a counter: it never falls and does rise, or its name says so."""
         numbers = self.numbers
         falls = any(later < earlier for earlier, later in pairwise(numbers))
         rises = len(set(numbers)) > 1 and len(numbers) >= _RISES and all(n >= 0 for n in numbers)

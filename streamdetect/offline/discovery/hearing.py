@@ -1,4 +1,4 @@
-"""Messages of a broker for a while, leaving no trace there: no session, no status, no acknowledgement."""
+"""Messages of a broker, received for a while without a trace there: no session, status or acknowledgement."""
 
 from __future__ import annotations
 

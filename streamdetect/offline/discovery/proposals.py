@@ -1,4 +1,4 @@
-"""Detectors for what was heard: known senders first, then whatever has numbers in it."""
+"""Detectors for the messages received: known senders first, then any topic with numbers in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IDS: Final = ("id", "name", "sensor", "device", "channel", "address", "mac", "s
 
 @dataclass
 class Proposal:
-    """A detector, and what it was made of."""
+    """A detector, with the fields it was made of."""
 
     about: str
     detector: dict[str, Any]
@@ -38,11 +38,11 @@ class Proposal:
         return str(self.detector["name"])
 
     def taken(self) -> list[Field]:
-        """The fields that are measurements or counters."""
+        """Return the fields that are measurements or counters."""
         return [one for one in self.fields.values() if one.kind in {"measurement", "counter"}]
 
     def left(self) -> list[Field]:
-        """The others that say something about the device."""
+        """Return the other fields, which say something about the device."""
         return [one for one in self.fields.values() if one.kind not in {"measurement", "counter", "time"}]
 
 
@@ -219,7 +219,7 @@ def _lines(proposal: Proposal, documents: list[Any], tags: tuple[str, ...]) -> P
 
 
 def _timed(proposal: Proposal, members: list[tuple[Heard, list[Any]]], each: str) -> Proposal:
-    """Add where the time is, if every message has one that is near its arrival."""
+    """Add the path of the time, if every message has a time near its arrival."""
     messages = [message for heard, _ in members for message in heard.messages]
     newest = max(message.arrival for message in messages)
     for one in proposal.fields.values():

@@ -1,4 +1,4 @@
-"""Senders that are known: by their topics, and what their payloads hold."""
+"""Known senders: their topics, and the fields of their payloads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Sender(NamedTuple):
     about: str
     topic: re.Pattern[str]
     fits: Callable[[Any], bool]
-    """Whether a payload, parsed, is one of its readings."""
+    """Tells whether a payload, parsed, is one of its readings."""
     detector: dict[str, Any]
     """The block of the configuration; `values` is filled in where it is empty."""
     each: str = ""
-    """Where the entries are whose fields become `values`."""
+    """The path of the entries whose fields become `values`."""
 
 
 def _object(*keys: str) -> Callable[[Any], bool]:

@@ -1,4 +1,4 @@
-"""The messages heard, topic by topic: how often, in which format, with which fields."""
+"""The messages received, topic by topic: how often, in which format, with which fields."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ class Heard:
 
     @property
     def every(self) -> float:
-        """Seconds between two messages, 0 if there were no two."""
+        """Seconds between two messages, 0 if there were fewer."""
         live = [one.arrival for one in self.messages if not one.retain]
         return (live[-1] - live[0]) / (len(live) - 1) if len(live) > 1 else 0.0
 
 
 class Topics:
-    """Everything that was heard, bounded."""
+    """Everything that was received, bounded."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         """Begin with nothing.
 
         Args:
-            own: first levels of the topics that we publish: they are passed over.
+            own: first levels of the topics that we publish: they are skipped.
         """
         self.heard: dict[str, Heard] = {}
         self._own = (*RESERVED, *own)
 
     def add(self, message: Message) -> None:
-        """Take note of a message."""
+        """Take in a message."""
         first = message.topic.partition("/")[0]
         if not message.topic or first in self._own or message.topic.endswith("/config"):
             return  # Home Assistant's discovery ends with /config
@@ -68,7 +68,7 @@ class Topics:
 
 
 def parsed(payload: bytes) -> tuple[str, Any]:
-    """Tell the format of a payload, and what it holds: a document, a number, lines, or text as it is."""
+    """Tell the format of a payload, and its content: a document, a number, lines, or text as it is."""
     for name in _DOCUMENTS:
         document = _document(name, payload)
         if isinstance(document, dict | list) and document:

@@ -1,4 +1,4 @@
-"""The fate of messages at each detector of a configuration: taken, ignored or rejected, and why."""
+"""The outcome of messages at each detector of a configuration: taken, ignored or rejected, and why."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Left(NamedTuple):
 
 
 class Witness(Gathering):
-    """Looks at messages one by one and tells what became of each."""
+    """Looks at messages one by one and tells the outcome of each."""
 
     def __init__(self, config: Config) -> None:
         """Take the detectors of a configuration, without their models.
@@ -56,7 +56,7 @@ class Witness(Gathering):
         )
 
     def look(self, message: Message) -> Iterator[Taken | Left]:
-        """Tell what the detectors make of a message."""
+        """Tell the outcome of a message at each detector."""
         self._left = []
         batch = self.gather([message])
         for one, gathered in zip(self._listeners, batch.gathered, strict=True):

@@ -23,7 +23,7 @@ _EXAMPLE = 60  # bytes of a payload
 
 
 def settled(mqtt: dict[str, Any], found: list[Proposal], topics: Topics) -> list[Proposal]:
-    """Leave out detectors that take nothing, and have the others ignore what they would reject."""
+    """Leave out detectors that take nothing, and make the others ignore topics that they would reject."""
     if not found:
         return []
     witness = Witness(parse(configuration(mqtt, found, topics)))
@@ -44,7 +44,7 @@ def settled(mqtt: dict[str, Any], found: list[Proposal], topics: Topics) -> list
 
 
 def configuration(mqtt: dict[str, Any], found: Iterable[Proposal], topics: Topics) -> str:
-    """Write the configuration: the broker, and a block for each detector with what it was made of."""
+    """Write the configuration: the broker, and a block for each detector with its topics and fields."""
     messages = sum(one.count for one in topics.heard.values())
     lines = [
         "# Written by `streamdetect init`. What is not here has its default: see config.yaml of the package.",
@@ -61,7 +61,7 @@ def configuration(mqtt: dict[str, Any], found: Iterable[Proposal], topics: Topic
 
 
 def left_alone(found: list[Proposal], topics: Topics) -> list[str]:
-    """Say of each topic that no detector is for, up to a limit, what it brings."""
+    """Describe each topic that no detector is for, up to a limit."""
     left = untaken(found, topics)
     said = [f"{printable(one.topic)}, like {_example(one)}" for one in left[:_MOST_LEFT]]
     return [*said, f"{len(left) - _MOST_LEFT} more topics"] if len(left) > _MOST_LEFT else said

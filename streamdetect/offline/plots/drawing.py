@@ -90,7 +90,7 @@ def band(
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
 ) -> None:
-    """Shade what is usual; there is no shade where a side is not known."""
+    """Shade the usual range; there is no shade where a side is not known."""
     # The band does not change within a block of readings, so that evenly spaced ones show all of it.
     kept = np.unique(np.linspace(0, len(times) - 1, min(len(times), _POINTS)).astype(np.intp))
     axis.fill_between(
@@ -106,7 +106,7 @@ def band(
 
 
 def gaps(times: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The readings that follow a gap in (N,) times which is wide enough to be seen."""
+    """Return the readings that follow a gap in (N,) times which is wide enough to be seen."""
     if len(times) <= 1:
         return np.empty(0, np.intp)
     steps = np.diff(times)
@@ -130,7 +130,7 @@ def thinned(
 
 
 def extremes(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The lowest and the highest of each of `most` / 2 runs of values (N,), and NaNs: no spike is lost.
+    """Return the lowest and highest of each of `most` / 2 runs of values (N,), and NaNs: no spike is lost.
 
     Returns:
         Their places, in order.
@@ -147,17 +147,17 @@ def extremes(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 
 
 def error_label(metric: str) -> str:
-    """What an axis of errors is called."""
+    """Return the label of an axis of errors."""
     return f"reconstruction error ({'last step' if metric == 'last' else metric.upper()})"
 
 
 def moment(time: float) -> str:
-    """A time in Unix seconds as a caption shows it, to the second."""
+    """Write a time in Unix seconds for a caption, to the second."""
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" if time >= _REAL_TIME else f"{time:g} s"
 
 
 def log_from(values: NDArray[np.float64]) -> float | None:
-    """Where a logarithmic scale of these values has to start; None when a linear one shows them well."""
+    """Return the start of a logarithmic scale of these values; None when a linear one shows them well."""
     positive = values[np.isfinite(values) & (values > 0)]
     if not len(positive) or positive.max() <= _LOG_FROM * np.median(positive):
         return None
@@ -174,7 +174,7 @@ def log_if_wide(axis: Axes, values: NDArray[np.float64]) -> None:
 
 
 def histogram_edges(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """The edges of a histogram's bins, and whether they are evenly spaced on a logarithmic scale."""
+    """Return the edges of a histogram's bins, and whether they are evenly spaced on a logarithmic scale."""
     values = values[np.isfinite(values)]
     if not len(values):
         return np.array([0.0, 1.0]), False
@@ -182,12 +182,12 @@ def histogram_edges(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], b
     lowest = log_from(values)
     if lowest is None:
         return np.histogram_bin_edges(values, bins), False
-    # The first bin also takes in what is below the scale.
+    # The first bin also takes in values below the scale.
     return np.geomspace(lowest, values.max() * (1 + 1e-9), bins + 1), True
 
 
 def check_installed() -> None:
-    """Say what is missing, before a long backtest rather than after it.
+    """Check that matplotlib is installed, before a long backtest rather than after it.
 
     Raises:
         StreamdetectError: matplotlib is not installed.
@@ -211,7 +211,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """Put one legend for all axes below them; what has no point is left out."""
+    """Put one legend for all axes below them; a line without a point is left out."""
     from matplotlib.lines import Line2D  # noqa: PLC0415 - an extra
 
     handles = {

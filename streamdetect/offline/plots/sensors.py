@@ -80,7 +80,7 @@ def _error_panel(axis: Axes, clock: Clock, result: SensorResult, metric: str) ->
 
 
 def worst_features(result: SensorResult) -> list[int]:
-    """The features that are drawn: all, or the six that most often had the largest share in an anomaly."""
+    """Return the features to draw: all, or the six that most often had the largest share in an anomaly."""
     features = result.recording.values.shape[1]
     if features <= _MOST_FEATURES:
         return list(range(features))
@@ -91,7 +91,7 @@ def worst_features(result: SensorResult) -> list[int]:
 
 
 def most_to_blame(result: SensorResult) -> NDArray[np.intp]:
-    """(M,) the feature with the largest share in each reading's error; without a window, the first."""
+    """Return (M,) the feature with the largest share in each reading's error; without a window, the first."""
     return np.asarray(np.nan_to_num(result.feature_errors).argmax(axis=1), dtype=np.intp)
 
 

@@ -23,7 +23,7 @@ _TAIL = 1 << 16  # bytes; a torn row is shorter
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is kept, and how."""
+    """The bounds of a recording on disk."""
 
     file_bytes: int = 64 << 20
     """A file that has reached this size is followed by a new one."""
@@ -36,14 +36,14 @@ class Bounds:
 class Files:
     """The recording of one detector: `<start>.csv` files of `time,sensor,<features>`, the oldest first.
 
-    Times are Unix seconds, written so that reading them gives the same float64, and so are values; what is
-    missing is an empty cell. Only `flush` makes rows durable.
+    Times and values are written so that reading them gives the same float64; a missing value is an empty
+    cell. Only `flush` makes rows durable.
     """
 
     def __init__(
         self, folder: Path, features: Sequence[str], bounds: Bounds, clock: Callable[[], float]
     ) -> None:
-        """Go on with the newest file if it has these features, or begin one.
+        """Continue with the newest file if it has these features, or begin one.
 
         Raises:
             StreamdetectError: the folder cannot be written, or pyarrow is not installed.
@@ -65,7 +65,7 @@ class Files:
         writer.writerows([_cell(cell) for cell in row] for row in rows)
 
     def flush(self) -> None:
-        """Make what was written durable; begin a new file and remove old ones when it is time to."""
+        """Make the written rows durable; begin a new file and remove old ones when it is time to."""
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._file.tell() >= self.bounds.file_bytes:
@@ -128,7 +128,7 @@ class Files:
 
 
 def check_parquet() -> None:
-    """Say what is missing before a recording, not after its first file.
+    """Check that pyarrow is installed, before a recording and not after its first file.
 
     Raises:
         StreamdetectError: pyarrow is not installed.

@@ -34,11 +34,11 @@ _SAY_EVERY = 60.0  # s
 
 
 class Recorder:
-    """Listens beside the daemon and writes what the detectors hear, until it is told to stop.
+    """Listens beside the daemon and writes the detectors' readings, until it is told to stop.
 
     The broker keeps a session for it under a client id of its own, `<client_id>-record`, and a message is
-    acknowledged once its rows are on the disk: what comes while it is away is recorded when it is back, as
-    far as the broker keeps it.
+    acknowledged once its rows are on the disk: messages that come while it is away are recorded when it is
+    back, as far as the broker keeps them.
 
     Attributes:
         readings: how many have been written.
@@ -115,7 +115,7 @@ class Recorder:
                 files.close()
 
     def status(self) -> str:
-        """How much was recorded, in a line; while it runs, also why nothing comes."""
+        """Return how much was recorded, in a line; while it runs, also why nothing comes."""
         size = sum(files.size for files in self._files)
         deaf = not self.edge.subscribed and not self._ended
         trouble = f"; {self.edge.last_error or 'not connected'}" if deaf else ""
@@ -155,13 +155,13 @@ def _rows(gathered: Gathered) -> list[list[object]]:
 
 
 def _as_it_comes(config: DetectorConfig) -> DetectorConfig:
-    """The settings without those for a sensor's series: they apply when the recording is read."""
+    """Return the settings without those for a sensor's series: they apply when the recording is read."""
     fields = type(config).model_fields
     return config.model_copy(update={name: fields[name].default for name in _SERIES})
 
 
 def listener(config: Config, at: int, features: Sequence[str] = ()) -> Listener:
-    """What a detector hears.
+    """Make the listener of a detector.
 
     Raises:
         ConfigError: it joins features, and neither the caller nor its bundle names them.

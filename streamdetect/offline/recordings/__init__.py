@@ -1,6 +1,6 @@
 """Recorded data: files of many kinds become `Recording`s, with an account of how they were read.
 
-`read` reads them, `describe` says how they were read.
+`read` reads them, `describe` reports how they were read.
 """
 
 from __future__ import annotations

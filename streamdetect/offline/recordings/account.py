@@ -1,4 +1,4 @@
-"""Say how files were read: no decision is silent."""
+"""The account of how files were read: no decision is silent."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _remedy(found: Tally) -> str:
 
 
 def describe(recordings: Sequence[Recording]) -> list[str]:
-    """Lines that say which columns were taken and left out, and what became of the rows."""
+    """Describe, in lines, the columns taken and left out, and the outcome of the rows."""
     return [
         *_describe_files(dict.fromkeys(account for one in recordings for account in one.accounts)),
         *_describe_rows(recordings),
@@ -94,7 +94,7 @@ def describe(recordings: Sequence[Recording]) -> list[str]:
 
 
 def _describe_files(accounts: Iterable[Account]) -> Iterator[str]:
-    """A paragraph for all files that were read in the same way."""
+    """Describe, in a paragraph, all files that were read in the same way."""
     alike: dict[Account, list[str]] = {}
     for account in accounts:
         alike.setdefault(replace(account, file=""), []).append(account.file)

@@ -19,7 +19,7 @@ _HEADER = ["series", "time", "value"]
 
 
 def is_annotated(head: Sequence[str]) -> bool:
-    """Tell whether these first lines are annotated CSV, or what is left of it without annotations."""
+    """Tell whether these first lines are annotated CSV, or its rows without annotations."""
     first = next((line for line in head if line.strip()), "")
     return first.startswith(_ANNOTATIONS) or (first.startswith(",result,table,") and "_value" in first)
 
@@ -50,7 +50,7 @@ def _rows(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def _values(line: int, row: dict[str, str]) -> Iterator[Row]:
-    """One row of a table: one value, or of a pivoted table one for each field."""
+    """Return the values of one row of a table: one value, or of a pivoted table one for each field."""
     time = row.get("_time", "")
     tags = [
         row[name] for name in row if name not in _OWN and name not in {"_measurement", "_field"} and row[name]

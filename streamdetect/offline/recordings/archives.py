@@ -25,7 +25,7 @@ class Series(NamedTuple):
     """One array of the archive."""
 
     part: str | None
-    """What the `*` of the pattern stands for; None when it has no `*`."""
+    """The text for the `*` of the pattern; None when it has no `*`."""
     features: tuple[str, ...]
     values: NDArray[np.float64]
     """(N, F)"""

@@ -54,7 +54,7 @@ def _arrow_rows(names: list[str], batches: Any) -> Iterator[Row]:  # noqa: ANN40
 
 
 def _arrow_cells(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
-    """A column as text: as short as tells a number from its neighbours, times as ISO 8601."""
+    """Return a column as text: numbers as short as tells them from their neighbours, times as ISO 8601."""
     import pyarrow as pa  # noqa: PLC0415 - an extra
 
     try:

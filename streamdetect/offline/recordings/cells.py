@@ -52,13 +52,13 @@ class BadCell(ValueError):  # noqa: N818 - carries a place; the reader of the fi
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """How the numbers of a file are written."""
+    """The format of the numbers of a file."""
 
     decimal: str = "."
     thousands: str = ""
     missing: frozenset[float] = frozenset()  # numbers that stand for a missing value
     words: frozenset[str] = MISSING  # cells that do, in lower case
-    states: Mapping[str, float] = field(default_factory=dict)  # numbers that states stand for, by lower case
+    states: Mapping[str, float] = field(default_factory=dict)  # numbers for states, by lower case
 
     @classmethod
     def of(cls, layout: Layout) -> NumberFormat:
@@ -81,11 +81,11 @@ class NumberFormat:
         return replace(self, thousands=mark)
 
     def is_missing(self, cell: str) -> bool:
-        """Whether a cell says that there is no value."""
+        """Tell whether a cell says that there is no value."""
         return cell.strip().lower() in self.words or number(cell) in self.missing
 
     def read(self, cell: str) -> float:
-        """One cell; NaN if it is not a number."""
+        """Read one cell; NaN if it is not a number."""
         text = cell.strip()
         state = self.states.get(text.lower())
         if state is not None:
@@ -126,7 +126,7 @@ def numbers(cells: Sequence[str], form: NumberFormat | None = None, unit: str = 
 
 
 def number(cell: str) -> float:
-    """One plain number; NaN if it is not one."""
+    """Read one plain number; NaN if it is not one."""
     try:
         return float(cell)
     except ValueError:
@@ -134,13 +134,13 @@ def number(cell: str) -> float:
 
 
 def common_unit(cells: Sequence[str]) -> str:
-    """What follows every number of these cells, as " °C"; empty if they differ."""
+    """Return the text that follows every number of these cells, as " °C"; empty if they differ."""
     units = {match[2] if (match := _WITH_UNIT.fullmatch(cell.strip())) else "" for cell in cells}
     return units.pop() if len(units) == 1 else ""
 
 
 def has_decimal_comma(cells: Sequence[str]) -> bool:
-    """Whether cells can only be numbers if their comma is the decimal mark."""
+    """Tell whether cells can only be numbers if their comma is the decimal mark."""
     return any(_DECIMAL_COMMA.fullmatch(cell.strip()) for cell in cells)
 
 

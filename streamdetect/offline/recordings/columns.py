@@ -1,4 +1,4 @@
-"""Which column of a table is the time, the sensor, the label, and which are values."""
+"""The roles of a table's columns: the time, the sensor, the label, and the values."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Chooser:
     # The parts of a table
 
     def _has_units(self, rows: Rows) -> bool:
-        """Whether the first row has no number where the following have some."""
+        """Tell whether the first row has no number where the following have some."""
         first, second = rows[:1], rows[1:2]
         return any(map(str.strip, chain(*first))) and [
             any(map(self._is_data, chain(*part))) for part in (first, second)
@@ -147,7 +147,7 @@ class Chooser:
         return [row[at].strip() for row in self.sample if len(row) > at]
 
     def _filled(self, at: int) -> list[str]:
-        """The cells of a column that have something in them."""
+        """Return the cells of a column that are not empty."""
         return [cell for cell in self._column(at) if not self.number.is_missing(cell)]
 
     # The time
@@ -179,7 +179,7 @@ class Chooser:
         )
 
     def _with_clock(self, at: int) -> tuple[int, ...]:
-        """A column of times, or of dates with the time of day beside it."""
+        """Return a column of times, or of dates with the time of day beside it."""
         beside = self._filled(at + 1) if at + 1 < len(self.names) else []
         is_clock = bool(beside) and all(map(_CLOCK.fullmatch, beside))
         return (at, at + 1) if is_clock and not any(":" in cell for cell in self._some(at)) else (at,)
@@ -220,7 +220,7 @@ class Chooser:
         return why_no_feature(self.names[at], self._filled(at), self.number, timed=bool(time))
 
     def _ramp(self, reasons: dict[int, str]) -> tuple[int, ...]:
-        """A column that goes up by 1 and has no row number's name, if nothing else can be the feature."""
+        """Find a column that goes up by 1 without a row number's name, if nothing else can be the feature."""
         ramps = [at for at, why in reasons.items() if why == ROW_NUMBERS and not is_counter(self.names[at])]
         return tuple(ramps[:1])
 
@@ -232,7 +232,7 @@ class Chooser:
             f"{self.path}: no numeric column is left to be a feature{': ' if reasons else ''}{reasons}"
         )
 
-    # Sensors that nobody named
+    # Sensors that no option names
 
     def _check_sensors(
         self, time: tuple[int, ...], time_format: str, sensor: tuple[int, ...], left_out: dict[int, str]
@@ -259,7 +259,7 @@ class Chooser:
 
 
 def joined(row: Sequence[str], places: Sequence[int]) -> str:
-    """The cells of a date and a time of day, or of a time alone."""
+    """Join the cells of a date and a time of day, or of a time alone."""
     return " ".join([row[at].strip() for at in places])
 
 

@@ -51,14 +51,14 @@ def _rows(lines: Iterable[str], delimiter: str, before: int) -> Iterator[Row]:
 
 
 def _without_mark(rows: Iterator[Row]) -> Iterator[Row]:
-    """The header, also where a logger marks it as a comment."""
+    """Return the header, also where a logger marks it as a comment."""
     first = next(rows)
     yield Row(first.line, [first.cells[0].lstrip("# "), *first.cells[1:]])
     yield from rows
 
 
 def _guess_delimiter(head: Sequence[str]) -> str:
-    """The mark by which most lines have the same number of cells, more than one."""
+    """Return the mark by which most lines have the same number of cells, more than one."""
 
     def agreeing(mark: str) -> int:
         widths = Counter(map(len, _parsed(head, mark)))
@@ -78,7 +78,7 @@ def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _preamble(head: Sequence[str], delimiter: str, layout: Layout) -> int:
-    """How many lines stand before the table."""
+    """Count the lines before the table."""
     if layout.skip is not None or layout.header is False:
         return layout.skip or 0
     widths = [_width(*_parsed([line], delimiter)) for line in head]
@@ -94,12 +94,12 @@ def _preamble(head: Sequence[str], delimiter: str, layout: Layout) -> int:
 
 
 def _width(cells: Sequence[str] = ()) -> int:
-    """Cells up to the last that is not empty."""
+    """Count the cells up to the last that is not empty."""
     return max((at for at, cell in enumerate(cells, 1) if cell.strip()), default=0)
 
 
 def _preset(head: Sequence[str], layout: Layout) -> Layout:
-    """What Home Assistant's history export is known to hold."""
+    """Return the known layout of Home Assistant's history export."""
     names = {name.strip() for name in head[0].split(",")} if head else set()
     if not names >= _HOME_ASSISTANT or layout.columns or layout.sensor_column:
         return layout

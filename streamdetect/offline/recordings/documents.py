@@ -36,7 +36,7 @@ def read(path: Path, file: IO[str], layout: Layout) -> Sheet:
 
 
 def _document(path: Path, document: Record, layout: Layout) -> Sheet:
-    """What a database answers, or columns."""
+    """Read a database's answer, or columns."""
     data, results = document.get("data"), document.get("results")
     if isinstance(data, dict) and "result" in data:
         return _long("Prometheus JSON", _prometheus(data["result"]), layout)
@@ -48,7 +48,7 @@ def _document(path: Path, document: Record, layout: Layout) -> Sheet:
 
 
 def _records(path: Path, records: Sequence[Any], layout: Layout) -> Sheet:
-    """A list, or an object on each line."""
+    """Read a list, or an object on each line."""
     if _is_of(records, "topic", "payload"):
         return _mosquitto(records, layout)
     if _is_of(records, "target", "datapoints"):
@@ -70,7 +70,7 @@ def _is_of(records: Sequence[object], *names: str) -> bool:
 
 
 def _columns(path: Path, document: Record) -> Iterator[Row]:
-    """A document of columns, or of names and rows, as pandas writes them; or a single record."""
+    """Read a document of columns, or of names and rows, as pandas writes them; or a single record."""
     names, rows = document.get("columns"), document.get("data")
     if isinstance(names, list) and isinstance(rows, list):
         yield Row(0, list(map(str, names)))
@@ -87,7 +87,7 @@ def _columns(path: Path, document: Record) -> Iterator[Row]:
 
 
 def _lists(rows: Sequence[Sequence[object]], layout: Layout) -> Sheet:
-    """Lists of an entity's states, as Home Assistant answers, or of the cells of a row."""
+    """Read lists of an entity's states, as Home Assistant answers, or of the cells of a row."""
     if rows[0] and all(isinstance(state, dict) for state in rows[0]):
         lists = [[state for state in states if isinstance(state, dict)] for states in rows]
         return _long("Home Assistant JSON", _home_assistant(lists), layout)
@@ -96,7 +96,7 @@ def _lists(rows: Sequence[Sequence[object]], layout: Layout) -> Sheet:
 
 
 def flat(record: Record, before: str = "") -> dict[str, str]:
-    """The values of nested objects by their paths, as text."""
+    """Return the values of nested objects by their paths, as text."""
     found: dict[str, str] = {}
     for name, value in record.items():
         if isinstance(value, dict):
@@ -107,7 +107,7 @@ def flat(record: Record, before: str = "") -> dict[str, str]:
 
 
 def _load(path: Path, text: str) -> list[Any]:
-    """One document, or one on each line."""
+    """Load one document, or one on each line."""
     try:
         return [json.loads(text)]
     except ValueError as error:
@@ -126,7 +126,7 @@ def _load(path: Path, text: str) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    """A value as a cell."""
+    """Write a value as a cell."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
@@ -140,7 +140,7 @@ def _table(records: Sequence[Mapping[str, str]]) -> Iterator[Row]:
 
 
 def _long(kind: str, series: Iterable[tuple[str, Iterable[tuple[object, object]]]], layout: Layout) -> Sheet:
-    """A row for each value, of series that have a name and pairs of time and value."""
+    """Return a row for each value, of series that have a name and pairs of time and value."""
 
     def rows() -> Iterator[Row]:
         yield Row(0, _SERIES)
@@ -155,7 +155,7 @@ def _long(kind: str, series: Iterable[tuple[str, Iterable[tuple[object, object]]
 
 
 def _prometheus(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A series for each name, made of the metric's name and the labels that not all of them share."""
+    """Read a series for each name, made of the metric's name and the labels that not all of them share."""
     metrics = [dict(result.get("metric", {})) for result in results]
     shared = {
         label for label in (metrics[0] if metrics else ()) if len({one.get(label) for one in metrics}) == 1
@@ -168,7 +168,7 @@ def _prometheus(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[obj
 
 
 def _influx(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A series for each field of each series of InfluxDB 1."""
+    """Read a series for each field of each series of InfluxDB 1."""
     for series in (one for result in results for one in result.get("series", [])):
         columns, rows = series["columns"], series["values"]
         where = [series.get("name", ""), *map(str, series.get("tags", {}).values())]
@@ -179,7 +179,7 @@ def _influx(results: Sequence[Record]) -> Iterator[tuple[str, list[tuple[object,
 
 
 def _home_assistant(lists: Sequence[Sequence[Record]]) -> Iterator[tuple[str, list[tuple[object, object]]]]:
-    """A list for each entity, of which only the first state may name it."""
+    """Read a list for each entity, of which only the first state may name it."""
     for states in lists:
         if states:
             pairs = [(one.get("last_changed", one.get("last_updated")), one.get("state")) for one in states]
@@ -187,7 +187,7 @@ def _home_assistant(lists: Sequence[Sequence[Record]]) -> Iterator[tuple[str, li
 
 
 def _mosquitto(messages: Sequence[Record], layout: Layout) -> Sheet:
-    """What `mosquitto_sub -F %J` or `%j` prints: each topic is a sensor; retained messages tell no time."""
+    """Read the output of `mosquitto_sub -F %J` or `%j`: a sensor per topic; retained ones have no time."""
     fresh = [message for message in messages if not message.get("retain")]
     records = [
         {"topic": str(one["topic"]), "tst": str(one["tst"]), **_payload(one["payload"])} for one in fresh
@@ -204,7 +204,7 @@ def _mosquitto(messages: Sequence[Record], layout: Layout) -> Sheet:
 
 
 def _payload(payload: object) -> dict[str, str]:
-    """A payload, which `%j` writes as text."""
+    """Return a payload, which `%j` writes as text."""
     if isinstance(payload, str):
         try:
             payload = json.loads(payload)

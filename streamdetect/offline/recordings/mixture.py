@@ -14,10 +14,10 @@ _OUT_OF_ORDER = 0.05  # share of steps that do not go on in time, past which row
 
 
 def tells_sensors(name: str, column: Sequence[str], moments: Sequence[float]) -> list[str]:
-    """The sensors that a column tells apart, at most one for every two rows; empty if it tells none apart.
+    """Return the sensors that a column tells apart, at most one per two rows; empty if it tells none apart.
 
-    A column does so if its name says so; if the times of all rows together are out of order and those of
-    each of its values are less so; or if its values come in blocks, and time starts again with each block.
+    A column does so if its name says so; if the times of all rows together are out of order and those of each
+    of its values are less so; or if its values come in blocks, and time starts again with each block.
 
     Args:
         name: Of the column.
@@ -37,7 +37,7 @@ def tells_sensors(name: str, column: Sequence[str], moments: Sequence[float]) ->
 
 
 def _out_of_order(moments: Sequence[float]) -> float:
-    """Which share of steps do not go on in time, in the direction in which most of them go."""
+    """Return the share of steps that do not go on in time, in the direction in which most of them go."""
     steps = [later - earlier for earlier, later in pairwise(moments)]
     if not steps:
         return 0.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def normal(recordings: Sequence[Recording]) -> list[Recording]:
-    """Cut out the readings that are known to be anomalous; what is left is one recording or several.
+    """Cut out the readings that are known to be anomalous; the rest is one recording or several.
 
     A window may not reach over a cut: the readings before and after it never followed each other.
     """

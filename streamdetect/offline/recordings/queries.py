@@ -41,7 +41,7 @@ _TIMEOUT: Final = 60.0  # s
 
 
 def is_query(text: str) -> bool:
-    """Whether this is the address of a query and not a path."""
+    """Tell whether this is the address of a query and not a path."""
     return text.partition("://")[0] in _SCHEMES and "://" in text
 
 
@@ -69,7 +69,7 @@ def fetch(address: str, folder: Path, clock: Callable[[], float] = time.time) ->
 
 
 def _prometheus(url: SplitResult, asked: dict[str, str], now: float) -> bytes:
-    """The samples of all parts of the time, each series once."""
+    """Return the samples of all parts of the time, each series once."""
     series: dict[str, dict[str, Any]] = {}
     for path, query in _prometheus_parts(asked, now):
         answer = json.loads(_get(url, path, query))
@@ -139,5 +139,5 @@ def _access(url: SplitResult) -> dict[str, str]:
 
 
 def _shown(url: SplitResult) -> str:
-    """The address without its password."""
+    """Return the address without its password."""
     return f"{url.scheme}://{url.hostname}" + (f":{url.port}" if url.port else "")

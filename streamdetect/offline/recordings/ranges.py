@@ -72,7 +72,7 @@ def _range(where: str, pair: object) -> Range:
 
 
 def _numbers(where: str, start: float, end: float) -> Range:
-    """Two numbers are Unix times if both are of 1990 to 2100, and row numbers if both are small integers."""
+    """Read two numbers: Unix times if both are of 1990 to 2100, row numbers if both are small integers."""
     texts = [repr(start), repr(end)]
     if all(map(times.looks_like_time, texts)):
         first, last = times.parse(texts, times.guess_format(texts))[0].tolist()
@@ -85,7 +85,7 @@ def _numbers(where: str, start: float, end: float) -> Range:
 def matching(known: Mapping[str, Sequence[Range]], path: Path, names: Sequence[str]) -> list[Range] | None:
     """Find the ranges of one recording: those under its file's path, and those under one of its `names`.
 
-    None when nothing is said about it (which is not the same as an empty list: known to be normal).
+    None if no entry is about it (which is not the same as an empty list: known to be normal).
     """
     whole = f"/{path.as_posix().removesuffix('.gz')}"
     keys = [key for key in known if whole.endswith(f"/{key.lstrip('/')}") or key in names]

@@ -54,7 +54,7 @@ class _Piece:
     """One file's part of one sensor; unusable values are kept as NaN."""
 
     name: tuple[str, ...]  # levels, as the data spells them
-    keys: tuple[str, ...]  # what a labels file may call it, besides the path
+    keys: tuple[str, ...]  # other names in a labels file, besides the path
     features: tuple[str, ...]
     named: bool
     rows: NDArray[np.int64]
@@ -62,7 +62,7 @@ class _Piece:
     values: NDArray[np.float64]
     labels: NDArray[np.bool_] | None
     account: Account
-    shared: bool = False  # whether the same name in another file is the same sensor
+    shared: bool = False  # true if the same name in another file is the same sensor
     dropped: int = 0
 
 
@@ -198,7 +198,7 @@ def _arrays(path: Path, source: Source, base: str, layout: Layout, *, prefix: bo
 def _times(
     table: Table, places: NDArray[np.intp], rows: NDArray[np.int64], layout: Layout
 ) -> NDArray[np.float64]:
-    """The times of some of a table's rows, all of one sensor."""
+    """Return the times of some of a table's rows, all of one sensor."""
     if table.times is None or table.local is None:
         return _steps(rows, layout)
     found, local = table.times[places], table.local[places]
@@ -244,7 +244,7 @@ def _by_sensor(table: Table, sensors: Sequence[str], layout: Layout) -> Iterator
 
 
 def _own_features(table: Table, group: NDArray[np.intp], layout: Layout) -> list[int]:
-    """The features that a sensor has at all, unless they were chosen: sensors of one file may differ."""
+    """Return the features that a sensor has, unless they were chosen: sensors of one file may differ."""
     every = list(range(len(table.features)))
     if layout.columns is not None:
         return every
@@ -316,7 +316,7 @@ def _in_order(recording: Recording, layout: Layout) -> Recording:
 
 
 def _joined(parts: Sequence[Recording], layout: Layout) -> Recording:
-    """One recording of a sensor's parts, of one or several files, the earliest first."""
+    """Return one recording of a sensor's parts, of one or several files, the earliest first."""
     whole, *others = parts
     if not others:
         return whole
@@ -340,7 +340,7 @@ def _joined(parts: Sequence[Recording], layout: Layout) -> Recording:
 
 
 def _with_features(recording: Recording, like: Recording) -> Recording:
-    """The same with its features in the order of another recording of the sensor."""
+    """Return the same with its features in the order of another recording of the sensor."""
     if recording.features == like.features:
         return recording
     if sorted(recording.features) != sorted(like.features) or len(set(like.features)) < len(like.features):

@@ -1,4 +1,4 @@
-"""Why a column is not a feature: text, row numbers, ids, labels, parts of the time."""
+"""The reasons why a column is not a feature: text, row numbers, ids, labels, parts of the time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIME_PARTS = frozenset(
     """year month week day hour minute second weekday dayofweek day_of_week dayofyear day_of_year weekofyear
     quarter hour_of_day is_weekend""".split()  # noqa: SIM905
 )
-#: What columns are called that tell sensors apart.
+# The names of columns that tell sensors apart.
 SENSORS = frozenset(
     """sensor sensor_id sensorid sensor_name device device_id deviceid device_name dev entity entity_id topic
     node node_id mote mote_id moteid station station_id machine machine_id machineid tag tag_name tagname tags
@@ -35,34 +35,34 @@ _MOST_TEXT = 0.1  # share of cells that may be text in a column of numbers
 
 
 class Column(NamedTuple):
-    """The part of a column of numbers that was looked at."""
+    """A sample of a column of numbers."""
 
     name: str
     """In lower case."""
     cells: Sequence[str]
-    """Those that have something in them."""
+    """The cells that are not empty."""
     values: NDArray[np.float64]
     """The finite numbers among them."""
     timed: bool
-    """Whether the table has a time besides."""
+    """True if the table also has a time."""
 
     @property
     def is_binary(self) -> bool:
-        """Whether there are only 0 and 1."""
+        """True if it holds only 0 and 1."""
         return set(self.values.tolist()) <= {0.0, 1.0}
 
     @property
     def is_later_and_later(self) -> bool:
-        """Whether these are Unix times that never go back."""
+        """True if these are Unix times that never go back."""
         return all(map(times.looks_like_time, self.cells)) and bool((np.diff(self.values) >= 0).all())
 
     @property
     def is_grouping(self) -> bool:
-        """Whether there are so few numbers that they stand for kinds."""
+        """True if it has so few numbers that they stand for kinds."""
         return len(set(self.values.tolist())) <= _MOST_KINDS
 
     def counts(self, least: int) -> bool:
-        """Whether the numbers go up by 1 from row to row, for this many rows."""
+        """Tell whether the numbers go up by 1 from row to row, for this many rows."""
         return len(self.values) >= least and bool((np.diff(self.values) == 1).all())
 
 
@@ -76,17 +76,17 @@ _RULES: dict[str, Callable[[Column], bool]] = {
     "part of the time": lambda it: it.timed and it.name in _TIME_PARTS,
     "another time": lambda it: it.timed and it.is_later_and_later,
 }
-"""Why a column of whole numbers is not a feature; the first reason that holds counts."""
+"""The reasons why a column of whole numbers is not a feature; the first reason that holds counts."""
 
 
 def why_no_feature(name: str, filled: Sequence[str], form: cells.NumberFormat, *, timed: bool) -> str:
-    """Say why a column is not a feature; empty if it is one.
+    """Return why a column is not a feature; empty if it is one.
 
     Args:
         name: Of the column.
-        filled: Its cells that have something in them.
+        filled: Its cells that are not empty.
         form: How numbers are written.
-        timed: Whether the table has a time.
+        timed: True if the table has a time.
     """
     if not filled:
         return "empty in the rows looked at"
@@ -101,22 +101,22 @@ def why_no_feature(name: str, filled: Sequence[str], form: cells.NumberFormat, *
 
 
 def is_numeric(filled: Sequence[str], form: cells.NumberFormat) -> bool:
-    """Whether nearly all cells are numbers, with the same unit or none behind them."""
+    """Tell whether nearly all cells are numbers, with the same unit or none behind them."""
     return share(filled, form, cells.common_unit(filled)) >= 1 - _MOST_TEXT
 
 
 def share(filled: Sequence[str], form: cells.NumberFormat, unit: str = "") -> float:
-    """Which share of cells are numbers."""
+    """Return the share of cells that are numbers."""
     return float(np.isfinite(cells.numbers(filled, form, unit)).mean()) if filled else 0.0
 
 
 def is_counter(name: str) -> bool:
-    """Whether a column is called what row numbers and ids are called."""
+    """Tell whether a column has a name of row numbers or ids."""
     return name.lower() in _COUNTERS or name.lower().startswith("unnamed")
 
 
 def _text(filled: Sequence[str], form: cells.NumberFormat) -> str:
-    """Why a column of text is not a feature, and how it could be one."""
+    """Return why a column of text is not a feature, and how it could be one."""
     if all(map(times.looks_like_time, filled[:3])):
         return "another time"
     example = next(cell for cell in filled if not np.isfinite(form.read(cell)))

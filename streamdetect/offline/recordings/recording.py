@@ -26,13 +26,13 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How one file was read."""
+    """The account of how one file was read."""
 
     file: str
     kind: str
     """As CSV or Parquet."""
     time: str
-    """Which column, and how it is read."""
+    """The column of the time, and how it is read."""
     features: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
@@ -59,9 +59,9 @@ class Recording:
     incomplete: int = 0
     """Of the dropped: rows in which a value was missing or no finite number."""
     named: bool = True
-    """Whether the features have names of their own; otherwise they are numbered."""
+    """True if the features have names of their own; otherwise they are numbered."""
     accounts: tuple[Account, ...] = ()
-    """How each of its files was read."""
+    """The account of each of its files."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -84,7 +84,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in the files times, sensors, values and labels are; `None` means: find out."""
+    """The places of times, sensors, values and labels in the files; `None` means: find out."""
 
     columns: tuple[str, ...] | None = None
     """Value columns by name or 1-based number; default: every other numeric column."""
@@ -121,7 +121,7 @@ class Layout:
     sheet: str | None = None
     """Of a workbook; by default the first that is not empty."""
     arrays: str = "*"
-    """.npz: which arrays; what the `*` stands for names the sensor."""
+    """.npz: which arrays; the text for the `*` names the sensor."""
     partial: bool = False
     """Keep readings in which some, but not all, values are missing."""
     sort: bool = False

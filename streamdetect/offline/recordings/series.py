@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def as_series(found: Sequence[Recording], settings: SeriesSettings) -> list[Recording]:
     """Return the recordings as the daemon would take them in with these settings.
 
-    A reading is labelled if one that it was made of is.
+    A reading is labelled if one of its source readings is.
     """
     return [_as_series(one, settings) for one in found] if settings.needed else list(found)
 

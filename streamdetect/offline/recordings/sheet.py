@@ -25,5 +25,5 @@ class Sheet(NamedTuple):
     """The usual name of the format."""
     rows: Iterator[Row]
     layout: Layout
-    """What is known of the columns, now that the format is."""
+    """The known layout of the columns, once the format is known."""
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Turn a file, or the standard input, into bytes or text, however it is packed."""
+"""The bytes or the text of a file, or of the standard input, however it is packed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Open a file, unpack it and tell what it is.
+    """Open a file, unpack it and find its kind.
 
     Raises:
         DataError: It is something that cannot be read here.
@@ -85,7 +85,7 @@ def _identified(path: Path, file: IO[bytes]) -> Source:
 
 
 def decoded(file: IO[bytes], encoding: str | None) -> IO[str]:
-    """The text of a file, in an encoding that is found out unless given."""
+    """Return the text of a file, in an encoding that is found out unless given."""
     return io.TextIOWrapper(file, encoding=encoding or _encoding(_head(file)), newline="")
 
 

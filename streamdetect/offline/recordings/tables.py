@@ -48,7 +48,7 @@ _SENTINELS = (
     65535.0,
     99999.0,
 )
-_LONG_GAP, _MANY_STEPS = 30 * DAY, 1000  # a gap that is said is longer than both, in s and in usual steps
+_LONG_GAP, _MANY_STEPS = 30 * DAY, 1000  # a gap that is reported is longer than both, in s and in usual steps
 _COUNTING = 100  # steps that have to go up before a column is taken for a counter's
 _CHUNK = 65_536  # rows held as text at a time: tens of MB at most
 
@@ -58,8 +58,8 @@ class Table:
     """One file's chosen columns; N rows have a time and a sensor where those were asked for."""
 
     features: tuple[str, ...]  # F
-    named: bool  # whether they have names of their own
-    long: bool  # whether the format or a column names the sensors
+    named: bool  # true if they have names of their own
+    long: bool  # true if the format or a column names the sensors
     rows: NDArray[np.int64]  # (N,) 0 is the file's first row of data
     times: NDArray[np.float64] | None  # (N,) Unix seconds; None: the file has none
     local: NDArray[np.bool_] | None  # (N,) times that name no zone, taken as UTC so far
@@ -127,7 +127,7 @@ def _sheet(path: Path, source: Source, layout: Layout, opened: ExitStack) -> She
 
 
 def _refuse_foreign(path: Path, start: str) -> None:
-    """Refuse text that is not a table, and name what it is."""
+    """Refuse text that is not a table, and name its format."""
     if start.startswith("<"):
         raise DataError(f"{path}: is HTML or XML, not a table")
     if _LINE_PROTOCOL.match(start):
@@ -210,7 +210,7 @@ def _sensors(rows: Sequence[Row], choice: Choice) -> list[str] | None:
 
 
 def _odd(rows: Sequence[Row], place: int, values: NDArray[np.float64], choice: Choice) -> _Odd | None:
-    """Count the cells that are not numbers and do not say that they are missing."""
+    """Count the cells that are neither numbers nor marked as missing."""
     empty = np.flatnonzero(np.isnan(values)).tolist()
     text = [at for at in empty if not choice.number.is_missing(rows[at].cells[place])]
     return _Odd(len(text), rows[text[0]].cells[place].strip(), rows[text[0]].line) if text else None
@@ -270,7 +270,7 @@ def _time(choice: Choice, layout: Layout, parts: Sequence[_Part]) -> str:
 
 
 def _of_times(parts: Sequence[_Part]) -> Iterator[str]:
-    """What is odd about the times."""
+    """Find oddities of the times."""
     local = [part.local for part in parts if part.local is not None]
     unnamed, count = sum(int(one.sum()) for one in local), sum(map(len, local))
     if 0 < unnamed < count:
@@ -286,7 +286,7 @@ def _of_times(parts: Sequence[_Part]) -> Iterator[str]:
 
 
 def _is_counter(column: NDArray[np.float64]) -> bool:
-    """Whether the values only rise, as those of a meter do."""
+    """Tell whether the values only rise, as those of a meter do."""
     steps = np.diff(column[np.isfinite(column)])
     return len(steps) >= _COUNTING and bool((steps >= 0).all()) and float(np.mean(steps > 0)) > 1 / 2
 
@@ -316,7 +316,7 @@ def _notes(choice: Choice, parts: Sequence[_Part]) -> Iterator[str]:
 
 
 def _sentinels(column: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
-    """Numbers that often stand for a missing value, where they are far from all others; and how often."""
+    """Find numbers that often stand for a missing value, far from all others; and count them."""
     rest = column[np.isfinite(column) & ~np.isin(column, _SENTINELS)]
     if not len(rest):
         return

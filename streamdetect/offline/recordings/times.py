@@ -79,7 +79,7 @@ def looks_like_time(cell: str) -> bool:
 
 
 def describe_format(time_format: str) -> str:
-    """A format as people name it."""
+    """Name a format as people do."""
     names = {"iso": "ISO 8601", "excel": "days as in Excel", "s": "Unix seconds"}
     unit = f"Unix time in {time_format}" if time_format in PER_SECOND else f"as {time_format}"
     return names.get(time_format, unit)
@@ -108,7 +108,7 @@ def parse(cells: Sequence[str], time_format: str) -> tuple[Floats, NDArray[np.bo
 
 
 def one_time(cell: str) -> float:
-    """A single time, ISO 8601 or a number, in Unix seconds; UTC if it names no zone.
+    """Read a single time, ISO 8601 or a number, in Unix seconds; UTC if it names no zone.
 
     Raises:
         BadCell: It is not a time.
@@ -117,7 +117,7 @@ def one_time(cell: str) -> float:
 
 
 def localise(times: Floats, zone: ZoneInfo) -> Floats:
-    """Local times of one sensor, (N,) taken as UTC, to Unix seconds.
+    """Turn local times of one sensor, (N,) read as UTC, into Unix seconds.
 
     In the hour that a clock shows twice, times count as the second hour's once they have gone back by more
     than five minutes; in a recording that is newest first, it is the other way round.
@@ -139,7 +139,7 @@ def newest_first(times: Floats) -> bool:
 
 
 def _again(times: Floats, twice: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which times of a doubled hour are the second hour's."""
+    """Tell which times of a doubled hour are the second hour's."""
     again = np.zeros(len(times), np.bool_)
     peak, second = -math.inf, False
     for at in np.flatnonzero(twice).tolist():
@@ -153,7 +153,7 @@ def _again(times: Floats, twice: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _offsets(times: Floats, zone: ZoneInfo) -> tuple[Floats, Floats]:
-    """Seconds that the zone is ahead of UTC at each local time, for its first and its second occurrence."""
+    """Return the seconds of the zone ahead of UTC at each local time, for its first and second occurrence."""
     quarters, place = np.unique(times // 900, return_inverse=True)
     moments = [_EPOCH + timedelta(seconds=900 * quarter) for quarter in quarters.tolist()]
 

@@ -1,4 +1,4 @@
-"""How a sensor's errors spread, interactive."""
+"""The distribution of a sensor's errors, interactive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def histogram(result: SensorResult, metric: str) -> Figure:
-    """Draw how the errors spread, those up to and above their threshold, and the threshold's range."""
+    """Draw the distribution of errors, those up to and above their threshold, and the threshold's range."""
     windows = result.windows
     errors, limits = result.errors[windows], result.thresholds[windows]
     edges, wide = histogram_edges(errors)
@@ -64,7 +64,7 @@ def histogram(result: SensorResult, metric: str) -> Figure:
 
 
 def _steps(edges: NDArray[np.float64], counts: NDArray[np.float64], name: str, colour: str) -> Figure:
-    """A histogram as a filled outline, which a logarithmic axis can show as well."""
+    """Return a histogram as a filled outline, which a logarithmic axis can show as well."""
     shown = np.where(counts > 0, counts, 0.1)  # below the axis: there is no 0 on a logarithmic one
     return {
         "type": "scatter",

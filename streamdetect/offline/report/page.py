@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """The content of a page; tables and sections are HTML, all else is text."""
+    """The content of a page; tables and sections are HTML, all other fields are text."""
 
     title: str
     about: str  # a sentence
@@ -50,7 +50,7 @@ _THINNING = (
 
 
 def check_installed() -> None:
-    """Say what is missing, before a long backtest rather than after it.
+    """Check that plotly is installed, before a long backtest rather than after it.
 
     Raises:
         StreamdetectError: plotly is not installed.
@@ -80,7 +80,7 @@ def write(
         settings: Names and values to show, by group.
         metric: The reconstruction error: mae, mse or last.
         title: Of the page.
-        about: What was judged and how, in a sentence.
+        about: The data and the detector, in a sentence.
 
     Returns:
         Its size in bytes.
@@ -107,7 +107,7 @@ def write(
 
 
 def write_page(path: Path, page: Page) -> int:
-    """Write a page with all that its charts need, making its folder.
+    """Write a page with everything that its charts need, making its folder.
 
     Returns:
         Its size in bytes.
@@ -172,7 +172,7 @@ def chart(identity: str, figure: Figure, kind: str) -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """What the page may do: run these scripts and draw. No other script runs, and nothing is fetched."""
+    """Return the policy of the page: its own scripts run, no other does, and nothing is fetched."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
     return (

@@ -1,4 +1,4 @@
-"""Which readings of a recording are drawn: few enough for a browser, and none missing that matters."""
+"""The choice of a recording's readings to draw: few enough for a browser, without losing any that matters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def kept(result: SensorResult, features: Sequence[int]) -> NDArray[np.intp]:
 
 
 def _near_incidents(result: SensorResult) -> NDArray[np.bool_]:
-    """(N,) the readings of the windows of each incident, and as many after it."""
+    """Return (N,) the readings of the windows of each incident, and as many after it."""
     near = np.zeros(len(result.recording), np.bool_)
     times, steps = result.times, result.time_steps
     for incident in result.incidents:

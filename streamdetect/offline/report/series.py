@@ -35,7 +35,7 @@ _GAP = 0.03  # of the height, between panels
 
 
 class Chart(NamedTuple):
-    """A sensor's chart, and how much of the recording is in it."""
+    """A sensor's chart, and the share of the recording in it."""
 
     figure: Figure
     drawn: int

@@ -1,4 +1,4 @@
-"""The tables of the report. Whatever comes from data is escaped here."""
+"""The tables of the report. All text from data is escaped here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Event(NamedTuple):
 
 
 def summary(summaries: Sequence[Summary]) -> str:
-    """A row for each sensor, with a link to its chart, and one for all."""
+    """Make a row for each sensor, with a link to its chart, and one for all."""
     shown = columns(with_total(summaries))
     rows = []
     for place, cells in enumerate(zip(*shown.values(), strict=True), 1):
@@ -51,7 +51,7 @@ def summary(summaries: Sequence[Summary]) -> str:
 
 
 def incidents(results: Sequence[SensorResult]) -> str:
-    """A row for each incident, in the order of the sensors."""
+    """Make a row for each incident, in the order of the sensors."""
     labelled = any(result.recording.labels is not None for result in results)
     head = [*_INCIDENT_HEAD, *["known"] * labelled]
     rows = [
@@ -63,7 +63,7 @@ def incidents(results: Sequence[SensorResult]) -> str:
 
 
 def faults(results: Sequence[SensorResult]) -> str:
-    """A row for each known fault and what became of it; nothing if there are none."""
+    """Make a row for each known fault and its outcome; nothing if there are none."""
     rows = []
     for chart, result in enumerate(results, 1):
         for number, fate in enumerate(meeting(result).fates, 1):
@@ -82,7 +82,7 @@ def _fate(fate: Fate) -> list[str]:
 
 
 def facts(groups: Mapping[str, Mapping[str, str]]) -> str:
-    """Groups of settings, each a list of names and values."""
+    """Write groups of settings, each a list of names and values."""
     parts = []
     for title, pairs in groups.items():
         lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs.items())
@@ -122,14 +122,14 @@ def _event_row(event: _Event, result: SensorResult, head: Sequence[str]) -> str:
 
 
 def cells_of(cells: Iterable[str], head: Iterable[str]) -> str:
-    """Cells with the names of their columns, which a narrow screen shows beside them."""
+    """Return cells with the names of their columns, which a narrow screen shows beside them."""
     return "".join(
         f'<td data-name="{escape(name)}">{escape(cell)}</td>' for cell, name in zip(cells, head, strict=True)
     )
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
-    """A table of rows that are HTML; the caption and the head are text."""
+    """Make a table of rows that are HTML; the caption and the head are text."""
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "\n".join(rows) or f'<tr><td colspan="{len(head)}">none</td></tr>'
     return (

@@ -29,26 +29,26 @@ LAYOUT: Figure = {
     "plot_bgcolor": "rgba(0, 0, 0, 0)",  # the bands' own panel lies over the others
     "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
 }
-"""What all charts share."""
+"""The layout of all charts."""
 
 
 def column(values: Floats, dtype: str = "f8") -> dict[str, str]:
-    """Numbers as plotly.js reads them: 4 or 8 bytes each, and a NaN breaks the line."""
+    """Return numbers as plotly.js reads them: 4 or 8 bytes each, and a NaN breaks the line."""
     return {"dtype": dtype, "bdata": base64.b64encode(values.astype(f"<{dtype}").tobytes()).decode()}
 
 
 def literal(text: str) -> str:
-    """Text that plotly.js shows as it is: it reads a few tags and entities of HTML."""
+    """Return text that plotly.js shows as it is: it reads a few tags and entities of HTML."""
     return html.escape(text, quote=False)
 
 
 def axis_name(place: int) -> str:
-    """The value axis of the panel at this place, 1 = the uppermost: y, y2, y3, …."""
+    """Name the value axis of the panel at this place, 1 = the uppermost: y, y2, y3, …."""
     return "y" if place == 1 else f"y{place}"
 
 
 def axis_time(clock: Clock, times: Floats | float) -> Floats:
-    """Unix seconds to what the chart's time axis has: milliseconds, or the time elapsed."""
+    """Turn Unix seconds into the unit of the chart's time axis: milliseconds, or the time elapsed."""
     return np.asarray(times, np.float64) * 1000 if clock.real else clock(times)
 
 
@@ -63,7 +63,7 @@ def line(
     width: float = 1.0,
     legend: bool = True,
 ) -> Figure:
-    """A line; `hover` is plotly's template of what is said of a point."""
+    """Make a line; `hover` is plotly's template of the text at a point."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -78,7 +78,7 @@ def line(
 
 
 def dots(clock: Clock, times: Floats, values: Floats, axis: str, *, legend: bool = True) -> Figure:
-    """Marks on anomalous points."""
+    """Make marks on anomalous points."""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -96,7 +96,7 @@ def dots(clock: Clock, times: Floats, values: Floats, axis: str, *, legend: bool
 def band(
     spans: Sequence[tuple[float, float]], clock: Clock, axis: str, name: str, colour: str, bottom: float
 ) -> Figure:
-    """All spans as one outline: thousands of them cost no more than one."""
+    """Make all spans one outline: thousands of them cost no more than one."""
     edges = axis_time(clock, np.array(spans, np.float64).reshape(-1, 2))
     start, end = edges.T
     x = np.stack([start, start, end, end, np.full(len(edges), np.nan)], axis=1).ravel()

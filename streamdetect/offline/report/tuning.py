@@ -1,4 +1,4 @@
-"""The report of a tuning: what each sensitivity costs in false alarms, and what it finds."""
+"""The report of a tuning: the false alarms and the found faults of each sensitivity."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def write_tuning(
 
     Args:
         path: Of the HTML file.
-        tuning: What was found.
+        tuning: The tuning.
         most: False alarms a week that were allowed.
         settings: Names and values to show, by group.
         title: Of the page.
-        result: What was chosen and how it does, as text.
+        result: The choice and its results, as text.
 
     Returns:
         Its size in bytes.
@@ -119,7 +119,7 @@ def _line(steps: Floats, values: Sequence[float], axis: str, name: str, colour: 
 
 
 def _across(axis: str, at: float) -> Figure:
-    """A line from one side to the other: the limit, or what was chosen."""
+    """Make a line from one side to the other: the limit, or the choice."""
     along = "x" if axis == "y" else "y"
     ends = {f"{axis}0": at, f"{axis}1": at, f"{along}0": 0, f"{along}1": 1, f"{along}ref": "paper"}
     dash = "solid" if axis == "y" else "dot"
