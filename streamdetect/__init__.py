@@ -1,7 +1,7 @@
 """Streaming anomaly detection for live sensor data.
 
-What a notebook needs, and what embeds the detector; `__init__.pyi` has the types. Each name is imported when
-it is first asked for, so that `import streamdetect` costs next to nothing.
+The names for notebooks and for programs that embed the detector; `__init__.pyi` has the types. Each name is
+imported when it is first used, so that `import streamdetect` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOMES = {
     "read_csv": ("offline.frames", "read_csv"),
     "read_frame": ("offline.frames", "read_frame"),
 }
-"""Names: the module below this one, and what it is called there."""
+"""Names: the module below this one, and the name there."""
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - all of them are text
 

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 class Command(NamedTuple):
-    """Where a command lives, a module with `add_arguments(parser)` and `run(args)`, and what it is for."""
+    """A command's module, with `add_arguments(parser)` and `run(args)`, and its purpose."""
 
     module: str
     help: str

@@ -58,9 +58,9 @@ class RejectedPayload(StreamdetectError):  # noqa: N818 - an expected outcome, n
 
     Attributes:
         reason: the short word that `streamdetect_rejected_total{reason}` counts under.
-        detail: what was wrong.
-        path: the configured path that led nowhere; empty if that is not what was wrong.
-        foreign: whether this never was meant as a reading: it has none of the configured values. Under a
+        detail: the fault.
+        path: the configured path that led nowhere; empty if the fault is another.
+        foreign: true if this never was meant as a reading: it has none of the configured values. Under a
             topic filter with wildcards such messages are ignored.
     """
 
@@ -73,13 +73,13 @@ class RejectedPayload(StreamdetectError):  # noqa: N818 - an expected outcome, n
         there: Callable[[], str] | None = None,
         foreign: bool = False,
     ) -> None:
-        """Say what was wrong.
+        """Describe the fault.
 
         Args:
             reason: see above.
             detail: see above.
             path: see above.
-            there: says what is there instead; asked only when somebody wants to know.
+            there: describes what was found instead; called only when somebody wants to know.
             foreign: see above.
         """
         self.reason, self.path, self.foreign = reason, path, foreign
@@ -88,12 +88,12 @@ class RejectedPayload(StreamdetectError):  # noqa: N818 - an expected outcome, n
 
     @property
     def there(self) -> str:
-        """What is there instead of the path; empty where that means nothing."""
+        """A description of what was found instead of the path; empty where that means nothing."""
         return self._there() if self._there else ""
 
     @property
     def detail(self) -> str:
-        """What was wrong, and what is there instead."""
+        """The fault, and what was found instead."""
         there = self.there
         return f"{self._detail}; there is {there}" if there else self._detail
 

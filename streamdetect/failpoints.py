@@ -32,7 +32,7 @@ class Failpoints:
     """The actions that the environment asks for, and how often each name was passed.
 
     Attributes:
-        asked: what is in the variable; empty without.
+        asked: the value of the variable; empty without.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:

@@ -68,7 +68,7 @@ class Sieve(logging.Filter):
         self._sparingly = Sparingly(burst=MOST_A_MINUTE, clock=clock)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record may be written; a kind is a message before its values are put in."""
+        """Tell whether the record may be written; a kind is a message before its values are put in."""
         if record.levelno < logging.INFO:
             return True
         allowed, held_back = self._sparingly.allows(f"{record.name} {record.msg}")
@@ -131,7 +131,7 @@ class Sparingly:
         self._kinds: dict[str, tuple[float, int]] = {}  # kind -> (start of its interval, records in it)
 
     def allows(self, kind: str) -> tuple[bool, int]:
-        """Return whether a record of this kind may be written, and how many were held back before it.
+        """Tell whether a record of this kind may be written, and how many were held back before it.
 
         Kinds are few and ours, never input.
         """

@@ -5,8 +5,8 @@
             gauge("inbox_depth", "Messages that wait for the main thread.", lambda inbox: inbox.depth),
         )
 
-That is all it takes: the daemon shows the metrics of all its parts, and the reference lists them. A name that
-Prometheus refuses, or that is declared twice, fails at import.
+Nothing else is needed: the daemon shows the metrics of all its parts, and the reference lists them. A name
+that Prometheus refuses, or that is declared twice, fails at import.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Metric(Generic[Part]):
 
     Attributes:
         name: without the prefix that all have, and without `_total`.
-        text: what it means, a sentence.
+        text: its meaning, a sentence.
         read: its value, from any thread; with labels a value for each combination of them.
-        counts: whether it only ever grows.
+        counts: true if it only ever grows.
         labels: their names.
     """
 
@@ -60,10 +60,10 @@ class Measured(Protocol):
 
 
 def counter(name: str, text: str, read: Read[Part], labels: tuple[str, ...] = ()) -> Metric[Part]:
-    """Declare what only ever grows; `_total` is added to its name."""
+    """Declare a number that only ever grows; `_total` is added to its name."""
     return Metric(name, text, read, counts=True, labels=labels)
 
 
 def gauge(name: str, text: str, read: Read[Part], labels: tuple[str, ...] = ()) -> Metric[Part]:
-    """Declare what goes up and down."""
+    """Declare a number that goes up and down."""
     return Metric(name, text, read, counts=False, labels=labels)

@@ -1,4 +1,4 @@
-"""Units of time, and how a time is written: RFC 3339 in UTC, or for people as their clocks show it."""
+"""Units of time, and the forms of a time: RFC 3339 in UTC, or for people as their clocks show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rfc3339(time: float, digits: str = "microseconds") -> str:
-    """Unix seconds as UTC: `2024-05-01T12:00:00.250000Z`.
+    """Write Unix seconds as UTC: `2024-05-01T12:00:00.250000Z`.
 
     Args:
         time: of the years 1 to 9999.
@@ -25,12 +25,12 @@ def rfc3339(time: float, digits: str = "microseconds") -> str:
 
 
 def unix(written: str) -> float:
-    """The Unix seconds of a time as `rfc3339` writes it."""
+    """Read the Unix seconds of a time as `rfc3339` writes it."""
     return datetime.fromisoformat(written).timestamp()
 
 
 def local(time: float) -> str:
-    """Unix seconds for people, in the time zone of this machine: `2024-05-01 14:00:00`."""
+    """Write Unix seconds for people, in the time zone of this machine: `2024-05-01 14:00:00`."""
     return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -38,7 +38,7 @@ def zone(name: str) -> ZoneInfo:
     """Find a time zone.
 
     Raises:
-        ValueError: there is none of that name; it says the rule, not the option and the value.
+        ValueError: there is none of that name; it names the rule, not the option and the value.
     """
     try:
         return ZoneInfo(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IncidentSettings:
-    """When anomalous verdicts become an incident, and when it is over. Counts are in readings."""
+    """The settings by which verdicts open and close an incident. Counts are in readings."""
 
     consecutive: int = 1  # anomalous readings in a row that open one,
     excess: float = 1.0  # once the parts of their scores above 1 add up to this

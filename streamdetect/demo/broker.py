@@ -40,7 +40,7 @@ class BrokerProcess:
 
     @property
     def pid(self) -> int:
-        """Of its process, while it runs."""
+        """The id of its process, while it runs."""
         assert self._process is not None  # noqa: S101 - it was entered
         return self._process.pid
 
@@ -95,7 +95,7 @@ def serve(port: int) -> None:
     """Serve until the parent process closes our stdin or dies; print the port once it listens.
 
     Raises:
-        OSError: somebody else listens on the port.
+        OSError: another program listens on the port.
     """
     from iotcore import IotCoreBroker  # noqa: PLC0415 - in the child alone
 
@@ -112,13 +112,13 @@ def serve(port: int) -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface on which nobody listens."""
+    """Return a port of the loopback interface on which no program listens."""
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on this port of the loopback interface."""
+    """Tell whether a program listens on this port of the loopback interface."""
     try:
         socket.create_connection((HOST, port)).close()
     except ConnectionRefusedError:
@@ -127,7 +127,7 @@ def listens(port: int) -> bool:
 
 
 def main() -> None:
-    """Be the broker's process."""
+    """Run the broker in this process."""
     logging.disable()  # it logs each connection that ends
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(int(sys.argv[1]))

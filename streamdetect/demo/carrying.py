@@ -1,7 +1,7 @@
-"""What this machine carries with a broker, the network and a publisher on it, and what holds it back.
+"""The load that this machine carries with a broker, the network and a publisher on it, and its bottleneck.
 
-The daemon is the real one, in a process of its own, with the configuration that is asked about. It hears
-nothing but the broker that is started for it, and tells nobody.
+The daemon is the real one, in a process of its own, with the given configuration. It receives from nothing
+but the broker that is started for it, and sends events nowhere.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ _NAP = 0.0005  # s
 _IDS = 60_000  # packet ids in use at QoS 1, one after the other
 _CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"  # MQTT 3.1.1, a clean session, any id
 _ACCEPTED = b"\x20\x02\x00\x00"
-_BUSY = 0.85  # of the time: what is busy for so much of it has no room for much more
+_BUSY = 0.85  # of the time: a part that is busy for so much of it has no room for much more
 
 
 class Broker(Protocol):
-    """A broker that was started for this."""
+    """A broker that was started to measure."""
 
     port: int
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """Its name."""
 
     @property
     def protocol(self) -> str:
@@ -68,11 +68,11 @@ class Broker(Protocol):
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The id of its process."""
 
 
 class Usage(NamedTuple):
-    """What was used so far, in seconds."""
+    """The time used so far, in seconds."""
 
     wall: float
     broker: float  # of a core; nan where the system does not tell
@@ -83,13 +83,13 @@ class Usage(NamedTuple):
     commit: float  # that the main thread waited for, the disk included
 
     def since(self, before: Usage) -> Usage:
-        """What was used since then."""
+        """Return the time used since then."""
         return Usage(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What came of it."""
+    """The result of a measurement."""
 
     messages: int
     used: Usage
@@ -100,7 +100,7 @@ class Carried:
         return self.messages / self.used.wall
 
     def each(self, seconds: float) -> float:
-        """So much of a message, in µs."""
+        """Return the share of one message, in µs."""
         return seconds / self.messages * 1e6
 
     def shares(self, decode: float) -> dict[str, float]:
@@ -118,7 +118,7 @@ class Carried:
         }
 
     def bottleneck(self, cores: int) -> str:
-        """What holds it back: broker, daemon, cores, commit; or waiting, when nothing of it was busy."""
+        """Name the bottleneck: broker, daemon, cores, commit; or waiting, when no part was busy."""
         used = self.used
         if used.commit > used.wall / 2:
             return "commit"
@@ -129,7 +129,7 @@ class Carried:
 
 
 def isolated(config: Config, broker: Broker, directory: Path | None) -> Config:
-    """The same detectors and pace, but with this broker, this directory for state, and nobody else."""
+    """Return the same detectors and pace, but with this broker, this directory for state, and no sinks."""
     mqtt = MqttConfig(
         host=HOST,
         port=broker.port,
@@ -164,8 +164,8 @@ class Carrying:
     """The daemon behind a broker, and a publisher before it; a context manager.
 
     Args:
-        config: what `isolated` gave.
-        broker: what was started.
+        config: from `isolated`.
+        broker: the broker that was started.
         models: seconds of a core that a window takes in the model, by detector.
     """
 
@@ -217,7 +217,7 @@ class Carrying:
         self._line.close()
 
     def carry(self, messages: Sequence[Message]) -> Carried:
-        """Send messages as fast as they are done with.
+        """Send messages as fast as they are acknowledged.
 
         Raises:
             StreamdetectError: the daemon or the broker stands still.
@@ -252,7 +252,7 @@ class Carrying:
                 time.sleep(_NAP)
 
     def _swallow(self) -> None:
-        """Read the broker's answers away."""
+        """Read the broker's answers and drop them."""
         try:
             self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -266,7 +266,7 @@ class Carrying:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Seconds of a core that a process has used so far; nan where there is no /proc."""
+    """Return the seconds of a core that a process has used so far; nan where there is no /proc."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -280,7 +280,7 @@ def _serve(
     done: multiprocessing.sharedctypes.Synchronized[int],
     line: Connection,
 ) -> None:
-    """Be the daemon: count what it has done with, and tell down the line what it has used when asked to."""
+    """Run the daemon: count the messages it is done with, and report its usage over the pipe on request."""
     logs.set_up("error", "text")
     model = 0.0
 

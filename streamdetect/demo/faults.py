@@ -23,7 +23,7 @@ _STOPPING = 3.0  # readings; time constant of a machine that stops
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong with one sensor for a while."""
+    """A fault of one sensor for a while."""
 
     kind: Kind
     sensor: Sensor
@@ -36,7 +36,7 @@ class Fault:
         return self.start + self.kind.length
 
     def distort(self, step: int, value: float, rng: Generator) -> float | None:
-        """What the sensor reads at this step instead of a normal value; None: nothing."""
+        """Return the sensor's reading at this step instead of a normal value; None: no reading."""
         return self.kind.distort(self, step - self.start, value, rng)
 
 
@@ -127,6 +127,6 @@ def schedule(sensors: Sequence[Sensor], seed: int, first: int) -> Iterator[Fault
 
 
 def _size(kind: Kind, sensor: Sensor, rng: Generator) -> float:
-    """Up or down, but not down to below 0."""
+    """Draw a size, up or down, but not down to below 0."""
     size, sign = float(rng.uniform(*kind.sizes)), float(rng.choice((-1, 1)))
     return size if size * sensor.spread > _DEEPEST * sensor.quantity.level else size * sign

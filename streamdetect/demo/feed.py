@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 HISTORY = 5 * 86_400.0  # s that a plant whose clock runs fast begins in the past
 PATIENCE = 30.0  # s without any progress after which something is lost
-_LATE = 1.0  # s; a delay beyond this is not made up for in a burst
+_LATE = 1.0  # s; a longer delay is not made up for in a burst
 _NAP = 0.01  # s
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the plant's clock runs.
+    """The pace of the plant's clock.
 
     Attributes:
         speed: seconds of the plant a second.

@@ -1,4 +1,4 @@
-"""Incidents, learnt from the daemon's events over MQTT as any subscriber would."""
+"""Incidents, received as the daemon's events over MQTT, as by any subscriber."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Mosquitto(BrokerProcess):
 
     @property
     def name(self) -> str:
-        """What it calls itself: Mosquitto 2.0.11."""
+        """Its name and version: Mosquitto 2.0.11."""
         said = subprocess.run([self._program, "-h"], capture_output=True, check=False, text=True)  # noqa: S603 - found in PATH
         return " ".join(["Mosquitto", *said.stdout.partition("\n")[0].split()[2:3]])
 

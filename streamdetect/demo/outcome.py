@@ -1,4 +1,4 @@
-"""The faults of the plant, held against the incidents of the daemon."""
+"""The faults of the plant, matched with the incidents of the daemon."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDING = 0.001  # s; events carry microseconds
 
 @dataclass(eq=False, slots=True)
 class Incident:
-    """An incident as its events tell it; times in Unix seconds."""
+    """An incident as its events describe it; times in Unix seconds."""
 
     sensor: str
     started: float  # its first anomalous window
@@ -36,12 +36,12 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which faults were found, and which incidents were false."""
+    """The faults that were found, and the incidents that were false."""
 
-    found: dict[Injection, Incident] = field(default_factory=dict)  # with the first that tells of it
+    found: dict[Injection, Incident] = field(default_factory=dict)  # with the first incident that matches it
     cover: dict[Injection, float] = field(default_factory=dict)  # share of a found one with an incident open
     missed: list[Injection] = field(default_factory=list)
-    late: list[Injection] = field(default_factory=list)  # of the missed: told when it was over
+    late: list[Injection] = field(default_factory=list)  # of the missed: reported when it was over
     pending: list[Injection] = field(default_factory=list)  # not found, and not over
     false: list[Incident] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ def _note(outcome: Outcome, one: Injection, fate: Fate, heard: Sequence[Incident
 
 
 def explains(injection: Injection, incident: Incident) -> bool:
-    """Whether the incident started in the fault's interval, on its sensor."""
+    """Tell whether the incident started in the fault's interval, on its sensor."""
     return incident.sensor == injection.sensor and _within(injection, incident.started)
 
 

@@ -1,4 +1,4 @@
-"""The plant: all sensors in step, faults among them, and a record of what was done to which one when."""
+"""The plant: all sensors in step, with faults, and a record of the faults."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Reading(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Injection:
-    """A fault that was done to a sensor.
+    """A fault that was injected into a sensor.
 
     Attributes:
         fault: which.
         started: Unix seconds of its first reading.
         ended: Unix seconds of its newest reading so far.
         last: Unix seconds of the newest reading so far whose window holds one of the fault's.
-        over: nothing of it is in any window any more.
+        over: true if no window holds any of its readings any more.
         peak: the highest score that the daemon gave in its interval.
     """
 
@@ -81,7 +81,7 @@ class Plant:
         self.sensors: tuple[Sensor, ...] = make_sensors(count, seed)
         self.under_way: list[Injection] = []  # faults that windows still show
         self.injected = 0
-        self.injecting = True  # whether new faults begin
+        self.injecting = True  # true if new faults begin
         self.steps = 0
         self._time_steps = time_steps
         self._begun = begun
@@ -90,7 +90,7 @@ class Plant:
         self._next = next(self._schedule)
 
     def step(self, time: float) -> list[Reading]:
-        """One reading of every sensor, at `time` in Unix seconds."""
+        """Return one reading of every sensor, at `time` in Unix seconds."""
         self._begin(time)
         faults = {one.fault.sensor: one.fault for one in self.under_way if self.steps < one.fault.end}
         readings = []
@@ -109,7 +109,7 @@ class Plant:
         return readings
 
     def _begin(self, time: float) -> None:
-        """Begin the faults that are due, and look which ones are over."""
+        """Begin the faults that are due, and find those that are over."""
         for one in self.under_way:
             one.over = self.steps >= one.fault.end + self._time_steps - 1
             if not one.over:

@@ -101,39 +101,39 @@ class Demo:
             raise self._trouble
 
     def stop(self) -> None:
-        """End in order; called again, at once."""
+        """Stop in order; called again, at once."""
         self._stops += 1
         self.feed.stop()
         if self._stops > 1:
             self._daemon.stop()
 
-    # What there is to see
+    # The state to show
 
     @property
     def metrics_url(self) -> str:
-        """Where the daemon's metrics are."""
+        """The address of the daemon's metrics."""
         return f"{self._daemon.http.url}/metrics" if self._daemon.http else ""
 
     @property
     def page_url(self) -> str:
-        """Where the live page is; empty without one."""
+        """The address of the live page; empty without one."""
         return self._daemon.page.url if self._daemon.page else ""
 
     @property
     def is_learning(self) -> bool:
-        """Whether the first fault is still to come."""
+        """True if the first fault is still to come."""
         return self.plant.steps < LEARNING
 
     def columns(self) -> SensorColumns:
-        """What the daemon knows of each sensor."""
+        """Return the state of each sensor in the daemon."""
         return self._assembly.detector.columns()
 
     def incidents(self) -> list[Incident]:
-        """All that were heard of."""
+        """Return all incidents received."""
         return list(self._listener.incidents.values())
 
     def outcome(self) -> Outcome:
-        """How the daemon has done so far."""
+        """Compare the daemon's incidents with the faults so far."""
         return compare(self.injections, self.incidents())
 
     # The plant's thread

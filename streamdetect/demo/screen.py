@@ -47,7 +47,7 @@ class LiveScreen:
         self._live.stop()
 
     def tell(self, text: str, style: str) -> None:
-        """Show something that happened."""
+        """Show an event of the plant or the daemon."""
         self._news.append(Text(f"{clock(self._demo.feed.time)}  {text}", style, no_wrap=True))
 
     def _render(self) -> RenderableType:
@@ -109,10 +109,10 @@ class PlainScreen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left open."""
+        """Do nothing: no resource is open."""
 
     def tell(self, text: str, style: str) -> None:
-        """Show something that happened."""
+        """Show an event of the plant or the daemon."""
         since = time.monotonic() - self._began
         self._console.print(Text(f"{since:5.1f} s  {text}", style), soft_wrap=True)
 
@@ -141,7 +141,7 @@ def _progress(demo: Demo) -> str:
 
 
 def _fitting(sensors: list[Sensor], room: int, first: set[str]) -> list[Sensor]:
-    """As many sensors as there is room for, in their order; those in `first` before others."""
+    """Return as many sensors as there is room for, in their order; those in `first` before others."""
     chosen = sorted(sensors, key=lambda sensor: sensor.name not in first)[:room]
     return [sensor for sensor in sensors if sensor in chosen]
 
@@ -151,5 +151,5 @@ def _hidden(count: int) -> Text:
 
 
 def _number(number: float) -> str:
-    """Three decimals; nothing for NaN, which is not known yet."""
+    """Write three decimals; nothing for NaN, which is not known yet."""
     return "" if isnan(number) else f"{number:.3f}"

@@ -1,4 +1,4 @@
-"""The simulated plant's sensors, and what they read while all is well."""
+"""The simulated plant's sensors, and their normal values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def arches(phase: float) -> float:
 
 
 def flat(_phase: float) -> float:
-    """Nothing but noise."""
+    """Return noise and nothing else."""
     return 0.0
 
 
@@ -59,8 +59,8 @@ class Quantity:
     swing: float  # of the shape around the level
     noise: float  # standard deviation
     period: tuple[int, int]  # of the shape, readings
-    broken: float  # what the sensor reads when its line is broken: an end of its range
-    idle: float  # where the quantity goes when its machine stops
+    broken: float  # the reading when its line is broken: an end of its range
+    idle: float  # the value that the quantity approaches when its machine stops
     decimals: int
 
 
@@ -90,7 +90,7 @@ class Sensor:
         self._period = float(rng.integers(*quantity.period, endpoint=True))
         self._phase = rng.random()
         self._step = 0
-        self.latest = self._level  # what it sent before a fault
+        self.latest = self._level  # the reading before a fault
 
     @property
     def spread(self) -> float:
@@ -99,14 +99,14 @@ class Sensor:
         return float(np.hypot(self.quantity.swing * np.std(cycle), self.quantity.noise))
 
     def read(self) -> float:
-        """The next normal value, unrounded."""
+        """Return the next normal value, unrounded."""
         of, phase = self.quantity, self._step / self._period + self._phase
         self._step += 1
         return self._level + of.swing * of.shape(phase) + of.noise * self._rng.normal()
 
 
 def make_sensors(count: int, seed: int) -> tuple[Sensor, ...]:
-    """`count` sensors, as many of each quantity as there are lines for; the same for the same seed."""
+    """Make `count` sensors, as many of each quantity as there are lines for; the same for the same seed."""
     return tuple(
         Sensor(
             QUANTITIES[place % len(QUANTITIES)],

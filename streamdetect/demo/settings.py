@@ -41,7 +41,7 @@ detectors:
 def text(
     port: int = 1883, state: Path = Path("state"), *, page: bool = False, free_ports: bool = False
 ) -> str:
-    """The configuration file.
+    """Write the configuration file.
 
     Args:
         port: of the broker.
@@ -62,5 +62,5 @@ def text(
 
 
 def make_config(port: int, state: Path, *, page: bool = False, free_ports: bool = False) -> Config:
-    """The configuration for a broker on this port, and state in this directory; see `text`."""
+    """Make the configuration for a broker on this port, and state in this directory; see `text`."""
     return parse(text(port, state, page=page, free_ports=free_ports))

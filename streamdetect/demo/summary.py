@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tabulate(outcome: Outcome) -> Table:
-    """Every fault and what became of it, then every false alarm."""
+    """List every fault with its outcome, then every false alarm."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for title in ("injected", "sensor", "at", "outcome"):
         table.add_column(title, no_wrap=title != "outcome")
@@ -44,11 +44,11 @@ def _missed(one: Injection, outcome: Outcome) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time of the plant's as people say it."""
+    """Write a time of the plant as people say it."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def clock(time: float) -> str:
-    """A moment of the plant's, in local time."""
+    """Write a moment of the plant in local time."""
     return datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")

@@ -13,7 +13,7 @@ _RETAIN_NOT_SUPPORTED, _QOS_NOT_SUPPORTED = 0x9A, 0x9B  # reason codes of CONNAC
 
 
 class Form(NamedTuple):
-    """How a status message is published."""
+    """The form of a status message."""
 
     qos: int
     retain: bool

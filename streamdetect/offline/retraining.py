@@ -51,7 +51,7 @@ class Trial(NamedTuple):
         return any(gains)
 
     def lost(self, other: Trial) -> list[tuple[str, float]]:
-        """Return the sensor and start of the faults that it finds and the other misses, the earliest first."""
+        """Return the sensor and start of the faults that it finds and the other misses, earliest first."""
         return sorted(self.where - other.where, key=lambda one: one[1])
 
     def __str__(self) -> str:

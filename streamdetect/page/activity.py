@@ -1,4 +1,4 @@
-"""How many messages and readings come in, for the page."""
+"""The messages and readings that come in, counted for the page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LATENCIES = 100  # batches whose latencies are kept
 
 
 class Rates(NamedTuple):
-    """How much came in per second, over the last minute."""
+    """The numbers that came in per second, over the last minute."""
 
     messages: float
     readings: float
 
 
 class Activity:
-    """Counts what batches brought; the main loop writes, the page's thread reads.
+    """Counts the messages and readings of batches; the main loop writes, the page's thread reads.
 
     Attributes:
         batches: how many so far.
@@ -53,12 +53,12 @@ class Activity:
         self._marks.append((self._clock(), self.messages, self.readings))
 
     def rates(self) -> Rates:
-        """How much came in per second."""
+        """Return how much came in per second."""
         began, messages, readings = self._marks[0]
         seconds = max(self._clock() - began, 1.0)
         return Rates((self.messages - messages) / seconds, (self.readings - readings) / seconds)
 
     def latency(self) -> float | None:
-        """Median seconds from a message's arrival to its verdict, of the last batches; None without any."""
+        """Return the median seconds from a message's arrival to its verdict, lately; None without any."""
         latencies = np.concatenate([np.empty(0), *list(self._latencies)])
         return float(np.median(latencies)) if len(latencies) else None

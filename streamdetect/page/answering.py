@@ -29,14 +29,14 @@ def written_out(content: Any) -> bytes:  # noqa: ANN401 - likewise
 
 
 class ProblemError(HTTPException):
-    """Why a request is refused or failed."""
+    """A request is refused or failed."""
 
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
 
 
 def problem(error: HTTPException) -> Response:
-    """The answer that tells of an error."""
+    """Make the answer that describes an error."""
     status = HTTPStatus(error.status_code)
     content = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": error.detail}
     return Response(orjson.dumps(content), status, error.headers, media_type="application/problem+json")

@@ -51,7 +51,7 @@ class Api:
     # Who is asking
 
     def session(self, request: Request) -> Response:
-        """Who the visitor is, and whether they may change something."""
+        """Tell who the visitor is, and whether they may change something."""
         asking.only(request.query_params, set())
         return Json(self._session(request.scope["visitor"]))
 

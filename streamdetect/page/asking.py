@@ -21,7 +21,7 @@ _LONGEST = 256  # characters of a text
 
 
 def query_of(given: QueryParams) -> Query:
-    """Which sensors are asked for.
+    """Read the choice of sensors.
 
     Raises:
         ProblemError: an option is unknown, or its value is not valid.
@@ -46,7 +46,7 @@ INCIDENT_OPTIONS = {
 
 
 def wanted_of(given: QueryParams) -> Wanted:
-    """Which incidents are asked for.
+    """Read the choice of incidents.
 
     Raises:
         ProblemError: the value of an option is not valid.
@@ -65,7 +65,7 @@ def wanted_of(given: QueryParams) -> Wanted:
 
 
 def window(given: QueryParams) -> tuple[int, int]:
-    """How many are asked for, and how many to leave out before them.
+    """Read how many are asked for, and how many to skip before them.
 
     Raises:
         ProblemError: one is not a number, or out of bounds.
@@ -74,7 +74,7 @@ def window(given: QueryParams) -> tuple[int, int]:
 
 
 def moment(given: QueryParams, name: str, default: float | None) -> float | None:
-    """A time, in Unix seconds.
+    """Read a time, in Unix seconds.
 
     Raises:
         ProblemError: it is not a time.
@@ -101,7 +101,7 @@ def only(given: QueryParams, known: set[str]) -> None:
 
 
 def text(given: QueryParams, name: str) -> str:
-    """A text; empty if it is not given.
+    """Read a text; empty if it is not given.
 
     Raises:
         ProblemError: it is too long.
@@ -113,7 +113,7 @@ def text(given: QueryParams, name: str) -> str:
 
 
 def choice(given: QueryParams, name: str, choices: Sequence[str], default: str) -> str:
-    """One of several words; the default if it is not given.
+    """Read one of several words; the default if it is not given.
 
     Raises:
         ProblemError: it is none of them.
@@ -125,7 +125,7 @@ def choice(given: QueryParams, name: str, choices: Sequence[str], default: str) 
 
 
 def count(given: QueryParams, name: str, default: int, *, most: int, least: int = 0) -> int:
-    """A whole number.
+    """Read a whole number.
 
     Raises:
         ProblemError: it is not a whole number, or out of bounds.
@@ -140,7 +140,7 @@ def count(given: QueryParams, name: str, default: int, *, most: int, least: int 
 
 
 def labels(given: QueryParams) -> Mapping[str, str]:
-    """Labels, each given as name:value.
+    """Read labels, each given as name:value.
 
     Raises:
         ProblemError: a label is not of this form.
@@ -155,5 +155,5 @@ def labels(given: QueryParams) -> Mapping[str, str]:
 
 
 def bad(detail: str) -> ProblemError:
-    """The error of a request with options that are not valid."""
+    """Make the error of a request with options that are not valid."""
     return ProblemError(HTTPStatus.BAD_REQUEST, detail)

@@ -1,4 +1,4 @@
-"""Who may look, and who may change something: every request passes here.
+"""The guard of every request: it decides who may look, and who may change something.
 
 A browser adds the Authorization header of a login by itself, also to a request that another site made it
 send. So a request that changes something must also bring a token that only our own page can read.
@@ -49,7 +49,7 @@ _HEADERS = {
 
 
 class Visitor(NamedTuple):
-    """Who is asking."""
+    """The sender of a request."""
 
     user: str = ""  # empty if nobody has logged in
     may_write: bool = False
@@ -67,7 +67,7 @@ class Guard:
         self._settings, self._access = settings, access
         self._secret = secrets.token_bytes(32)
         self.ways = [way for way, given in (("password", access.login), ("token", access.token)) if given]
-        """How somebody can log in."""
+        """The ways to log in."""
 
     def visitor(self, scope: Scope) -> Visitor:
         """Say who made a request.
@@ -98,7 +98,7 @@ class Guard:
         return self._held_against(f"Bearer {token}" if token else f"Basic {login}", request.scope)
 
     def cookie(self, visitor: Visitor, *, secure: bool) -> str:
-        """The cookie of a login; a visitor without a name gets one that ends the login."""
+        """Make the cookie of a login; a visitor without a name gets one that ends the login."""
         text = b64encode(visitor.user.encode()).decode()
         value, age = (f"{text}.{self._signed('login', text)}", _LASTS) if visitor.user else ("", 0)
         flags = "; Secure" if secure else ""
@@ -106,7 +106,7 @@ class Guard:
         return f"{COOKIE}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{flags}"
 
     def csrf(self, visitor: Visitor) -> str | None:
-        """The token that our own page brings to change something; None if the visitor may not."""
+        """Return the token that our own page brings to change something; None if the visitor may not."""
         return self._signed("csrf", visitor.user) if visitor.may_write else None
 
     def check_writing(self, request: Request) -> Visitor:
@@ -143,7 +143,7 @@ class Guard:
         raise self._unauthorized(Headers(scope=scope))
 
     def _unauthorized(self, headers: Headers) -> ProblemError:
-        """The error without a login; our page has its own form, so its requests open no login window."""
+        """Make the error without a login; our page has its own form, so its requests open no login window."""
         asks = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         realm = 'Basic realm="streamdetect", charset="UTF-8"' if self._access.login else "Bearer"
         return ProblemError(
@@ -153,7 +153,7 @@ class Guard:
         )
 
     def _user_of(self, cookie: str) -> str:
-        """The user whose login a cookie holds; empty if we did not make it."""
+        """Return the user whose login a cookie holds; empty if we did not make it."""
         text, _, signed = cookie.partition(".")
         if not hmac.compare_digest(signed.encode(), self._signed("login", text).encode()):
             return ""
@@ -209,12 +209,12 @@ _ENCODED = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.
 
 
 def _asks_for_data(path: str) -> bool:
-    """Whether a path gives data; the page itself gives none, and is needed to log in."""
+    """Tell whether a path returns data; the page itself returns none, and is needed to log in."""
     return path.startswith(API) and path not in {f"{API}session", f"{API}openapi.json"}
 
 
 def _is_local(host: str) -> bool:
-    """Whether a Host header names this machine."""
+    """Tell whether a Host header names this machine."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     name = name.strip("[]").lower()
     try:

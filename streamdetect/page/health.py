@@ -1,4 +1,4 @@
-"""The health of the daemon, what it rejected, and its versions: for the pages health and about."""
+"""The health of the daemon, its rejected messages, and its versions: for the pages health and about."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SETTINGS = ("threshold", "incidents", "views", "sensitivity", "stride", "max_ga
 
 
 class Health:
-    """Tells the health of the daemon."""
+    """Describes the health of the daemon."""
 
     def __init__(self, sources: Sources, activity: Activity, recorder: Recorder) -> None:
         self._sources, self._activity, self._recorder = sources, activity, recorder
         self._started, self._began = time.time(), time.monotonic()
 
     def now(self) -> Facts:
-        """The health at this moment."""
+        """Return the health at this moment."""
         objections = list(self._sources.unready())
         heard, topics = self._sources.topics(_TOPICS)
         shown = self._sources.detectors()
@@ -60,7 +60,7 @@ class Health:
         }
 
     def about(self) -> Facts:
-        """The versions, the detectors, and the packages with their licences."""
+        """Return the versions, the detectors, and the packages with their licences."""
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -153,7 +153,7 @@ def _detector(one: Shown) -> Facts:
 
 
 def _package(name: str) -> Facts | None:
-    """A package with its licence; None if it is not installed."""
+    """Return a package with its licence; None if it is not installed."""
     try:
         found = distribution(name)
     except PackageNotFoundError:
@@ -164,6 +164,6 @@ def _package(name: str) -> Facts | None:
 
 
 def _classified(classifiers: object) -> str:
-    """The licence that the classifiers name."""
+    """Return the licence that the classifiers name."""
     names = classifiers if isinstance(classifiers, list) else []
     return next((name.rpartition(" :: ")[2] for name in names if name.startswith("License :: ")), "unknown")

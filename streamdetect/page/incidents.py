@@ -54,23 +54,23 @@ class Incidents:
             self._kept.record(events, self._clock())
 
     def page(self, wanted: Wanted, *, limit: int, offset: int) -> Found:
-        """One page of the incidents that are wanted, open ones first."""
+        """Return one page of the incidents that are wanted, open ones first."""
         source = self._source
         return Found(*select(source, wanted, limit=limit, offset=offset)) if source else Found(0, [])
 
     def known(self, ids: Sequence[str]) -> dict[str, Incident]:
-        """These incidents by id; unknown ones are left out."""
+        """Return these incidents by id; unknown ones are left out."""
         source = self._source
         return among(source, ids) if source and ids else {}
 
     def edges(self, incident: str) -> list[Facts]:
-        """The edges of an incident, in order: opened, updated, closed."""
+        """Return the edges of an incident, in order: opened, updated, closed."""
         source = self._source
         found = edges(source, incident) if source else []
         return [{"time": written(one.time), "edge": one.edge, "message": one.message} for one in found]
 
     def readings(self, incident: str) -> Facts | None:
-        """The readings around an incident; None if none are kept."""
+        """Return the readings around an incident; None if none are kept."""
         source = self._source
         kept = around(source, incident) if source else None
         if kept is None:
@@ -79,20 +79,20 @@ class Incidents:
         return told | {"times": [written(time) for time in told["times"]]}
 
     def answers(self, about: Callable[[Facts], bool]) -> list[Facts]:
-        """The answers of people, the latest first."""
+        """Return the answers of people, the latest first."""
         source = self._source
         found = answers(source, since=0.0) if source else []
         told = [_answer(one) for one in reversed(found) if about(one.data)]
         return told[:_ANSWERS]
 
     def groups(self, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Group]]:
-        """How many groups the wanted incidents make, and one page of them, the latest first."""
+        """Count the groups of the wanted incidents, and return one page of them, the latest first."""
         found = self.page(wanted, limit=_GROUPED, offset=0).incidents
         made = groups(found)[::-1]
         return len(made), made[offset : offset + limit]
 
     def group_of(self, incident: Incident) -> list[Incident]:
-        """The other incidents of an incident's group, in the order in which they began."""
+        """Return the other incidents of an incident's group, in the order in which they began."""
         near = Wanted(
             since=incident.started - 2 * WIDEN,
             until=(self._clock() if incident.ended is None else incident.ended) + 2 * WIDEN,
@@ -119,7 +119,7 @@ class Incidents:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 if it is not there."""
+    """Return the bytes of a file; 0 if it is not there."""
     try:
         return path.stat().st_size
     except OSError:
@@ -127,7 +127,7 @@ def _size(path: Path) -> int:
 
 
 def told(incident: Incident) -> Facts:
-    """An incident, with the facts of its last event."""
+    """Return an incident, with the facts of its last event."""
     return {
         "id": incident.id,
         "detector": incident.detector,
@@ -148,12 +148,12 @@ def told(incident: Incident) -> Facts:
 
 
 def of_event(facts: Facts) -> Facts:
-    """The incident of an event, as it is after that event."""
+    """Return the incident of an event, as it is after that event."""
     return told(incident_of(facts))
 
 
 def told_of_group(group: Group) -> Facts:
-    """A group, with its incidents in the order in which they began."""
+    """Return a group, with its incidents in the order in which they began."""
     goes_on = any(one.open for one in group.incidents)
     return {
         "state": "open" if goes_on else "closed",
@@ -169,7 +169,7 @@ def _answer(answer: Answer) -> Facts:
 
 
 def told_of_answer(data: Facts) -> Facts:
-    """The outcome of a command, with its times in RFC 3339."""
+    """Return the outcome of a command, with its times in RFC 3339."""
     told = {name: value for name, value in data.items() if name != "request"}
     if isinstance(told.get("until"), float):
         told["until"] = written(min(told["until"], _LAST_MOMENT))

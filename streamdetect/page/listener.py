@@ -49,7 +49,7 @@ class Listener:
         self._room = asyncio.Event()
         self._socket = _listening(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
-        """Where it listens."""
+        """Its address."""
 
     async def run(self) -> None:
         """Accept connections; ends with its task."""
@@ -167,12 +167,12 @@ class Patient(H11Protocol):
 
     @property
     def _is_whole(self) -> bool:
-        """Whether a request is complete, and is being answered."""
+        """True if a request is complete, and is being answered."""
         return self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nothing of the next request has come; uvicorn ends such connections itself."""
+        """True if nothing of the next request has come; uvicorn ends such connections itself."""
         return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def _begin(self) -> None:

@@ -180,7 +180,7 @@ def points(
 
 
 def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray[np.float32]:
-    """One point for each group of readings; a group's readings are in order of time."""
+    """Make one point for each group of readings; a group's readings are in order of time."""
     data = np.fmax.reduceat(columns, begins)
     counts = np.diff(np.r_[begins, len(columns)])
     data[:, 0] = counts
@@ -195,7 +195,7 @@ def _together(columns: NDArray[np.float32], begins: NDArray[np.intp]) -> NDArray
 
 
 def _columns_of(its: Verdicts) -> NDArray[np.float32]:
-    """Each reading as its own point, (N, 1 + 6 F + W)."""
+    """Return each reading as its own point, (N, 1 + 6 F + W)."""
     count, features = its.values.shape
     data = np.empty((count, fields(features) + len(VIEWS)), dtype=np.float32)
     data[:, 0] = 1

@@ -32,7 +32,7 @@ _NAME_BYTES = 64  # of a name that sorting looks at, so that the time is bounded
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which sensors, and in what order."""
+    """A choice of sensors, and their order."""
 
     state: str = ""  # one of STATES or "muted"; empty = any
     detector: str = ""
@@ -80,7 +80,7 @@ class SensorList:
         self._ranks = np.empty(0, dtype=np.intp)  # of `_ids`
 
     def shared(self, asked: str, make: Callable[[], bytes]) -> bytes:
-        """The answer to a request, made once for all who ask the same of the same table.
+        """Return the answer to a request, made once for all who ask the same of the same table.
 
         Fifty browsers that show the first page cost as much as one.
         """
@@ -92,7 +92,7 @@ class SensorList:
         return self._shared[asked]
 
     def page(self, query: Query) -> Listing:
-        """The page of sensors that the query asks for."""
+        """Return the page of sensors that the query asks for."""
         table = self._current()
         found = self._found(table, query)
         order = found[np.lexsort(_keys(table, query, found))]
@@ -103,7 +103,7 @@ class SensorList:
         return Listing(len(found), _counts(table), self.told(wanted))
 
     def told(self, sensors: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """What is known of these sensors, each a detector and an id; sensors that are gone are left out."""
+        """Return the state of these sensors, each a detector and an id; those that are gone are left out."""
         wanted = list(sensors)
         shown = {one.name: one for one in self._sources.detectors()}
         hushes, labels = self._sources.hushes(), self._sources.labels()
@@ -116,7 +116,7 @@ class SensorList:
         return [told[each] for each in wanted if each in told]
 
     def one(self, detector: str, sensor: str) -> dict[str, Any] | None:
-        """All that is known of one sensor; None if there is no such sensor."""
+        """Return everything about one sensor; None if there is no such sensor."""
         told = self.told([(detector, sensor)])
         if not told:
             return None
@@ -143,17 +143,17 @@ class SensorList:
         self._good_until = -np.inf
 
     def has(self, detector: object, sensor: object) -> bool:
-        """Whether there is such a sensor."""
+        """Tell whether there is such a sensor."""
         shown = [one for one in self._sources.detectors() if one.name == detector]
         return isinstance(sensor, str) and any(sensor in one.detector.sensors for one in shown)
 
     def newest(self, detector: str, sensor: str) -> float | None:
-        """Unix seconds of a sensor's newest reading; None if it has none."""
+        """Return the Unix seconds of a sensor's newest reading; None if it has none."""
         told = self.told([(detector, sensor)])
         return datetime.fromisoformat(told[0]["time"]).timestamp() if told and told[0]["time"] else None
 
     def units(self, detector: str, sensor: str) -> dict[str, str] | None:
-        """The unit of each feature of a sensor, by name; None if there is no such detector."""
+        """Return the unit of each feature of a sensor, by name; None if there is no such detector."""
         shown = next((one for one in self._sources.detectors() if one.name == detector), None)
         if shown is None:
             return None
@@ -162,7 +162,7 @@ class SensorList:
         return {name: units if isinstance(units, str) else units.get(name, "") for name in shown.features}
 
     def reading(self, sensor: tuple[str, str]) -> dict[str, Any] | None:
-        """A sensor's newest reading with its scores; None if there is no such sensor."""
+        """Return a sensor's newest reading with its scores; None if there is no such sensor."""
         told = self.one(*sensor)
         if told is None:
             return None
@@ -171,7 +171,7 @@ class SensorList:
         return {**{name: told[name] for name in kept}, "scores": scores}
 
     def counts(self) -> dict[str, int]:
-        """How many sensors are in each state."""
+        """Count the sensors in each state."""
         return _counts(self._current())
 
     def _current(self) -> _Table:
@@ -202,7 +202,7 @@ class SensorList:
         )
 
     def _found(self, table: _Table, query: Query) -> NDArray[np.intp]:
-        """Places in the table of the sensors that the query finds."""
+        """Return the places in the table of the sensors that the query finds."""
         keep = np.ones(len(table.ids), dtype=bool)
         if query.state == "muted":
             keep &= table.muted
@@ -231,13 +231,13 @@ class SensorList:
 
 
 def states(columns: SensorColumns) -> NDArray[np.intp]:
-    """Places in STATES, (S,)."""
+    """Return the places in STATES, (S,)."""
     conditions = [columns.silent, columns.incident_open, columns.warming_up]
     return np.select(conditions, [1, 0, 2], 3)
 
 
 def _ranks(ids: Sequence[str]) -> NDArray[np.intp]:
-    """The place of each id by name, (S,); sorted as bytes, as numpy then lets other threads run."""
+    """Return the place of each id by name, (S,); sorted as bytes, as numpy then lets other threads run."""
     order = np.argsort(np.array([sensor.encode() for sensor in ids], dtype=f"S{_NAME_BYTES}"), kind="stable")
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))
@@ -256,7 +256,7 @@ def _muted(
 
 
 def _keys(table: _Table, query: Query, found: NDArray[np.intp]) -> tuple[NDArray[Any], ...]:
-    """The sort keys, the most important last."""
+    """Return the sort keys, the most important last."""
     names = table.ranks[found]
     if query.sort == "state":
         return names, table.state[found]
@@ -274,7 +274,7 @@ def _counts(table: _Table) -> dict[str, int]:
 def _told(
     one: Shown, sensors: Sequence[str], labels: Mapping[str, Mapping[str, str]], hushes: Sequence[Hush]
 ) -> list[dict[str, Any]]:
-    """What is known of some sensors of a detector, without those that are gone by now."""
+    """Return the state of some sensors of a detector, without those that are gone by now."""
     try:
         columns, details = one.detector.columns(sensors), one.detector.details(sensors)
     except KeyError:
@@ -320,12 +320,12 @@ def _facts(
 
 
 def _loudest(scores: NDArray[np.float64]) -> str:
-    """The view with the largest of these scores, (W,)."""
+    """Return the view with the largest of these scores, (W,)."""
     return VIEWS[int(np.nan_to_num(scores, nan=-np.inf).argmax())]
 
 
 def features(one: Shown, columns: SensorColumns, at: int, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Each feature of a sensor, with its band."""
+    """Return each feature of a sensor, with its band."""
     units = one.encoder.units(labels)
     return [
         {
@@ -341,7 +341,7 @@ def features(one: Shown, columns: SensorColumns, at: int, labels: Mapping[str, s
 
 
 def _views(columns: SensorColumns, details: SensorDetails) -> list[dict[str, Any]]:
-    """Each view of one sensor: its score, whose limit is 1, whether it is on, and whether it has a score."""
+    """Return each view of one sensor: its score, whose limit is 1, whether it is on, and has a score."""
     return [
         {
             "name": name,
@@ -362,10 +362,10 @@ def _warm_up(columns: SensorColumns, at: int) -> dict[str, Any] | None:
 
 
 def known(number: float) -> float | None:
-    """A number, or None if JSON cannot hold it."""
+    """Return a number, or None if JSON cannot hold it."""
     return number if isfinite(number) else None
 
 
 def written(moment: float) -> str | None:
-    """A time in RFC 3339; None if it is not known."""
+    """Write a time in RFC 3339; None if it is not known."""
     return rfc3339(moment) if isfinite(moment) else None

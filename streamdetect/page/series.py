@@ -26,7 +26,7 @@ def past(
     span: tuple[float, float],
     most: int,
 ) -> Facts:
-    """The past of a sensor.
+    """Return the past of a sensor.
 
     Args:
         store: the series of the past.
@@ -64,7 +64,7 @@ def past(
 
 
 def _step(begin: float, end: float, most: int, gone: Mapping[int, float]) -> int:
-    """The coarsest step with enough points, or else the finest, of the steps that go back far enough."""
+    """Return the coarsest step with enough points, else the finest, of those that go back far enough."""
     furthest = max(begin, min(gone.get(step, begin) for step in STEPS))
     reaching = [step for step in STEPS if gone.get(step, begin) <= furthest]
     enough = [step for step in reaching if (end - begin) / step >= most]
@@ -92,5 +92,5 @@ def _of_feature(data: NDArray[Any], place: int) -> dict[str, Sequence[float | No
 
 
 def _listed(column: NDArray[Any]) -> list[float | None]:
-    """Numbers with the digits of a float32; None for NaN."""
+    """Return numbers with the digits of a float32; None for NaN."""
     return [None if np.isnan(number) else float(f"{number:.7g}") for number in column.tolist()]

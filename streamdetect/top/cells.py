@@ -18,14 +18,14 @@ STYLES = {"anomalous": "bold red", "silent": "bold magenta", "warming up": "dim"
 
 
 def bar(score: float) -> ProgressBar:
-    """A bar that is full at a score of 2, and red above 1; empty while the score is NaN, not known yet."""
+    """Draw a bar that is full at a score of 2, and red above 1; empty while the score is NaN."""
     completed = 0.0 if isnan(score) else min(max(score, 0.0), 2.0)
     style = "red" if score > 1 else "green"
     return ProgressBar(2.0, completed, width=BAR, complete_style=style, finished_style=style)
 
 
 def value(sensor: Sensor, unit: str) -> str:
-    """The value with its unit, and with the feature's name if the sensor has several."""
+    """Write the value with its unit, and with the feature's name if the sensor has several."""
     if isnan(sensor.value):
         return ""
     written = f"{sensor.feature} {number(sensor.value, _decimals(sensor))} {unit}"
@@ -33,7 +33,7 @@ def value(sensor: Sensor, unit: str) -> str:
 
 
 def band(sensor: Sensor) -> str:
-    """The band of usual values; empty while it is not known."""
+    """Write the band of usual values; empty while it is not known."""
     decimals = _decimals(sensor)
     lower, upper = (number(one, decimals) for one in (sensor.lower, sensor.upper))
     if isfinite(sensor.lower) and isfinite(sensor.upper):
@@ -44,14 +44,14 @@ def band(sensor: Sensor) -> str:
 
 
 def score(sensor: Sensor) -> str:
-    """The score with two decimals; from 100 on with none."""
+    """Write the score with two decimals; from 100 on with none."""
     if isnan(sensor.score):
         return ""
     return f"{sensor.score:.2f}" if sensor.score < 100 else f"{sensor.score:.0f}"  # noqa: PLR2004 - three digits
 
 
 def state(sensor: Sensor) -> str:
-    """The state, and how long the warm-up still takes."""
+    """Write the state, and how long the warm-up still takes."""
     if sensor.state != "warming up":
         return sensor.state
     if isnan(sensor.warmup_seconds):

@@ -1,4 +1,4 @@
-"""Where a running daemon serves its metrics, and the request for them."""
+"""The address of a running daemon's metrics, and the request for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 def place_of(config: MetricsConfig) -> Place:
-    """Where a daemon with this configuration answers on this machine.
+    """Return the address of a daemon with this configuration on this machine.
 
     Raises:
         ConfigError: its password cannot be read.

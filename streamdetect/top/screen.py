@@ -118,12 +118,12 @@ def _row(sensor: Sensor, unit: str, *, wide: bool) -> _Row:
 
 
 def _tail(name: str, room: int) -> str:
-    """The end of a name that is too long: names often begin alike."""
+    """Return the end of a name that is too long: names often begin alike."""
     return name if len(name) < room else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - room + 2 :]
 
 
 def _hidden(below: Sequence[Sensor], without_series: int) -> list[Text]:
-    """Lines about the sensors that are not in the table."""
+    """Return lines about the sensors that are not in the table."""
     lines = []
     if below:
         states = Counter(sensor.state for sensor in below)

@@ -44,7 +44,7 @@ class Snapshot(NamedTuple):
     rejected: float  # messages, and parts of them
 
     def counts(self) -> Mapping[str, int]:
-        """How many of `sensors` are in each state; states without any are left out."""
+        """Count `sensors` by state; states without any are left out."""
         counted = Counter(sensor.state for sensor in self.sensors)
         return {state: counted[state] for state in STATES if counted[state]}
 
@@ -121,7 +121,7 @@ def _urgency(sensor: Sensor) -> tuple[int, float, str]:
 
 
 def _outside(band: Mapping[str, float]) -> float:
-    """How far a value is outside its band, in half-widths of the band; below 1 inside, 0 if not known."""
+    """Return how far a value is outside its band, in half-widths; below 1 inside, 0 if not known."""
     lower, upper = band.get("lower", nan), band.get("upper", nan)
     half = (upper - lower) / 2
     far = abs(band.get("value", nan) - (lower + upper) / 2) / half if half > 0 else nan

@@ -24,7 +24,7 @@ ERRORS: tuple[ErrorMetric, ...] = get_args(ErrorMetric)
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How an autoencoder is trained.
+    """The settings of a training.
 
     Attributes:
         architecture: what is trained.

@@ -68,7 +68,7 @@ def bounded_walk(rng: Generator, count: int) -> Floats:
 
 
 def duty_cycle(rng: Generator, count: int) -> Floats:
-    """On and off, with times that vary a little: a compressor, a pump."""
+    """Switch on and off, with times that vary a little: a compressor, a pump."""
     period, duty = np.exp(rng.uniform(np.log(10), np.log(300))), rng.uniform(0.15, 0.85)
     cycles = int(count / period * 2) + 2
     lengths = period * np.clip(rng.normal(1, rng.uniform(0, 0.1), (cycles, 2)), 0.5, 1.5) * [duty, 1 - duty]

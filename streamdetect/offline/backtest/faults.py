@@ -21,7 +21,7 @@ _RETURN = 60.0  # readings after a found fault in which the return to normal may
 
 
 class Span(NamedTuple):
-    """From one Unix time to another."""
+    """A span of Unix times."""
 
     start: float
     end: float = inf

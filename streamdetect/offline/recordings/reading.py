@@ -252,7 +252,7 @@ def _own_features(table: Table, group: NDArray[np.intp], layout: Layout) -> list
 
 
 def _split(pieces: Iterable[_Piece], layout: Layout) -> Iterator[_Piece]:
-    """With `per_column`, make each value column a sensor of its own."""
+    """Make each value column a sensor of its own, with `per_column`."""
     for piece in pieces:
         if not layout.per_column:
             yield piece
