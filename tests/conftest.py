@@ -1,4 +1,4 @@
-"""What tests of every folder share: a real Mosquitto, recorded data, patience."""
+"""Fixtures for tests of every folder: a real Mosquitto, recorded data, patience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a part of the daemon has counted, as Prometheus would be told."""
+"""Counts of a part of the daemon, as Prometheus reads them."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ DEFAULT: tuple[Change, ...] = ()
 
 
 def shortfall(lines: Sequence[Line]) -> float:
-    """By the protocol's third point."""
+    """Return the shortfall by the protocol's third point."""
     sets: dict[str, list[float]] = {}
     for line in lines:
         targets = wanted(line.kind.replace("quiet A", "quiet B"), line.model)
@@ -74,7 +74,7 @@ def tried(only: Sequence[str]) -> Iterator[tuple[Change, ...]]:
 
 
 def choose(found: Mapping[tuple[Change, ...], list[Line]]) -> tuple[Change, ...]:
-    """By the protocol's fourth point."""
+    """Choose by the protocol's fourth point."""
     away = {changes: shortfall(lines) for changes, lines in found.items()}
     best = min(away, key=lambda changes: away[changes])
     return best if away[best] < away[DEFAULT] - NEAR else DEFAULT

@@ -1,4 +1,4 @@
-"""How good the verdicts are: `bash tests/bench/quality.sh --data DIR`; see README.md beside it."""
+"""The quality of the verdicts: `bash tests/bench/quality.sh --data DIR`; see README.md beside it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Job(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What came of a job."""
+    """The result of a job."""
 
     kind: str  # house, machine, or a set of recordings
     data: str
@@ -228,7 +228,7 @@ def _jobs(args: argparse.Namespace) -> Iterator[Job]:
 
 
 def _missing(name: str, args: argparse.Namespace) -> str:
-    """What a set needs and is not there."""
+    """Return the parts of a set that are missing."""
     if name not in DATA_SETS:
         tools = [f"{tool}.py" for tool in ("house", "house_baselines", "machine")]
         absent = [tool for tool in tools if not (args.tools / tool).is_file()]

@@ -1,4 +1,4 @@
-"""What the commands on quality share: where things are, work side by side, and tables."""
+"""The parts that the commands on quality share: paths, parallel work, and tables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def show(*lines: str) -> None:
 
 
 def note(line: str) -> None:
-    """What is going on."""
+    """Print the progress."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 

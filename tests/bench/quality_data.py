@@ -70,7 +70,7 @@ def nab(data: Path) -> list[Case]:
 
 
 def probation(readings: int) -> int:
-    """How many readings at the start of a file are not scored."""
+    """Count the readings at the start of a file that are not scored."""
     return min(math.floor(PROBATION_SHARE * readings), PROBATION_MOST)
 
 

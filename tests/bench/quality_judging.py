@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the incidents on the scored part of one case, or of several together, come to."""
+    """The counts of incidents in the scored part of one case, or of several together."""
 
     events: Counts  # an incident finds what its anomalous windows hold
     meanwhile: int  # events found while they last, as `backtest` counts
@@ -84,7 +84,7 @@ def judge_side_by_side(cases: Sequence[Case], detector: Detector) -> list[Tally]
 
 
 def tally(case: Case, results: Sequence[SensorResult], seconds: float) -> Tally:
-    """What was found in a case; where it is several sensors, an alarm of any of them is one of the case."""
+    """Count the incidents of a case; with several sensors, an alarm of any of them is one of the case."""
     labels, times = case.recording.labels, case.recording.times
     if labels is None:
         raise ValueError(f"{case.name}: must have labels")
@@ -110,7 +110,7 @@ def tally(case: Case, results: Sequence[SensorResult], seconds: float) -> Tally:
 
 
 def _found(result: SensorResult, normal: int) -> list[Found]:
-    """Those that open in the scored part; that a recording ends while others go on is no silence."""
+    """Return incidents that open in the scored part; the end of a recording before others is no silence."""
     end = result.recording.times[-1]
     during = [incident for incident in result.incidents if incident.opened.time <= end]
     made = [_in_readings(result, incident) for incident in during]

@@ -39,12 +39,12 @@ class Made:
 
     @property
     def name(self) -> str:
-        """As tables have it."""
+        """The name in tables."""
         return f"{self.kind} {self.seed}"
 
     @property
     def folder(self) -> Path:
-        """With train.csv, test.csv and faults.json."""
+        """The folder with train.csv, test.csv and faults.json."""
         return self.cache / f"{self.kind}-{self.seed}"
 
     def make(self) -> None:
@@ -71,7 +71,7 @@ class Made:
             return self._score(incidents)
 
     def _trained(self, model: str) -> Bundle:
-        """Of an architecture, or as `train` chooses it without an option."""
+        """Train a bundle of an architecture, or of the one that `train` chooses without an option."""
         folder = self.folder / model.replace(" ", "-")
         if not folder.exists():
             note(f"{self.name}: training, {model}")
@@ -91,7 +91,7 @@ class Made:
 
 
 def figures(score: Mapping[str, Any]) -> dict[str, float]:
-    """Those that are told of a score."""
+    """Return the figures of a score."""
     whole, kinds = score["all"], score["kinds"].values()
     return {
         "found": whole["recall"],

@@ -45,7 +45,7 @@ WITHOUT = "without the autoencoder"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What detectors are made of beside their bundle."""
+    """The settings of detectors beside their bundle."""
 
     autoencoder: bool = True
     changes: Changes = ()  # of settings, over the defaults

@@ -1,4 +1,4 @@
-"""What was asked for, figure by figure: the least, and the goal."""
+"""The wanted figures: the least, and the goal."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Sign = Literal["≥", "≤"]
 
 
 class Target(NamedTuple):
-    """What a figure has to reach."""
+    """The bounds of a figure."""
 
     sign: Sign
     least: float
     goal: float
 
     def verdict(self, figure: float) -> str:
-        """Whether it does."""
+        """Tell whether the figure keeps them."""
         for name, limit in (("goal", self.goal), ("ok", self.least)):
             if figure >= limit if self.sign == "≥" else figure <= limit:
                 return name
         return "short"
 
     def shortfall(self, figure: float) -> float:
-        """How far the goal is, as a share of it; 0 = reached."""
+        """Return how far the goal is, as a share of it; 0 = reached."""
         away = self.goal - figure if self.sign == "≥" else figure - self.goal
         return max(0.0, away) / self.goal
 

@@ -1,4 +1,4 @@
-"""What the daemon says behind a real broker is what a backtest of the same readings says, to the last bit."""
+"""The daemon behind a real broker gives the events of a backtest of the same readings, to the last bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only what the broker took counts as delivered."""
+"""A publication counts as delivered only once the broker has taken it."""
 
 from __future__ import annotations
 

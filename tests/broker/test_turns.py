@@ -1,4 +1,4 @@
-"""What the daemon does in which order, and what it finishes when something else has failed."""
+"""The order of the daemon's work, and the work that it finishes when another part has failed."""
 
 from __future__ import annotations
 

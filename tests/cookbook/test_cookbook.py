@@ -81,7 +81,7 @@ def verdicts(kitchen, folder):
 
 
 def judged(kitchen, folder, sensor):
-    """Those of a sensor's rows that ended a window."""
+    """Return those of a sensor's rows that ended a window."""
     return [row for row in verdicts(kitchen, folder)[sensor] if row["error"]]
 
 

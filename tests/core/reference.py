@@ -70,7 +70,7 @@ class Past:
 
 
 class Cycles:
-    """How many readings from one upward crossing of the mean to the next, and whether it is overdue."""
+    """Counts readings from one upward crossing of the mean to the next, and tells whether it is overdue."""
 
     def __init__(self):
         self.low, self.since, self.gaps, self.late, self.lates, self.limit = False, None, [], 0, 0, math.inf
@@ -117,7 +117,7 @@ def last_mean(values, n):
 
 
 def counts(rule, value, usual):
-    """Whether a value is off by enough, and on the side that counts."""
+    """Tell whether a value is off by enough, and on the side that counts."""
     by = value - usual
     if math.isnan(by):
         return True

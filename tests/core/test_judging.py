@@ -19,7 +19,7 @@ NO_SILENCE = Rule(views=tuple(view for view in VIEWS if view != "silent"))
 
 
 class Counts(NamedTuple):
-    """Which values count, of one feature; see Rule."""
+    """The values of one feature that count; see Rule."""
 
     side: float = 0.0
     least: float = 0.0

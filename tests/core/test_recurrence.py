@@ -1,4 +1,4 @@
-"""What comes back is told a few times, and then only if there is more to it.
+"""A recurring incident is told a few times, and then only if it is larger.
 
 A reading a minute of a quiet sensor whose score is its value: the model rebuilds nothing, the threshold is 1.
 """

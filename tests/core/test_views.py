@@ -1,4 +1,4 @@
-"""What each view finds of a sensor as somebody would break it, and what it lets pass."""
+"""Each view finds faults of the kinds that people have, and passes normal values."""
 
 import numpy as np
 import pytest
@@ -379,7 +379,7 @@ def test_rules_outlive_a_change_of_regime_and_are_those_of_now_after_a_restart()
 
 @pytest.mark.parametrize("left_out", ["profile", "range"])
 def test_a_view_that_is_off_for_all_is_off_for_each(left_out):
-    """It is not even looked at then; an override that gives it to one sensor has it looked at for all."""
+    """No such view is looked at; an override that gives it to one sensor has it looked at for all."""
     views = tuple(view for view in VIEWS if view != left_out)
     at = np.arange(4 * DAY)
     values = 20.0 + np.sin(at * 2 * np.pi / DAY) + np.where(at > 3.5 * DAY, 3.0, 0.0)

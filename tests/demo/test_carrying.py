@@ -1,4 +1,4 @@
-"""What `streamdetect bench` says of messages that go through a broker."""
+"""`streamdetect bench` with messages that go through a broker."""
 
 import shutil
 from math import nan

@@ -1,4 +1,4 @@
-"""Which incident speaks for which fault."""
+"""Incidents are matched with the right faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown, from the first moment on, in terminals of any size."""
+"""The screen, from the first moment on, in terminals of any size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every check of deploy/ wants: its folder, and the real tools."""
+"""Fixtures for every check of deploy/: its folder, and the real tools."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def live(need, deploy, shipped_broker, tmp_path_factory) -> Iterator[Live]:
 
 @pytest.fixture(scope="session")
 def need_package() -> Callable[[str], None]:
-    """As `need`, for Python packages."""
+    """Do the same as `need`, for Python packages."""
 
     def check(package: str) -> None:
         if importlib.util.find_spec(package) is not None:

@@ -1,4 +1,4 @@
-"""What Grafana's panels would show of a live run, as pictures: python tests/deploy/draw_panels.py FOLDER.
+"""Pictures of Grafana's panels of a live run: python tests/deploy/draw_panels.py FOLDER.
 
 No Grafana is at hand where this is built; the queries, legends, stacking, limits and value names are the
 dashboards' own, the data comes from the same run as the tests'.

@@ -77,7 +77,7 @@ class Live:
         self.ended = time.time()
 
     def exposition(self) -> str:
-        """What the daemon shows Prometheus."""
+        """Return the metrics that the daemon shows Prometheus."""
         with urllib.request.urlopen(f"http://{self.instance}/metrics", timeout=10) as answer:
             return answer.read().decode()
 
@@ -149,7 +149,7 @@ class Live:
         return [*replay, "--speed", str(RATE), "--time", "now"]
 
     def _disturb(self) -> None:
-        """What cannot be read, what is retained, a configuration that is refused, a broker that restarts."""
+        """Send unreadable and retained messages, reload a refused configuration, restart the broker."""
 
         def publish(*arguments: str) -> None:
             self.broker.client("mosquitto_pub", "plant", "-q", 1, "-t", f"sensors/{SENSORS[0]}", *arguments)

@@ -1,4 +1,4 @@
-"""What an installation brings with it."""
+"""The packages of an installation."""
 
 from __future__ import annotations
 

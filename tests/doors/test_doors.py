@@ -1,4 +1,4 @@
-"""What CONTRIBUTING says a newcomer does, done: each addition works in daemon, backtest and reference."""
+"""The steps of CONTRIBUTING, done: each addition works in daemon, backtest and reference."""
 
 import json
 

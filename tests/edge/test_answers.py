@@ -1,4 +1,4 @@
-"""What people answer is carried out, remembered, and ends when it is to end."""
+"""People's answers are carried out, remembered, and end at their time."""
 
 from __future__ import annotations
 

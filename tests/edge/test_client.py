@@ -46,7 +46,7 @@ def publish(topic, payload, qos, mid, retain, properties, protocol):
 
 
 def received(factory, protocol, pieces):
-    """What a client makes of the pieces, and how the connection is afterwards."""
+    """Return the client's publications from the pieces, and the state of the connection afterwards."""
     client = factory(CallbackAPIVersion.VERSION2, protocol=protocol, manual_ack=True)
     client.suppress_exceptions = False
     found = []

@@ -22,7 +22,7 @@ from streamdetect.store.history import History, read
 
 @pytest.fixture(scope="module")
 def event():
-    """What comes of a plant whose pattern comes ever faster from the second week on."""
+    """Return the event of a plant whose pattern comes ever faster from the second week on."""
     config = validate({"detectors": [{"topics": ["in/#"], "payload": {"time": "t"}}]})
     pipeline = Pipeline(assemble(config))
     times = np.arange(0, 5 * WEEK, 900.0)

@@ -32,7 +32,7 @@ def written():
 
 @pytest.fixture
 def journal(tmp_path):
-    """As `written`, to a file that the environment says is the journal."""
+    """Write a record as `written` does, to a file that the environment calls the journal."""
 
     def write(style, action):
         with (tmp_path / "journal").open("w+") as stream:

@@ -1,4 +1,4 @@
-"""What Prometheus reads is what happened."""
+"""Prometheus reads the right numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd is told, through a socket that stands in for it."""
+"""The notifications to systemd, through a socket that stands in for it."""
 
 from __future__ import annotations
 

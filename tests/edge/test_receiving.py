@@ -1,4 +1,4 @@
-"""What receiving costs, measured over a pair of sockets."""
+"""The cost of receiving, measured over a pair of sockets."""
 
 from math import isfinite
 

@@ -1,4 +1,4 @@
-"""What the daemon tells of itself, before it is connected to anything."""
+"""The daemon's reports on itself, before it is connected to anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the field sends, through a real broker, up to what a detector takes in."""
+"""Messages of the field through a real broker, up to the readings of a detector."""
 
 from __future__ import annotations
 

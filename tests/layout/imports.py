@@ -1,4 +1,4 @@
-"""Who imports whom, read from the source: `python tests/layout/imports.py [FOLDER]` prints the rooms.
+"""The imports between rooms, read from the source: `python tests/layout/imports.py [FOLDER]` prints them.
 
 A room is a package of streamdetect, or a module beside them; an arrow is one room that imports another, for
 types or at run time. A room stands on the floor above the highest that it imports.

@@ -1,4 +1,4 @@
-"""What the pages for contributors show runs, and what they name is there."""
+"""The commands in the pages for contributors run, and the files they name exist."""
 
 import re
 from pathlib import Path

@@ -49,7 +49,7 @@ def sequential(*parts, shape=(10, 1)):
 
 
 def lstm():
-    """As in most tutorials."""
+    """Make an LSTM as in most tutorials."""
     return sequential(
         layers.LSTM(6), layers.RepeatVector(10), layers.LSTM(6, return_sequences=True), layers.Dense(1)
     )

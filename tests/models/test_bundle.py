@@ -64,7 +64,7 @@ def test_the_shipped_bundle_is_small_and_says_what_it_is():
 
 
 def holds(whole, part):
-    """Whether all that `part` says stands in `whole`, too."""
+    """Tell whether everything in `part` is in `whole`, too."""
     if isinstance(part, dict):
         return all(name in whole and holds(whole[name], part[name]) for name in part)
     return whole == part

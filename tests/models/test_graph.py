@@ -38,7 +38,7 @@ def refused(model, rule):
 
 
 def body(cond="cond"):
-    """Of a loop that never ends by itself."""
+    """Make the body of a loop that never ends by itself."""
     return helper.make_graph(
         [helper.make_node("Identity", [cond], ["again"]), helper.make_node("Identity", ["v"], ["w"])],
         "body",

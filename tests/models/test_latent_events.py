@@ -45,7 +45,7 @@ def bundle(sine, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def series(sine):
-    """Of two sensors: each normal, then off for a while, then off for good."""
+    """Make series of two sensors: each normal, then off for a while, then off for good."""
     values = np.stack([sine.values[:260], sine.values[100:360]])
     values[0, 120:128] += 30
     values[1, 150:155] += 60

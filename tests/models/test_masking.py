@@ -168,7 +168,7 @@ def test_every_length_from_min_steps_on_is_trained_on(scaler):
 
 
 def test_short_windows_are_scaled_as_they_would_be_live():
-    """By their own readings, under the scaler "window": nothing of what came before them is known then."""
+    """The scaler "window" takes their own readings: nothing before them is known then."""
     values = np.random.default_rng(1).normal(size=300) * 7 + 50
     prepared = prepare([Series("a", values)], dataclasses.replace(QUICK, scaler="window"))
     real = prepared.fitted != PADDING

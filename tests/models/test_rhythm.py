@@ -1,4 +1,4 @@
-"""How often a recording has a reading, and when its pattern comes round."""
+"""The interval of a recording's readings, and the period of its pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From normal readings to a bundle that runs."""
+"""Normal readings become a bundle that runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUICK = TrainingSettings(Architecture("dense", units=(16, 6)), time_steps=12, ep
 
 
 def stopping_in_epoch(number):
-    """As training_progress, but Ctrl-C is pressed in the middle of an epoch, 1 = the first."""
+    """Return training_progress with a Ctrl-C in the middle of an epoch, 1 = the first."""
 
     @contextlib.contextmanager
     def progress(keras, _epochs, batches, **_options):

@@ -1,4 +1,4 @@
-"""What a model explains, and the models that cannot work."""
+"""The share that a model explains, and the models that cannot work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a data frame or a CSV file to verdicts and incidents, as a notebook does it."""
+"""A data frame or a CSV file becomes verdicts and incidents, as in a notebook."""
 
 import ast
 import subprocess

@@ -52,7 +52,7 @@ def test_sensor(make_detector, spiked, tmp_path):
 
 
 def test_colours_tell_what_is_what(make_detector, spiked, tmp_path):
-    """In grey, too: the known band, the incidents and the marks differ from the background and each other."""
+    """The known band, the incidents and the marks differ from the background and each other, in grey, too."""
     (result,) = backtest(make_detector(), [spiked])
     pixels = (
         np.asarray(plots.sensor(result, tmp_path / "a.png") and drawn(tmp_path / "a.png"))[..., :3] * 255
@@ -287,7 +287,7 @@ def test_reconstruction_says_which_window_it_is(tmp_path):
 
 
 def test_reconstruction_of_a_constant_and_of_padding(tmp_path):
-    """What the scaler takes for nothing looks like nothing, and padding is not drawn."""
+    """A spread that the scaler takes for 0 looks like 0, and padding is not drawn."""
     (one,) = windows(1)
     readings = np.full((20, 1), 7.0)
     readings[:5] = np.nan

@@ -1,4 +1,4 @@
-"""Which windows are shown, and that they are the readings and reconstructions they are said to be."""
+"""The windows that are shown, with their real readings and reconstructions."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_telling_windows(make_detector, spiked):
 
 
 def test_an_incident_without_a_window_is_not_told(make_recording):
-    """Nothing rebuilds a reading before the sensor's first window, and limits find it all the same."""
+    """No model rebuilds a reading before the sensor's first window, and limits find it all the same."""
     settings = DetectorSettings(
         time_steps=8, features=1, scaling=Scaling("none"), rules=(Rule(views=("limits",), high=(9.0,)),)
     )

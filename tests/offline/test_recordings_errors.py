@@ -1,4 +1,4 @@
-"""What cannot be read is said with its place: file, line, column, value."""
+"""Errors of reading name the place: file, line, column, value."""
 
 from __future__ import annotations
 

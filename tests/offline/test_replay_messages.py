@@ -1,4 +1,4 @@
-"""What a replay publishes, in which order, and when."""
+"""The messages of a replay, their order, and their times."""
 
 from __future__ import annotations
 

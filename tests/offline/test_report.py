@@ -29,7 +29,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What a reader of the file finds: elements with attributes, text by table row, and scripts."""
+    """The parts of the file for a reader: elements with attributes, text by table row, and scripts."""
 
     VOID = ("meta", "br", "img")
 

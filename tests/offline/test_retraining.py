@@ -1,4 +1,4 @@
-"""What a new model learns from, and when it takes the place of the old one."""
+"""The readings that a new model learns from, and when it replaces the old one."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Browsing:
         return path
 
     def complaints(self) -> list[str]:
-        """What the console said since the last call."""
+        """Return the console's messages since the last call."""
         said = [entry["message"] for entry in self.driver.get_log("browser")]
         self._listen()
         return said

@@ -178,7 +178,7 @@ def life(end: float) -> Readings:
 
 
 def _fault(name: str, row: int) -> float:
-    """By how many spreads each value is too high: one fault is still there, two are over."""
+    """Return by how many spreads each value is too high: one fault is open, two are over."""
     match name:
         case "kitchen/freezer":
             return max(0.0, (row - (ROWS - 25)) * 0.4)

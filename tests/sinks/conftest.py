@@ -69,7 +69,7 @@ def settle(until) -> Callable[..., None]:
 
 @pytest.fixture
 def listed(tmp_path, capsys) -> Callable[..., str]:
-    """What `streamdetect incidents` prints of the history in the test's folder."""
+    """Return the output of `streamdetect incidents` for the history in the test's folder."""
 
     def run(*arguments: str) -> str:
         parser = argparse.ArgumentParser()

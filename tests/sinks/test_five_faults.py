@@ -59,7 +59,7 @@ SAID = {
 
 
 class Played(NamedTuple):
-    """What arrived where."""
+    """The messages at each receiver."""
 
     began: float  # Unix seconds at which the day of the faults began
     hook: list[dict]  # events
@@ -209,12 +209,12 @@ def patiently(condition) -> None:
 
 
 def told(receiver) -> str:
-    """What the phone has shown so far."""
+    """Return the messages on the phone so far."""
     taken = [json.loads(one.body) for one in list(receiver.taken) if one.path.startswith("/phone")]
     return "\n".join(one["message"] for one in taken)
 
 
 def follows(said, wanted) -> bool:
-    """Whether these patterns are met one after the other."""
+    """Tell whether these patterns match one after the other."""
     left = iter(said)
     return all(any(re.fullmatch(pattern, one) for one in left) for pattern in wanted)

@@ -19,7 +19,7 @@ def rules(*given):
 
 @pytest.fixture
 def phone(receiver, outbox, until, monkeypatch):
-    """What has arrived after some events; `begun` are parents of before."""
+    """Return the messages after some events; `begun` are earlier parents."""
     monkeypatch.setattr("streamdetect.sinks.notify._LOOK_AGAIN", 0.001)
     one = Notify("phone", NotifyConfig(name="phone", url=f"json://127.0.0.1:{receiver.port}/"))
     one.inhibition = Inhibition(rules())

@@ -87,7 +87,7 @@ def held(detector: Detector) -> dict[str, np.ndarray]:
 
 
 def same(one: Detector, other: Detector) -> bool:
-    """Whether two detectors hold the same to the last bit."""
+    """Tell whether two detectors hold the same to the last bit."""
     mine, theirs = held(one), held(other)
     return mine.keys() == theirs.keys() and all(
         mine[name].dtype == theirs[name].dtype and mine[name].tobytes() == theirs[name].tobytes()

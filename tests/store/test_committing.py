@@ -1,4 +1,4 @@
-"""What is committed when, and that nothing takes effect before."""
+"""Commits: their content and time, and that nothing takes effect before."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bench:
         return [mid for acks in self.edge._connection.acks for _, mid in acks]
 
     def saved(self, directory):
-        """What a kill would leave now."""
+        """Read what a kill would leave now."""
         store = Store(copy_of(self.path, directory()), 300.0)
         try:
             return store.load()

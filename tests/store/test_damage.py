@@ -231,7 +231,7 @@ def test_a_full_database_takes_nothing_and_loses_nothing(directory):
 
 
 def load_copy(path, target):
-    """What a kill would leave now."""
+    """Read what a kill would leave now."""
     store = Store(copy_of(path, target), 300.0)
     saved = store.load()
     assert store.set_aside == 0

@@ -1,4 +1,4 @@
-"""What is joined, and what is known of the rest."""
+"""Joined readings, and those that wait."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def with_open_incident(wanted):
 
 
 def saved(one, path):
-    """What a restart finds of these detectors."""
+    """Save these detectors, and read them as a restart would."""
     store = Store(path, 300.0)
     store.load()
     store.commit(Change(), one.states())

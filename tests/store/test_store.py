@@ -26,7 +26,7 @@ EVENTS = [queued(number) for number in range(1, 6)]
 
 
 def load(directory):
-    """What a start would find, and how often it had to set something aside."""
+    """Load as a start would, and count the files set aside."""
     store = Store(directory, 300.0)
     try:
         return store.load(), store.set_aside

@@ -1,4 +1,4 @@
-"""What somebody said of a sensor is in the journal: the replayed detector is the live one to the last bit."""
+"""A person's answer is in the journal: the replayed detector is the live one to the last bit."""
 
 from __future__ import annotations
 

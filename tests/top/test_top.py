@@ -1,4 +1,4 @@
-"""What `streamdetect top` reads of a daemon, and what it draws in terminals of any size."""
+"""`streamdetect top`: the metrics it reads of a daemon, and its table in terminals of any size."""
 
 from __future__ import annotations
 

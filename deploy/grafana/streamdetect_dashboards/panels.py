@@ -1,4 +1,4 @@
-"""What all panels have in common: the data source, the look, and short words for queries."""
+"""The common parts of all panels: the data source, the look, and short words for queries."""
 
 from __future__ import annotations
 

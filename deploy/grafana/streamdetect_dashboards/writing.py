@@ -1,4 +1,4 @@
-"""Which dashboards there are, and how they are put into files."""
+"""The list of dashboards, and their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only TensorFlow can tell: its import, its memory, `model.predict` in a loop, training; makes bundles.
+"""The figures that need TensorFlow: import, memory, `model.predict` in a loop, training; makes bundles.
 
 python tensorflow_side.py FOLDER EPOCHS TURNS
 """

@@ -1,1 +1,1 @@
-"""What the benchmarks are made of: table, measuring, workload, processes."""
+"""The parts of the benchmarks: table, measuring, workload, processes."""

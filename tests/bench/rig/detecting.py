@@ -48,7 +48,7 @@ def detector(bundle: Bundle, **more: Any) -> Detector:
 
 
 def seconds(work: Callable[[Any], object], parts: Sequence[Any]) -> float:
-    """How long it takes to work through the parts."""
+    """Return the seconds to work through the parts."""
     started = time.perf_counter()
     for part in parts:
         work(part)

@@ -32,7 +32,7 @@ def append(path: Path, machine: dict[str, Any], form: str, rows: list[Row]) -> N
 
 
 def commit() -> str:
-    """What is measured; `+` says that files differ from it."""
+    """Return the commit that is measured; `+` means that files differ from it."""
     command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

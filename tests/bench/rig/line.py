@@ -92,7 +92,7 @@ def daemon_line(
     options: tuple[str, ...] = (),
     **more: Any,
 ) -> Any:
-    """With the daemon behind the broker; `more` are sections of its configuration."""
+    """Measure the daemon behind the broker; `more` are sections of its configuration."""
 
     def make(folder: Path, broker: real_broker.Mosquitto) -> Daemon:
         state = {"state": {"directory": str(folder / "state")}} if durable else {}
@@ -102,12 +102,12 @@ def daemon_line(
 
 
 def subscriber_line(run: Run, qos: int) -> Any:
-    """With a bare paho subscriber behind the broker."""
+    """Measure a bare paho subscriber behind the broker."""
     return line(run, qos, lambda folder, broker: Subscriber(folder, broker, qos))
 
 
 def c_line(run: Run) -> Any:
-    """With a bare subscriber in C behind the broker, at QoS 0."""
+    """Measure a bare subscriber in C behind the broker, at QoS 0."""
     return line(run, 0, CSubscriber)
 
 

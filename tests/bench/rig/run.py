@@ -28,11 +28,11 @@ class Run:
         self.short, self.folder, self._bundles = short, folder, bundles
 
     def scaled(self, full: T, short: T) -> T:
-        """What is fit for this run's form."""
+        """Return the amount for this run's form."""
         return short if self.short else full
 
     def note(self, full: object, short: object, what: str) -> str:
-        """What a row says when the short form did less."""
+        """Return a row's note when the short form did less."""
         return f"short: {short:,} {what}, full: {full:,}" if self.short else ""
 
     def bundle(self, name: str) -> Bundle:
@@ -42,7 +42,7 @@ class Run:
 
     @cached_property
     def tensorflow(self) -> dict[str, Any]:
-        """What only TensorFlow can tell, from a process of its own; makes the bundles."""
+        """Return the figures that need TensorFlow, from a process of its own; makes the bundles."""
         known = self._bundles / f"tensorflow-{'short' if self.short else 'full'}.json"
         if not known.exists():
             epochs, turns = self.scaled((20, 3), (2, 1))

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a ratio should be; a goal without bounds is none."""
+    """The bounds of a ratio; a goal without bounds is none."""
 
     least: float = -inf
     most: float = inf

@@ -117,7 +117,7 @@ def pipeline_rates(run: Run, name: str) -> tuple[float, float, int]:
 
 
 def by_sensors(run: Run) -> Iterator[Row]:
-    """What a message costs whatever the number of sensors, with the model and without it."""
+    """Measure the cost of a message at any number of sensors, with the model and without it."""
     most = run.scaled(1_000_000, 100_000)
     counts = [sensors for sensors in (10, 100, 1000, 10_000, 100_000, 1_000_000) if sensors <= most]
     sides = [pushed_by(run, sensors, free=free) for sensors in counts for free in (False, True)]

@@ -1,4 +1,4 @@
-"""From a reading to its event at a subscriber, with the daemon at half of what it carries."""
+"""The time from a reading to its event at a subscriber, with the daemon at half of its full load."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rows(run: Run) -> Iterator[Row]:
 
 
 def latencies(run: Run, what: str, path: Path | str, steps: int) -> Iterator[Row]:
-    """Of the daemon with a bundle whose windows have so many steps."""
+    """Measure the latencies of the daemon with a bundle whose windows have so many steps."""
     count = run.scaled(2000, 300)
     load = detecting.section(path)
     # A sensor's first window is an incident at once: one event for each probe, and a sensor for each.

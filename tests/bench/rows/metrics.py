@@ -106,7 +106,7 @@ def columns() -> SensorColumns:
 
 
 def stock() -> CollectorRegistry:
-    """As many gauges of the stock client, with the same labels."""
+    """Make as many gauges of the stock client, with the same labels."""
     registry = CollectorRegistry()
     names = columns().ids
     for number in range(SERIES_PER_SENSOR):

@@ -1,4 +1,4 @@
-"""What the page costs: nobody, one and fifty who look at it."""
+"""The cost of the page with no, one and fifty browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What events cost: each sink, and the history, while every fiftieth reading opens and closes an incident."""
+"""The cost of events: each sink, and the history, while every fiftieth reading opens an incident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message costs without the model: each view on and off, few sensors and many."""
+"""The cost of a message without the model: each view on and off, few sensors and many."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the fault matrix is run with: a wire that can be cut, traffic, the daemon's process and the oracle."""
+"""The parts of the fault matrix: a wire that can be cut, traffic, the daemon's process and the oracle."""

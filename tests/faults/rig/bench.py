@@ -1,4 +1,4 @@
-"""What a row of the matrix has at hand, and what it says in the end."""
+"""The tools of a row of the matrix, and its outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EVENTFUL = {
 
 
 class Outcome(NamedTuple):
-    """What a row found, and whether the promise holds."""
+    """The findings of a row, and whether the promise holds."""
 
     figure: str
     holds: bool

@@ -19,7 +19,7 @@ _WAIT = 10  # times the processor time that a command may take: others may be at
 
 
 class Checked(NamedTuple):
-    """How a command ended."""
+    """The end of a command."""
 
     code: int
     seconds: float  # of processor time: others may be at work here, too

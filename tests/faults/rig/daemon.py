@@ -30,7 +30,7 @@ _LOG_LINES = 15  # of a log that goes into an error
 
 
 class Ended(NamedTuple):
-    """How a process ended, and how long it took."""
+    """The end of a process, and its duration."""
 
     code: int
     seconds: float
@@ -130,7 +130,7 @@ class Daemon:
 
     @property
     def ready(self) -> bool:
-        """Whether /readyz says so."""
+        """Tell whether /readyz answers yes."""
         return self.get("/readyz") == 200
 
     def get(self, path: str) -> int:
@@ -187,5 +187,5 @@ class Daemon:
 
     @property
     def descriptors(self) -> int:
-        """How many files it has open."""
+        """Count its open files."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))

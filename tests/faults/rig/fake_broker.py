@@ -71,7 +71,7 @@ class FakeBroker:
 
     @property
     def done(self) -> bool:
-        """Whether all mutations were sent."""
+        """True if all mutations were sent."""
         return self.sent >= self._mutations
 
     def _serve(self) -> None:

@@ -1,4 +1,4 @@
-"""How much memory the daemon takes while a row goes on."""
+"""The daemon's memory during a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd would have heard: a socket for NOTIFY_SOCKET, and the datagrams that came."""
+"""The datagrams that systemd would have received, at a socket for NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NotifySocket:
         self._socket.close()
 
     def times(self, what: str) -> list[float]:
-        """When a line like WATCHDOG=1 was said."""
+        """Return the times of lines like WATCHDOG=1."""
         return [said.time for said in list(self.said) if what in said.text.splitlines()]
 
     def environment(self, watchdog_seconds: float) -> dict[str, str]:

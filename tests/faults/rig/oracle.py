@@ -1,4 +1,4 @@
-"""What a run must have come to: the same readings through the core's detector, and nothing else.
+"""The right result of a run: the same readings through the core's detector, and nothing else.
 
 Issued = effect present + counted rejects. The effect is the state that the daemon left: every sensor's last
 accepted time, how many readings it took, its window, its threshold and its incident, to the last bit. And
@@ -49,7 +49,7 @@ class Expected:
 
 
 class Found(NamedTuple):
-    """What the oracle has against a run."""
+    """The differences between a run and the oracle."""
 
     lost: int  # readings without effect
     different: list[str]  # columns of the state that are not what they must be
@@ -90,7 +90,7 @@ def judge(expected: Expected, directory: Path, events: Collection[str]) -> Found
 
 
 def taken(detector: Detector, like: Detector | None = None) -> int:
-    """How many readings a detector accepted of its sensors, or of those that `like` has."""
+    """Count the readings that a detector accepted of its sensors, or of those that `like` has."""
     return int(_columns(detector, like or detector)["cutter.windows.filled"].sum())
 
 

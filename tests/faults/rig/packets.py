@@ -27,12 +27,12 @@ def kind(packet: bytes) -> int:
 
 
 def asks_for_ack(packet: bytes) -> bool:
-    """Whether it is a PUBLISH above QoS 0."""
+    """Tell whether it is a PUBLISH above QoS 0."""
     return kind(packet) == PUBLISH and bool(packet[0] & 0x06)
 
 
 def is_again(packet: bytes) -> bool:
-    """Whether a PUBLISH was sent before."""
+    """Tell whether a PUBLISH was sent before."""
     return bool(packet[0] & 0x08)
 
 

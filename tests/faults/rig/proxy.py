@@ -44,7 +44,7 @@ class _Look(NamedTuple):
 
 
 class Wire:
-    """What went over one connection. Times are monotonic seconds, None for what has not been."""
+    """The traffic of one connection. Times are monotonic seconds, None for an event that has not been."""
 
     def __init__(self) -> None:
         self.opened = time.monotonic()
@@ -139,7 +139,7 @@ class Proxy:
 
     @property
     def acks(self) -> list[float]:
-        """When the daemon acknowledged a message, on any connection."""
+        """Return when the daemon acknowledged a message, on any connection."""
         return [moment for wire in list(self.wires) for moment in wire.acks]
 
     def total(self, what: str) -> int:

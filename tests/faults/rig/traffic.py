@@ -1,4 +1,4 @@
-"""Who publishes the readings, and who hears the events: independent clients of the broker."""
+"""The publishers of readings and the subscribers to events: independent clients of the broker."""
 
 from __future__ import annotations
 

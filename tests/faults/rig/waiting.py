@@ -12,7 +12,7 @@ _GRAIN = 0.02  # s between two looks
 
 
 class NeverHappenedError(Exception):
-    """What a row waited for did not come; the row does not hold."""
+    """The event that a row waited for did not come; the row does not hold."""
 
 
 def took(condition: Callable[[], object], within: float) -> float | None:

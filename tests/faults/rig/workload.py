@@ -69,7 +69,7 @@ class Workload:
         return values.tolist()  # type: ignore[no-any-return] # what numpy says of it
 
     def _anomalous(self, random: np.random.Generator) -> NDArray[np.bool_]:
-        """Where a sensor is off: for 3 readings in a row."""
+        """Tell where a sensor is off: for 3 readings in a row."""
         begins = random.random((self.steps, self.sensors)) < 1 / _ANOMALIES
         begins[:40] = False
         return begins | np.roll(begins, 1, axis=0) | np.roll(begins, 2, axis=0)

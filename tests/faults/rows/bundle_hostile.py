@@ -54,7 +54,7 @@ def graph_hostile(bench: Bench) -> Outcome:
 
 
 def _numbers(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where numbers are in a JSON document."""
+    """Return the places of numbers in a JSON document."""
     if isinstance(value, dict):
         return [found for key, inner in value.items() for found in _numbers(inner, (*place, key))]
     if isinstance(value, list):

@@ -78,7 +78,7 @@ def clock_stepped(bench: Bench) -> Outcome:
 
 
 def _took_in(run: _Run, messages: int, off: int) -> bool:
-    """Whether all messages are handled, the last one by this clock, and a reading was taken in time."""
+    """Tell whether all messages are handled, the last one by this clock, and a reading was taken in time."""
     until(lambda: run.total("messages_total") == messages, "the messages")
     clock = run.daemon.metric("last_message_timestamp_seconds") - time.time()
     if abs(clock - off) > 60:

@@ -18,7 +18,7 @@ _DRIP = 0.5  # s a byte
 
 @row(29, "a broker that drips its answer", "connecting cannot starve the watchdog; SIGTERM within 2 s")
 def connecting_slowly(bench: Bench) -> Outcome:
-    """It accepts, and then sends its WebSocket answer byte by byte, for ever."""
+    """Accept connections, and send the WebSocket answer byte by byte, for ever."""
     seconds, port = 120.0 if bench.long else 25.0, free_port()
     with NotifySocket(bench.folder) as systemd, ScriptedBroker(port, _drip):
         daemon = bench.daemon(port, systemd.environment(_WATCHDOG), mqtt={"transport": "websockets"})

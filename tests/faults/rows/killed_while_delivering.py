@@ -99,7 +99,7 @@ def _judged(
 
 
 def _whole(bodies: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Those that arrived whole: a kill cuts a request short, and it comes again."""
+    """Return the requests that arrived whole: a kill cuts one short, and it comes again."""
     found = []
     for body in bodies:
         with suppress(ValueError):

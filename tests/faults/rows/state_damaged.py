@@ -24,7 +24,7 @@ _DATABASE = "state.db"
 
 
 class _Damage(NamedTuple):
-    """What is done to a file of the state."""
+    """A kind of damage to a file of the state."""
 
     file: str
     at: int

@@ -177,13 +177,13 @@ def test_no_more_points_are_told_than_asked_for(seconds):
 
 
 class Shown:
-    """What the recorder reads of a detector."""
+    """The parts of a detector that the recorder reads."""
 
     name, features = "d", ("v",)
 
 
 def verdicts(count, features=1) -> Verdicts:
-    """What the recorder reads of verdicts."""
+    """Make the parts of verdicts that the recorder reads."""
     wide = np.ones((count, features))
     others = dict.fromkeys(field.name for field in dataclasses.fields(Verdicts))
     known = {
