@@ -6,10 +6,10 @@ from streamdetect.core.readings import Readings as Readings
 from streamdetect.core.verdicts import Verdicts as Verdicts
 from streamdetect.errors import StreamdetectError as StreamdetectError
 from streamdetect.offline.backtest import Incident as Incident
-from streamdetect.offline.frames import Judgement as Judgement
-from streamdetect.offline.frames import judge as judge
 from streamdetect.offline.frames import read_csv as read_csv
 from streamdetect.offline.frames import read_frame as read_frame
+from streamdetect.offline.judgement import Judgement as Judgement
+from streamdetect.offline.judgement import judge as judge
 from streamdetect.offline.recordings import Recording as Recording
 from streamdetect.service.assembly import make_detector as make_detector
 from streamdetect.service.daemon import Daemon as Daemon

@@ -66,19 +66,112 @@ def test_unix_seconds_and_rows_with_something_missing():
     assert (one.sensor, one.features, one.times.tolist(), one.dropped) == ("pump", ("x",), [0.0, 3.0], 2)
 
 
+def per_minute(columns):
+    made = pd.DataFrame(columns)
+    return made.set_index(made.index * 60.0)
+
+
+def test_a_frame_without_a_usable_row_says_what_is_missing():
+    with pytest.raises(sd.StreamdetectError, match="got none in 2: missing are the time in 1, x in 1"):
+        sd.read_frame(pd.DataFrame({"at": [0.0, np.nan], "x": [np.nan, 1.0]}), time_column="at")
+
+
 @pytest.mark.parametrize(
-    ("columns", "message"), [({"x": ["a", "b"]}, "x: must hold numbers"), ({"x": [np.nan]}, "no usable row")]
+    ("made", "options", "message"),
+    [
+        (per_minute({"x": ["21", "hall"]}), {}, "x: must hold numbers, got 'hall'"),
+        (per_minute({"x": pd.to_datetime(["2024-05-01"])}), {}, "x: must hold numbers, got datetime64"),
+        (
+            per_minute({"x": [1.0]}),
+            {"columns": ["y"]},
+            r"columns: must be a column of the frame \(x\), got 'y'",
+        ),
+        (per_minute({"x": [1.0]}), {"columns": "x"}, "columns: must be a list of names, got 'x'"),
+        (per_minute({"x": [1.0]}), {"time_column": "at"}, "time_column: must be a column of the frame"),
+        (per_minute({"x": [1.0]}), {"sensor_column": "id"}, "sensor_column: must be a column of the frame"),
+        (per_minute({"x": [1.0]}), {"sensor_column": "x"}, "frame: must have a column of values, got none"),
+        (per_minute({"x": [1.0]})[:0], {}, "frame: must have a row, got none"),
+        (pd.DataFrame(), {}, "frame: must have a column of values, got none"),
+        (
+            pd.DataFrame({"time": [0.0], "x": [1.0]}),
+            {},
+            r"time_column: must name one of the columns \(time, x\)",
+        ),
+        (pd.DataFrame({"x": [1.0]}, index=["2024-05-01"]), {}, "index: must hold Unix seconds or datetimes"),
+        (
+            pd.DataFrame({"x": [1.0]}, index=[1714564800000]),
+            {},
+            "got 1714564800000, which is Unix time in ms",
+        ),
+        (
+            pd.DataFrame([[1.0, 2.0]], columns=["x", "x"]),
+            {},
+            "columns: must have different names, got 'x' 2 times",
+        ),
+        (pd.concat({"a": per_minute({"x": [1.0]})}, axis=1), {}, r"columns: must have names of one level"),
+        (per_minute({"x": [1.0]}).x, {}, "frame: must be a pandas.DataFrame, got Series"),
+        (
+            per_minute({"id": ["a"], "x": [1.0]}),
+            {"sensor_column": "id", "per_column": True},
+            "per_column: cannot be combined with sensor_column",
+        ),
+        (
+            pd.DataFrame({"x": range(6)}, index=[60, 50, 40, 59, 30, 58]),
+            {},
+            "frame: must be in order of time, got 5 of 6 rows that are older",
+        ),
+    ],
 )
-def test_what_is_no_reading(columns, message):
+def test_a_frame_that_cannot_be_read_says_where_and_why(made, options, message):
     with pytest.raises(sd.StreamdetectError, match=message):
-        sd.read_frame(pd.DataFrame(columns))
+        sd.read_frame(made, **options)
+
+
+def test_rows_that_are_newest_first_are_taken_from_the_end(frame):
+    for one, turned in zip(sd.read_frame(frame), sd.read_frame(frame[::-1]), strict=True):
+        assert np.array_equal(one.times, turned.times)
+        assert np.array_equal(one.values, turned.values)
+
+
+def test_sensors_may_be_categories_or_numbers_and_rows_without_one_are_dropped():
+    made = per_minute({"id": ["a", "b", None, "a"], "x": [1, 2, 3, 4]})
+    for kind in ("object", "category", "string"):
+        one, two = sd.read_frame(made.astype({"id": kind}), sensor_column="id")
+        assert (one.sensor, one.values.tolist(), one.dropped) == ("a", [[1.0], [4.0]], 1)
+        assert (two.sensor, two.values.tolist(), two.dropped) == ("b", [[2.0]], 0)
+    found = sd.read_frame(made.assign(id=[7, 8, 7, 8]), sensor_column="id")
+    assert [one.sensor for one in found] == ["7", "8"]
+
+
+def test_times_may_be_durations_and_columns_may_have_numbers_for_names():
+    made = pd.DataFrame({0: [1, 2]}, index=pd.to_timedelta(["0s", "90s"]))
+    (one,) = sd.read_frame(made, per_column=True)
+    assert (one.sensor, one.features, one.times.tolist()) == ("0", ("0",), [0.0, 90.0])
+
+
+def test_a_file_that_is_not_named_and_an_option_that_there_is_not():
+    with pytest.raises(sd.StreamdetectError, match="paths: must be at least one, got none"):
+        sd.read_csv()
+    with pytest.raises(
+        sd.StreamdetectError, match="sensors: unknown option, must be one of columns, sensor,"
+    ):
+        sd.read_csv("pumps.csv", sensors="id")
 
 
 def test_an_option_that_is_none_and_a_bundle_that_does_not_fit(frame, bundle):
-    with pytest.raises(sd.StreamdetectError, match=r"threshold\.sigmas"):
+    with pytest.raises(sd.StreamdetectError, match=r"^threshold\.sigmas"):
         sd.judge(sd.read_frame(frame, columns=["a"]), bundle, threshold={"sigmas": 4})
-    with pytest.raises(sd.StreamdetectError, match="got a, b: --per-column"):
+    with pytest.raises(sd.StreamdetectError, match="got a, b: per_column=True"):
         sd.judge(sd.read_frame(frame), bundle)
+
+
+def test_a_frame_or_a_path_is_neither_recordings_nor_a_bundle(frame, bundle):
+    with pytest.raises(sd.StreamdetectError, match=r"recordings: must be a list from .*, got DataFrame"):
+        sd.judge(frame, bundle)
+    with pytest.raises(sd.StreamdetectError, match=r"recordings: must be a list from .*, got none"):
+        sd.judge([], bundle)
+    with pytest.raises(sd.StreamdetectError, match=r"bundle: must be a Bundle, .*, got 'general'"):
+        sd.judge(sd.read_frame(frame, columns=["a"]), "general")
 
 
 def test_everything_public_is_there_and_nothing_is_imported_for_it():

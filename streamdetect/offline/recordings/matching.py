@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from streamdetect.offline.recordings.recording import Account, Recording
 
 
-def with_features(recordings: Sequence[Recording], wanted: Sequence[str], whose: str) -> list[Recording]:
+def with_features(
+    recordings: Sequence[Recording],
+    wanted: Sequence[str],
+    whose: str,
+    *,
+    per_column: str = "--per-column",
+    columns: str = "--columns",
+) -> list[Recording]:
     """Return the recordings with these features, in this order.
 
     A single feature fits whatever its name is: a sensor's value has many names. Several are found by name; by
@@ -24,25 +31,27 @@ def with_features(recordings: Sequence[Recording], wanted: Sequence[str], whose:
     Args:
         recordings: Of one or more features each.
         wanted: Names of F features.
-        whose: What needs these features, for the message.
+        whose: The owner of these features, for the message.
+        per_column: The option that makes each column a sensor, for the message.
+        columns: The option that chooses columns, for the message.
 
     Raises:
         DataError: A recording lacks a feature; names the recording and the features that it has.
     """
-    return [_with_features(one, tuple(wanted), whose) for one in recordings]
+    hint = f"{per_column} makes each column a sensor, " if len(wanted) == 1 else ""
+    return [_with_features(one, tuple(wanted), whose, f"{hint}{columns} chooses") for one in recordings]
 
 
-def _with_features(recording: Recording, wanted: tuple[str, ...], whose: str) -> Recording:
+def _with_features(recording: Recording, wanted: tuple[str, ...], whose: str, hint: str) -> Recording:
     given = recording.features
     by_place = len(wanted) == 1 or not recording.named or are_numbered(wanted)
     if given == wanted or (by_place and len(given) == len(wanted)):
         return recording
     missing = [name for name in wanted if name not in given]
     if missing:
-        hint = "--per-column makes each column a sensor, " if len(wanted) == 1 else ""
         raise DataError(
             f"{recording.name}: must have the {_count(wanted)} of {whose} ({', '.join(wanted)}), got "
-            f"{', '.join(given)}: {hint}--columns chooses"
+            f"{', '.join(given)}: {hint}"
         )
     places = [given.index(name) for name in wanted]
     return replace(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORMATS = ("auto", "iso", *PER_SECOND, "excel")
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone
-_END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
+END_OF_TIME = 253_402_300_800.0  # 10000-01-01: Unix seconds past it are some other unit
 _PLAUSIBLE = 1e8  # 1973: smaller numbers are seconds since some start
 _LIKELY = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100: other numbers by themselves are probably not times
 _EXCEL_EPOCH = 25_569.0  # days from 1899-12-30 to 1970-01-01
@@ -233,7 +233,7 @@ def _numeric(cells: Sequence[str], unit: str) -> Floats:
     found = np.fromiter(map(number, cells), np.float64, len(cells))
     # Excel's days are good to 10 µs in float64; whole minutes shall stay whole.
     seconds = np.round((found - _EXCEL_EPOCH) * DAY, 3) if unit == "excel" else found / PER_SECOND[unit]
-    bad = np.flatnonzero(~(np.abs(seconds) < _END_OF_TIME))
+    bad = np.flatnonzero(~(np.abs(seconds) < END_OF_TIME))
     if bad.size:
         raise BadCell(int(bad[0]), f"is not {describe_format(unit)} (another --time-format?)")
     return seconds
