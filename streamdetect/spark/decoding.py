@@ -6,8 +6,6 @@ from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from streamdetect.bundles.bundle import Bundle
 from streamdetect.codecs import codec
 from streamdetect.config import parse
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamdetect.config import Config, DetectorConfig
+    from streamdetect.service.gathered import Gathered
     from streamdetect.spark.log import Entry
     from streamdetect.spark.packs import Share
 
@@ -29,7 +28,6 @@ class Decoded(NamedTuple):
     """The decoded messages of a stretch of the log."""
 
     packs: list[tuple[int, Pack]]  # by shard
-    clock: float  # Unix seconds, the newest reading that came before the horizon; -inf without any
     newest: float  # Unix seconds at which the last message came
     outcomes: Counter[str]  # messages, see monitoring.reports.MESSAGE_OUTCOMES
     rejected: Counter[str]  # messages and parts of messages, by reason
@@ -48,30 +46,31 @@ class Decoder:
         self._gathering = Gathering(self._listeners, [{} for _ in self._listeners], take_retained=True)
         self._sharding = Sharding(config.spark.shards)
 
-    def decode(self, partition: int, entries: Sequence[Entry], horizon: float) -> Decoded:
+    def decode(self, partition: int, entries: Sequence[Entry]) -> Decoded:
         """Decode a stretch.
 
         Args:
             partition: which one the stretch is from.
             entries: at least one message.
-            horizon: Unix seconds; a message that came later does not move the clock, because other partitions
-                may not have been read that far.
         """
-        messages = [Message(one.topic, one.payload, 1, 0, 0, one.time, retain=False) for one in entries]
-        gathered, outcomes, rejected, _, _ = self._gathering.gather(messages)
-        outcomes["accepted"] = len(messages) - outcomes.total()
+        gathered, outcomes, rejected = self._gather(entries)
+        outcomes["accepted"] = len(entries) - outcomes.total()
         shares: dict[int, list[Share]] = {}
-        clock = -inf
         for one, its in zip(self._listeners, gathered, strict=True):
-            if not its.sensors:
-                continue
-            times = np.array(its.times)[np.array(its.arrivals) <= horizon]
-            clock = max(clock, float(times.max(initial=-inf)))
-            for shard, share in self._sharding.split(one.name, its):
+            for shard, share in self._sharding.split(one.name, its) if its.sensors else ():
                 shares.setdefault(shard, []).append(share)
         start, end = entries[0].offset, entries[-1].offset + 1
         packs = [(shard, Pack(partition, start, end, its)) for shard, its in shares.items()]
-        return Decoded(packs, clock, entries[-1].time, +outcomes, rejected)
+        return Decoded(packs, entries[-1].time, +outcomes, rejected)
+
+    def newest(self, entries: Sequence[Entry]) -> float:
+        """Unix seconds of the newest reading in these messages; -inf without any."""
+        return max((max(its.times, default=-inf) for its in self._gather(entries)[0]), default=-inf)
+
+    def _gather(self, entries: Sequence[Entry]) -> tuple[Sequence[Gathered], Counter[str], Counter[str]]:
+        messages = [Message(one.topic, one.payload, 1, 0, 0, one.time, retain=False) for one in entries]
+        gathered, outcomes, rejected, _, _ = self._gathering.gather(messages)
+        return gathered, outcomes, rejected
 
 
 def _listener(one: DetectorConfig, max_payload: int) -> Listener:

@@ -15,7 +15,7 @@ from streamdetect.errors import StreamdetectError
 from streamdetect.monitoring.access import access
 from streamdetect.monitoring.http import HttpServer, Pages, Shared
 from streamdetect.spark import job
-from streamdetect.spark.source import Planner
+from streamdetect.spark.source import READ, Planner
 from streamdetect.spark.totals import Totals
 
 if TYPE_CHECKING:
@@ -68,13 +68,14 @@ def _behind(query: StreamingQuery, planner: Planner) -> float:
     progress = query.lastProgress
     if progress is None or not progress.sources[0].endOffset:
         return nan
-    reached: dict[str, int] = orjson.loads(progress.sources[0].endOffset)
+    reached: list[int] = orjson.loads(progress.sources[0].endOffset)[READ]
     try:
         bounds = planner.bounds()
     except StreamdetectError as error:
         log.warning("cannot count the messages that are left: %s", error)
         return nan
-    return sum(one.end - reached.get(str(at), one.first) for at, one in enumerate(bounds))
+    reached += [one.first for one in bounds[len(reached) :]]
+    return sum(one.end - offset for one, offset in zip(bounds, reached, strict=True))
 
 
 def _why(query: StreamingQuery) -> str:

@@ -11,7 +11,7 @@ from streamdetect.errors import StreamdetectError
 from streamdetect.spark.log import STRETCH, Bounds, Entry, Log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from confluent_kafka import Message
 
@@ -44,10 +44,6 @@ class KafkaLog(Log):
                 raise StreamdetectError(f"Kafka: topic {self._topic}: {known.error.str()}")
             return [self._bound(consumer, partition) for partition in sorted(known.partitions)]
 
-    def times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
-        """When the broker took these messages; see Log."""
-        return [next(self.read(partition, offset, offset + 1))[0].time for partition, offset in offsets]
-
     def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
         """Yield messages; see Log. Offsets that transactions use have no message."""
         with self._consumer() as consumer:
@@ -64,10 +60,7 @@ class KafkaLog(Log):
                     yield stretch
 
     def _bound(self, consumer: Consumer, partition: int) -> Bounds:
-        place = TopicPartition(self._topic, partition)
-        first, end = consumer.get_watermark_offsets(place, _PATIENCE)
-        newest = self.times([(partition, end - 1)])[0] if end > first else 0.0
-        return Bounds(first, end, newest)
+        return Bounds(*consumer.get_watermark_offsets(TopicPartition(self._topic, partition), _PATIENCE))
 
     def _position(self, consumer: Consumer, partition: int, start: int) -> int:
         (place,) = consumer.position([TopicPartition(self._topic, partition)])

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 STRETCH = 20_000
 """About how many messages are read at once."""
@@ -27,7 +27,6 @@ class Bounds(NamedTuple):
 
     first: int  # offset of its oldest message
     end: int  # offset of the next message to come
-    newest: float  # Unix seconds at which its newest message came; 0 if it has none
 
 
 class Log(ABC):
@@ -40,10 +39,6 @@ class Log(ABC):
         Raises:
             StreamdetectError: the log does not answer.
         """
-
-    @abstractmethod
-    def times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
-        """When the log took these messages, (partition, offset) each, in Unix seconds."""
 
     @abstractmethod
     def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,7 +18,7 @@ from streamdetect.errors import StreamdetectError
 from streamdetect.spark.log import STRETCH, STRETCH_BYTES, Bounds, Entry, Log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
 
     from nats.aio.msg import Msg
 
@@ -45,11 +44,6 @@ class NatsLog(Log):
         found: list[Bounds] = _told(asyncio.run, self._bounds())
         return found
 
-    def times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
-        """When the server took these messages; see Log."""
-        found: list[float] = _told(asyncio.run, self._times(offsets)) if offsets else []
-        return found
-
     def read(self, partition: int, start: int, end: int) -> Iterator[list[Entry]]:
         """Yield messages, from an ordered consumer whose pace the server sets; see Log."""
         with asyncio.Runner() as runner:
@@ -61,19 +55,8 @@ class NatsLog(Log):
         async with self._connected() as client:
             found = []
             for stream in self._settings.streams:
-                state = await _ask(client, f"STREAM.INFO.{stream}", {})
-                its = state["state"]
-                newest = _seconds(its["last_ts"]) if its["messages"] else 0.0
-                found.append(Bounds(max(its["first_seq"], 1), its["last_seq"] + 1, newest))
-            return found
-
-    async def _times(self, offsets: Sequence[tuple[int, int]]) -> list[float]:
-        async with self._connected() as client:
-            found = []
-            for partition, offset in offsets:
-                asked = {"seq": offset}
-                got = await _ask(client, f"STREAM.MSG.GET.{self._settings.streams[partition]}", asked)
-                found.append(_seconds(got["message"]["time"]))
+                its = (await _ask(client, f"STREAM.INFO.{stream}", {}))["state"]
+                found.append(Bounds(max(its["first_seq"], 1), its["last_seq"] + 1))
             return found
 
     async def _read(self, stream: str, start: int, end: int) -> AsyncIterator[list[Entry]]:
@@ -186,13 +169,6 @@ async def _ask(client: Client, subject: str, asked: dict[str, Any]) -> dict[str,
     if "error" in said:
         raise StreamdetectError(f"NATS: {subject}: {said['error']['description']}")
     return said
-
-
-def _seconds(written: str) -> float:
-    """Unix seconds of a time with nanoseconds, as NATS writes it."""
-    head, _, tail = written.rstrip("Z").partition(".")
-    whole = datetime.fromisoformat(f"{head}+00:00").timestamp()
-    return whole + (int(tail.ljust(9, "0")[:9]) / _NS if tail else 0.0)
 
 
 def _told(run: Any, asked: Any) -> Any:  # noqa: ANN401

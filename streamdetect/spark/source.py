@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
@@ -14,9 +15,10 @@ from streamdetect.config import parse
 from streamdetect.errors import StreamdetectError
 from streamdetect.spark.decoding import decoder
 from streamdetect.spark.opening import open_log
+from streamdetect.spark.settling import Settling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyspark.sql.streaming.datasource import ReadLimit
     from pyspark.sql.types import StructType
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from streamdetect.spark.decoding import Decoded
     from streamdetect.spark.log import Bounds
 
-Offsets = dict[str, int]
-"""The offset to go on from, by partition, and the horizon: see `Planner.next`."""
+Offsets = dict[str, list[int]]
+"""By partition: `READ`, the offset to go on from, and `SETTLED`, the one before which messages move the clock."""
 
+READ, SETTLED = "read", "settled"
 NAME = "streamdetect"
 SCHEMA = "shard int, clock timestamp, pack binary, counts binary"
-_HORIZON = "horizon"
+_LATEST = 64
+"""Of the messages of a partition that have settled, how many are read again for the time of the newest."""
 _MICRO = 1_000_000
 _ROW = pa.schema(
     [
@@ -49,50 +53,53 @@ class Task(InputPartition):
     partition: int
     start: int
     end: int
-    horizon: int  # Unix µs
+    settled: tuple[int, int]  # offsets from and to before which messages move the clock
 
 
 class Planner:
-    """Plans how far each micro-batch reads."""
+    """Plans how far each micro-batch reads, and which messages move the clock."""
 
-    def __init__(self, settings: SparkConfig) -> None:
-        self._settings, self._log = settings, open_log(settings)
+    def __init__(self, settings: SparkConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the log.
+
+        Args:
+            settings: of the log.
+            clock: gives seconds; it runs evenly.
+        """
+        self._settings, self._clock = settings, clock
+        self._log, self._settling = open_log(settings), Settling()
 
     def first(self) -> Offsets:
         """Where a new checkpoint begins."""
         earliest = self._settings.start == "earliest"
-        bounds = self._log.bounds()
-        return {str(at): one.first if earliest else one.end for at, one in enumerate(bounds)} | {_HORIZON: 0}
+        begin = [one.first if earliest else one.end for one in self._log.bounds()]
+        return {READ: begin, SETTLED: begin}
 
     def next(self, start: Offsets) -> Offsets:
-        """How far the next micro-batch reads; `start` if there is nothing new.
+        """How far the next micro-batch reads; `start` if nothing is new and nothing has settled.
 
-        The horizon is the time, by the log's clock, up to which every partition will have been read. A sensor
-        without a reading before the horizon was silent; its readings after the horizon may still be unread.
+        Raises:
+            StreamdetectError: the log does not answer, has dropped unread messages, or has lost a partition.
         """
-        horizon = max(one.newest for one in self._log.bounds())  # the next call knows all that came by then
-        bounds = self._log.bounds()
-        if len(bounds) < len(start) - 1:
+        now, bounds = self._clock(), self._log.bounds()
+        if len(bounds) < len(start[READ]):
             raise StreamdetectError(
-                f"spark.streams: must name at least the {len(start) - 1} partitions of the checkpoint, "
+                f"spark.streams: must name at least the {len(start[READ])} partitions of the checkpoint, "
                 f"got {len(bounds)}"
             )
-        starts = [start.get(str(at), one.first) for at, one in enumerate(bounds)]
-        for at, (begin, one) in enumerate(zip(starts, bounds, strict=True)):
-            if begin < one.first:
+        added = [one.first for one in bounds[len(start[READ]) :]]
+        begin, settled = start[READ] + added, start[SETTLED] + added
+        for at, (offset, one) in enumerate(zip(begin, bounds, strict=True)):
+            if offset < one.first:
                 raise StreamdetectError(
-                    f"partition {at}: must still have message {begin}, its oldest is {one.first}: "
+                    f"partition {at}: must still have message {offset}, its oldest is {one.first}: "
                     "the log dropped messages before they were read"
                 )
-        ends = [
-            max(begin, min(one.end, begin + self._settings.max_messages))
-            for begin, one in zip(starts, bounds, strict=True)
-        ]
-        if ends == starts:
-            return start
-        behind = [(at, end - 1) for at, end in enumerate(ends) if starts[at] < end < bounds[at].end]
-        horizon = min([horizon, *self._log.times(behind)])
-        return {str(at): end for at, end in enumerate(ends)} | {_HORIZON: int(horizon * _MICRO)}
+        most = self._settings.max_messages
+        ends = [max(offset, min(one.end, offset + most)) for offset, one in zip(begin, bounds, strict=True)]
+        for at, offset in enumerate(self._settling.settled(now, [one.end for one in bounds], ends)):
+            settled[at] = max(settled[at], offset)
+        return {READ: ends, SETTLED: settled}
 
     def bounds(self) -> list[Bounds]:
         """What each partition holds now."""
@@ -115,22 +122,26 @@ class Reader(DataSourceStreamReader):
         return self._planner.next(start)
 
     def partitions(self, start: Offsets, end: Offsets) -> Sequence[Task]:
-        """A task for each partition that has something new."""
-        places = [name for name in end if name != _HORIZON]
-        return [
-            Task(int(name), start.get(name, 0), end[name], end[_HORIZON])
-            for name in places
-            if start.get(name, 0) < end[name]
+        """A task for each partition of which something is new, or has settled."""
+        added = [0] * (len(end[READ]) - len(start[READ]))
+        spans = zip(start[READ] + added, end[READ], start[SETTLED] + added, end[SETTLED], strict=True)
+        tasks = [
+            Task(at, begin, stop, (max(before, settled - _LATEST), settled))
+            for at, (begin, stop, before, settled) in enumerate(spans)
         ]
+        return [one for one in tasks if one.start < one.end or one.settled[0] < one.settled[1]]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Read and decode on an executor; a row holds the readings of a stretch for one shard."""
         task: Task = partition  # type: ignore[assignment] # one of ours
-        decode, settings = decoder(self._text).decode, parse(self._text).spark
-        for entries in open_log(settings).read(task.partition, task.start, task.end):
-            yield _rows(
-                task.partition, settings.shards, decode(task.partition, entries, task.horizon / _MICRO)
-            )
+        settings, its = parse(self._text).spark, decoder(self._text)
+        log = open_log(settings)
+        if task.start < task.end:
+            for entries in log.read(task.partition, task.start, task.end):
+                yield _rows(task.partition, settings.shards, its.decode(task.partition, entries))
+        if task.settled[0] < task.settled[1]:
+            newest = max(map(its.newest, log.read(task.partition, *task.settled)), default=-inf)
+            yield _table([(task.partition % settings.shards, _micro(newest), None, None)])
 
     def __getstate__(self) -> dict[str, str]:
         return {"_text": self._text}
@@ -163,14 +174,19 @@ def _rows(partition: int, shards: int, decoded: Decoded) -> pa.RecordBatch:
 
     A stretch without readings still has a row, for any shard, so that its messages are counted.
     """
-    clock = 0 if decoded.clock == -inf else int(decoded.clock * _MICRO)
     packs: list[tuple[int, bytes | None]]
     packs = [(shard, pack.to_bytes()) for shard, pack in decoded.packs] or [(partition % shards, None)]
-    counts = orjson.dumps([decoded.outcomes, decoded.rejected, decoded.newest])
+    counts: list[bytes | None] = [orjson.dumps([decoded.outcomes, decoded.rejected, decoded.newest])]
+    counts += [None] * (len(packs) - 1)
+    return _table([(shard, 0, pack, its) for (shard, pack), its in zip(packs, counts, strict=True)])
+
+
+def _micro(seconds: float) -> int:
+    return 0 if seconds == -inf else int(seconds * _MICRO)
+
+
+def _table(rows: Sequence[tuple[int, int, bytes | None, bytes | None]]) -> pa.RecordBatch:
     columns = [
-        pa.array([shard for shard, _ in packs], pa.int32()),
-        pa.array([clock] * len(packs), _ROW.field("clock").type),
-        pa.array([pack for _, pack in packs], pa.binary()),
-        pa.array([counts] + [None] * (len(packs) - 1), pa.binary()),
+        pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), _ROW, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=_ROW)

@@ -15,7 +15,7 @@ from streamdetect.spark.driving import _behind
 from streamdetect.spark.log import Bounds
 
 QUERY = SimpleNamespace(
-    lastProgress=SimpleNamespace(sources=[SimpleNamespace(endOffset='{"0": 11, "1": 1, "horizon": 5}')])
+    lastProgress=SimpleNamespace(sources=[SimpleNamespace(endOffset='{"read": [11, 1], "settled": [5, 1]}')])
 )
 
 
@@ -30,7 +30,7 @@ class Planner:
 
 
 def test_what_is_left_is_counted_over_all_partitions():
-    assert _behind(QUERY, Planner([Bounds(1, 31, 0.0), Bounds(1, 6, 0.0)])) == 25
+    assert _behind(QUERY, Planner([Bounds(1, 31), Bounds(1, 6)])) == 25
 
 
 def test_a_log_that_does_not_answer_leaves_it_unknown_and_is_logged(caplog):

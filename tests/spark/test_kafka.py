@@ -6,6 +6,7 @@ from confluent_kafka import Producer
 
 from streamdetect.errors import StreamdetectError
 from streamdetect.spark.opening import open_log
+from streamdetect.spark.settling import SETTLING
 from streamdetect.spark.source import Planner
 
 
@@ -38,14 +39,17 @@ def test_what_is_read_is_what_was_produced(settings):
     assert next(log.read(1, 10, 60))[0] == entries[0]
 
 
-def test_a_plan_is_bounded_and_knows_how_far_all_are_read(settings):
-    log, planner = open_log(settings), Planner(settings)
+def test_a_plan_is_bounded_and_what_is_read_settles(settings):
+    now = 0.0
+    planner = Planner(settings, lambda: now)
     plan = planner.next(planner.first())
-    assert (plan["0"], plan["1"]) == (60, 60)
-    assert plan["horizon"] == int(min(log.times([(0, 59), (1, 59)])) * 1e6)
+    assert plan["read"][:2] == [60, 60]
     last = planner.next(plan)
-    assert (last["0"], last["1"]) == (100, 100)
+    assert last["read"][:2] == [100, 100]
     assert planner.next(last) == last
+    assert last["settled"][:2] == [0, 0]
+    now = SETTLING
+    assert planner.next(last) == last | {"settled": last["read"]}
 
 
 def test_brokers_that_do_not_answer_are_an_error(monkeypatch):

@@ -1,7 +1,8 @@
-"""The log: offsets stay, stretches are bounded, and only messages up to the horizon move the clock."""
+"""The log: offsets stay, stretches are bounded, and only messages that have settled move the clock."""
 
 import time
 from contextlib import suppress
+from math import inf
 
 import pytest
 from assembling import SHARDS, of_topics
@@ -68,23 +69,12 @@ def test_a_plan_takes_what_is_new_and_no_more_than_may_be(server):
     server.add_streams(2)
     planner = Planner(config_of(server, max_messages=300).spark)
     first = planner.first()
-    assert planner.next(first) == first == {"0": 1, "1": 1, "horizon": 0}
+    assert planner.next(first) == first == {"read": [1, 1], "settled": [1, 1]}
     server.publish(subjects(1000))
     server.publish(subjects(10, partition=1))
     plan = planner.next(first)
-    assert (plan["0"], plan["1"]) == (301, 11)
-    after = planner.next(plan)
-    assert (after["0"], after["1"]) == (601, 11)
-    assert plan["horizon"] < after["horizon"]
-
-
-def test_the_horizon_is_as_far_as_every_partition_is_read(server):
-    server.add_streams(2)
-    server.publish(subjects(100))
-    (behind,) = open_log(config_of(server).spark).times([(0, 10)])
-    server.publish(subjects(10, partition=1))
-    planner = Planner(config_of(server, max_messages=10).spark)
-    assert planner.next(planner.first())["horizon"] == int(behind * 1e6)
+    assert plan == {"read": [301, 11], "settled": [1, 1]}
+    assert planner.next(plan)["read"] == [601, 11]
 
 
 def test_a_log_that_has_dropped_what_was_not_read_is_an_error_that_says_so(server):
@@ -100,13 +90,13 @@ def test_fewer_partitions_than_the_checkpoint_has_are_refused(server):
     server.add_streams(2)
     planner = Planner(config_of(server).spark)
     with pytest.raises(StreamdetectError, match="must name at least the 3 partitions"):
-        planner.next({"0": 1, "1": 1, "2": 1, "horizon": 0})
+        planner.next({"read": [1, 1, 1], "settled": [1, 1, 1]})
 
 
 def test_a_new_checkpoint_can_begin_with_what_comes(server):
     server.add_streams(2)
     server.publish(subjects(20))
-    assert Planner(config_of(server, start="latest").spark).first() == {"0": 21, "1": 1, "horizon": 0}
+    assert Planner(config_of(server, start="latest").spark).first()["read"] == [21, 1]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +127,7 @@ def test_messages_become_packs_of_their_shards_and_the_rest_is_counted():
             zip(["sensors/a", "sensors/a", "sensors/b"], payloads, strict=True)
         )
     ]
-    decoded = decoder.decode(3, [*entries, Entry(10, 1.7e9, "other/a", b"1")], horizon=1.7e9 + 1)
+    decoded = decoder.decode(3, [*entries, Entry(10, 1.7e9, "other/a", b"1")])
     assert {(pack.partition, pack.start, pack.end) for _, pack in decoded.packs} == {(3, 7, 11)}
     readings = {
         sensor: share.readings.values.tolist()
@@ -147,7 +137,8 @@ def test_messages_become_packs_of_their_shards_and_the_rest_is_counted():
         if 0 <= shard < SHARDS
     }
     assert readings == {"sensors/a": [[1.0]], "sensors/b": [[2.0]]}
-    assert decoded.clock == 1_700_000_005.0  # a message after the horizon does not count
+    assert decoder.newest(entries) == 1_700_000_009.0
+    assert decoder.newest([Entry(10, 1.7e9, "other/a", b"1")]) == -inf
     assert decoded.outcomes == {"accepted": 2, "rejected": 1, "ignored": 1}
     assert decoded.rejected == {"type": 1}
 

@@ -123,9 +123,8 @@ def test_shards_say_what_a_backtest_says(source, data, tmp_path):
     for batch in batches(recordings, np.random.default_rng(5)):
         packs = defaultdict(list)
         for partition, entries in batch.items():
-            decoded = decoder.decode(partition, entries, np.inf)
-            clock = max(clock, decoded.clock)
-            for number, pack in decoded.packs:
+            clock = max(clock, decoder.newest(entries))
+            for number, pack in decoder.decode(partition, entries).packs:
                 packs[number].append(Pack.from_bytes(pack.to_bytes()))
         for number, its in packs.items():
             cluster.take(number, its)

@@ -149,8 +149,7 @@ class Driver:
         if not done:
             return -1, 0
         *_, offsets = (self._checkpoint / "offsets" / str(max(done))).read_text().splitlines()
-        its = json.loads(offsets)
-        return max(done), sum(end - 1 for name, end in its.items() if name != "horizon")
+        return max(done), sum(end - 1 for end in json.loads(offsets)["read"])
 
     def finish(self, messages: int) -> None:
         """Wait until so many messages of the log are taken in."""
