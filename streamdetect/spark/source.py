@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streamdetect.spark.log import Bounds
 
 Offsets = dict[str, list[int]]
-"""By partition: `READ`, the offset to go on from, and `SETTLED`, the one before which messages move the clock."""
+"""By partition: `READ`, the offset to go on from; `SETTLED`, the one before which messages move the clock."""
 
 READ, SETTLED = "read", "settled"
 NAME = "streamdetect"
