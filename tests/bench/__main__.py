@@ -30,6 +30,7 @@ SUBJECTS = (
     "page",
     "endurance",
 )
+ON_REQUEST = ("spark",)  # takes long, and needs more: see README.md
 HISTORY = Path(".bench/history.jsonl")
 
 
@@ -76,7 +77,9 @@ def _rows(subject: str, run: Run) -> list[Row]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="How fast it is, as ratios.")
     parser.add_argument("--short", action="store_true", help="in under 5 minutes")
-    parser.add_argument("--only", action="append", choices=SUBJECTS, help="this subject, and others so named")
+    parser.add_argument(
+        "--only", action="append", choices=SUBJECTS + ON_REQUEST, help="this subject, and others so named"
+    )
     parser.add_argument(
         "--bundles", type=Path, help="keep the trained bundles there, and take them from there"
     )

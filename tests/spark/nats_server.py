@@ -12,6 +12,10 @@ from nats.js.api import StreamConfig
 from real_broker import free_port
 
 
+async def _quiet(_: Exception) -> None:
+    """Let the error be raised alone; by default nats-py prints it, too."""
+
+
 class NatsServer:
     """A process with its own folder; it keeps its port when it is started again."""
 
@@ -56,7 +60,7 @@ class NatsServer:
         """Run a coroutine function with a connection."""
 
         async def run():
-            client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=30)
+            client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=30, error_cb=_quiet)
             try:
                 return await what(client)
             finally:

@@ -17,7 +17,6 @@ command -v java > /dev/null || missing+=(default-jre-headless)
 command -v nats-server > /dev/null || missing+=(nats-server)
 command -v mosquitto > /dev/null || missing+=(mosquitto)
 command -v mosquitto_sub > /dev/null || missing+=(mosquitto-clients)
-command -v ps > /dev/null || missing+=(procps)
 mapfile -t -O "${#missing[@]}" missing < <(venv_package)
 if ! install_packages "${missing[@]}"; then
     echo "spark: skipped, because these packages cannot be installed: ${missing[*]}"

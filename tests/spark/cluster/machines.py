@@ -9,15 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pyspark
 from nats_server import NatsServer
 from real_broker import Mosquitto, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HOME = Path(pyspark.__file__).parent
 ROOT = Path(__file__).parents[3]
@@ -92,14 +94,17 @@ class Site:
 
     def executors(self) -> list[int]:
         """Process ids of the executors, by worker."""
-        return [pid for worker in self.workers for pid in children(worker.pid)]
+        return [one.pid for worker in self.workers for one in psutil.Process(worker.pid).children()]
+
+    def processes(self) -> list[psutil.Process]:
+        """Master, workers and executors, with their children."""
+        return [one for each in self._processes for one in tree(each.pid)]
 
     def close(self) -> None:
         """End all processes."""
         self.heard.close()
         for process in reversed(self._processes):
-            for pid in [*children(process.pid), process.pid]:
-                end(pid)
+            end(process.pid)
             process.wait(30)
         self.mosquitto.stop()
         self.nats.stop()
@@ -137,6 +142,23 @@ class Driver:
         assert self._process is not None
         self._process.terminate()
         self._process.wait(120)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of a core that this driver and the cluster have used so far."""
+        return sum(sum(times[:4]) for times in self._each("cpu_times"))
+
+    @property
+    def memory(self) -> float:
+        """MB resident, of this driver and the cluster; what processes share counts for each."""
+        return sum(found.rss for found in self._each("memory_info")) / 1e6
+
+    def _each(self, what: str) -> Iterator[Any]:
+        """The answers of all processes that have not ended meanwhile."""
+        assert self._process is not None
+        for process in [*tree(self._process.pid), *self._site.processes()]:
+            with suppress(psutil.NoSuchProcess):
+                yield getattr(process, what)()
 
     @property
     def running(self) -> bool:
@@ -181,18 +203,17 @@ class Heard:
         self._process.wait(10)
 
 
-def children(pid: int) -> list[int]:
-    """The child processes that have not ended."""
-    command = ["ps", "-o", "pid=,stat=", "--ppid", str(pid)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    return [int(line.split()[0]) for line in lines if "Z" not in line]
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all that it has started; empty if it has ended."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def end(pid: int) -> None:
-    """Kill a process and its children."""
-    for child in children(pid):
-        end(child)
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    """Kill a process and all that it has started."""
+    for process in reversed(tree(pid)):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
