@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import orjson
-from cluster.machines import ENVIRONMENT, Driver, Site, until
+from cluster.machines import ENVIRONMENT, PATIENCE, Driver, Site, until
 from cluster.readings import Publishing, columns, oracle
+from prometheus_client.parser import text_string_to_metric_families
+from real_broker import free_port
 
 from streamdetect.config import load
+from streamdetect.metrics import PREFIX
 from streamdetect.service.assembly import assemble
 from streamdetect.spark import moving
 from streamdetect.store import DetectorState
@@ -28,7 +32,7 @@ LOG_PARTITIONS = 4
 SLOW_SINK = "spark.executorEnv.STREAMDETECT_FAILPOINT=spark.published=0.2"
 CONFIG = """
 mqtt: {{host: 127.0.0.1, port: {port}}}
-metrics: {{enabled: false}}
+metrics: {{host: 127.0.0.1, port: {metrics}}}
 spark:
   servers: ["{nats}"]
   streams: [{streams}]
@@ -52,9 +56,11 @@ class Scenario:
         self._folder = folder
         self._site = Site(folder, LOG_PARTITIONS)
         self._checkpoint, self._file = folder / "checkpoint", folder / "config.yaml"
+        self._metrics = free_port()
         self._file.write_text(
             CONFIG.format(
                 port=self._site.mosquitto.port,
+                metrics=self._metrics,
                 nats=self._site.nats.url,
                 streams=", ".join(f"sd-{at}" for at in range(LOG_PARTITIONS)),
                 checkpoint=self._checkpoint,
@@ -105,7 +111,10 @@ class Scenario:
         self._publishing.publish(0.4)  # the readings that the daemon had are in the log as well
         self._driver.start()
         self._finish()
-        return f"{len(one.detector)} sensors, {first} of its readings read again", True
+        warm = len(one.detector) - one.detector.warmup()[0]
+        known, cold = (int(self._metric(name)) for name in ("sensors", "sensors_warming_up"))
+        figure = f"{known} sensors, {cold} of them warming up, {first} of its readings read again"
+        return figure, known - cold >= warm > 0
 
     def executor(self) -> Step:
         """kill -9 of an executor"""
@@ -136,14 +145,16 @@ class Scenario:
 
     def driver(self) -> Step:
         """kill -9 of the driver and its JVM"""
-        self._publishing.publish(0.8)
-        number, reached = self._driver.reached()
+        self._publishing.publish(0.75)
+        _, reached = self._driver.reached()
         until(lambda: self._driver.reached()[1] > reached, "a micro-batch")
         self._driver.kill()
+        self._publishing.publish(0.8)
+        number, _ = self._driver.reached()
         self._driver = self._new_driver()
         began = time.monotonic()
         self._driver.start()
-        until(lambda: self._driver.reached()[0] > number + 1, "a micro-batch after the start")
+        until(lambda: self._driver.reached()[0] > number, "a micro-batch after the start")
         took = time.monotonic() - began
         self._finish()
         return f"first micro-batch {took:.0f} s after the start", True
@@ -180,7 +191,7 @@ class Scenario:
                 found.setdefault(orjson.loads(payload)["id"], set()).add(payload)
             return found
 
-        end = time.monotonic() + 120  # a timer fires with the micro-batch after the one that moved the clock
+        end = time.monotonic() + PATIENCE  # messages settle, and timers fire a micro-batch later
         while heard().keys() != wanted.keys() and time.monotonic() < end:
             time.sleep(0.5)
         found, count = heard(), len(self._site.heard.payloads)
@@ -204,6 +215,12 @@ class Scenario:
             f"{len(wanted)} columns of {len(state.detector)} sensors, other: {others or 'none'}",
             not others,
         )
+
+    def _metric(self, name: str) -> float:
+        """The value of a metric of the driver, over all shards."""
+        with urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=30) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return sum(one.value for family in families for one in family.samples if one.name == PREFIX + name)
 
     def _finish(self) -> None:
         """Wait until every published message is in the log, and taken in by Spark."""
