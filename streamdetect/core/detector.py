@@ -94,8 +94,7 @@ class Detector:
         self.heard_since = -inf
         """Unix seconds; a sensor last heard of before it may have sent readings that were not heard."""
         self._resuming = False
-        self.soonest = -inf
-        """Unix seconds up to which no sensor falls silent."""
+        self._soonest = -inf  # -inf = not known
         self._size = 0  # rows that the columns have
 
     def __len__(self) -> int:
@@ -127,8 +126,16 @@ class Detector:
             return np.empty(0), np.empty((0, self.settings.features))
         return reconstruction_errors(windows, self.reconstruct(windows), self.settings.error, pushed.real)
 
-    def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats) -> Verdicts:
-        """Judge readings, and the errors (M,) and (M, F) of their windows, by the past; then remember."""
+    def judge(self, pushed: Pushed, errors: Floats, feature_errors: Floats, *, look: bool = True) -> Verdicts:
+        """Judge readings, and the errors of their windows, by the past; then remember.
+
+        Args:
+            pushed: the readings and M windows.
+            errors: (M,) of the windows.
+            feature_errors: (M, F) of each of their features.
+            look: look for silent sensors at the time of the newest reading; False where readings of other
+                sensors, from before it, are still to come.
+        """
         cut, readings = pushed.cut, pushed.readings
         times = readings.times[cut.index]
         waits = self._waits(cut.pauses, times)
@@ -161,8 +168,8 @@ class Detector:
             transition(edge, _silent(edge, verdicts.sensors[edge.line]) or verdicts.facts(edge.line))
             for edge in edges
         ]
-        self.soonest = min(self.soonest, float(self._deadlines(cut.grid.rows).min(initial=inf)))
-        newest = self.newest  # computed over all sensors
+        self._soonest = min(self.soonest, float(self._deadlines(cut.grid.rows).min(initial=inf)))
+        newest = self.newest if look else -inf  # computed over all sensors
         silent = self.look(newest) if newest > self.soonest else []
         verdicts.transitions = [*pushed.evicted, *told, *silent]
         return verdicts
@@ -175,12 +182,19 @@ class Detector:
         judge = self.state.judge
         edges = judge.incidents.notice(rows[late], deadlines[late], judge.panel.stuck.last[rows[late]])
         edges = [judge.silent_for(edge) for edge in edges]
-        self.soonest = float(deadlines[~late].min(initial=inf))
+        self._soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
 
     def resume(self) -> None:
         """Note that no reading could arrive until the next one: meanwhile no sensor counts as silent."""
         self._resuming = True
+
+    @property
+    def soonest(self) -> float:
+        """Unix seconds up to which no sensor falls silent."""
+        if self._soonest == -inf:
+            self._soonest = float(self._deadlines(self.sensors.rows()).min(initial=inf))
+        return self._soonest
 
     @property
     def newest(self) -> float:
@@ -335,6 +349,7 @@ class Detector:
         if len(self) + len(sensors) > self.settings.max_sensors:
             raise ValueError(f"sensors: must be at most {self.settings.max_sensors}, got {len(sensors)} more")
         self._reserve(len(sensors))
+        self._soonest = -inf
         return np.array([self._row(sensor) for sensor in sensors], dtype=np.intp)
 
     def _waits(self, pauses: Floats, times: Floats) -> tuple[Floats, Floats]:

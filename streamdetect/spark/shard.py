@@ -190,7 +190,8 @@ class Shard:
         assembly = self._assemblies[at]
         detector = assembly.detector
         pushed = detector.push(readings)
-        verdicts = detector.judge(pushed, *detector.score(pushed))
+        # Other sensors are perhaps in partitions that are not read as far: `look` knows how far all are.
+        verdicts = detector.judge(pushed, *detector.score(pushed), look=False)
         latents = latent_vectors(assembly.encode, pushed, verdicts) if assembly.encode else {}
         work = self._tell(at, verdicts.transitions, latents, result)
         work.readings += np.bincount(verdicts.outcomes, minlength=len(Outcome))

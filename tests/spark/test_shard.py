@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streams import rows_of, streams
 
 from streamdetect.core.readings import Readings
+from streamdetect.core.rules import Rule
 from streamdetect.errors import StateError
 from streamdetect.spark.packs import Pack, Sharding, Share
 from streamdetect.spark.sealing import seal, unseal
@@ -109,6 +110,20 @@ def test_a_pack_that_is_in_by_a_part_adds_what_is_new(readings, at):
     found = [one.process([part(0, at)]), again(one).process([part(0, None)]) if at < len(places) else None]
     seen = [row for result in found if result for _, verdicts in result.verdicts for row in rows_of(verdicts)]
     assert by_sensor(seen) == by_sensor(rows)
+
+
+def test_a_sensor_whose_partition_is_read_less_far_is_not_silent():
+    def part(partition, start, stop):
+        steps = np.arange(float(start), stop)
+        readings = Readings(["ab"[partition]] * len(steps), 1e9 + steps, np.ones((len(steps), 1)))
+        return pack(partition, [start, stop - 1], readings)
+
+    one = shard(rules=(Rule("*", silent_after=100.0),))
+    assert not one.process([part(0, 0, 60), part(1, 0, 60)]).events
+    assert one.due == 1e9 + 59 + 100
+    assert not one.process([part(0, 60, 400)]).events
+    assert not one.process([part(1, 60, 400)]).events
+    assert [event.sensor for event in one.look(1e9 + 800).events] == ["a", "b"]
 
 
 def test_an_idle_sensor_is_forgotten_by_the_clock_of_all():
