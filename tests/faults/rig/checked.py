@@ -7,13 +7,10 @@ import resource
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from rig.daemon import OURS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 _WAIT = 10  # times the processor time that a command may take: others may be at work here, too
 
@@ -35,8 +32,9 @@ def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
             [sys.executable, "-m", "streamdetect", *arguments], stdout=file, stderr=file, cwd=folder, env=OURS
         )
     resource.prlimit(process.pid, resource.RLIMIT_CPU, (int(within), int(within)))
-    began = time.monotonic()
+    began, rss = time.monotonic(), 0
     while True:
+        rss = max(rss, _highest(process.pid))
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
@@ -46,5 +44,13 @@ def run(folder: Path, *arguments: str, within: float = 60.0) -> Checked:
             break
         time.sleep(0.02)
     process.returncode = os.waitstatus_to_exitcode(status)
-    busy, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-    return Checked(process.returncode, busy, rss, said.read_text())
+    return Checked(process.returncode, usage.ru_utime + usage.ru_stime, rss, said.read_text())
+
+
+def _highest(pid: int) -> int:
+    """Bytes that a process has had resident at most; 0 once it has ended.
+
+    `ru_maxrss` is no measure: it begins with the memory of the process that started this one.
+    """
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM")), 0)
