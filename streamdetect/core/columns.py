@@ -67,19 +67,31 @@ class Columns:
         """Put a snapshot's rows at `rows`.
 
         Raises:
-            ValueError: a column is missing, or has another shape or type than this one's.
+            ValueError: a column is missing, has another shape than this one's, or a type of another kind.
         """
         for name in self._fills:
             mine: Array = getattr(self, name)
             theirs = saved.get(name)
             if theirs is None:
                 raise ValueError(f"column {name}: is missing")
-            if theirs.shape != (len(rows), *mine.shape[1:]) or theirs.dtype != mine.dtype:
+            same = theirs.shape == (len(rows), *mine.shape[1:])
+            if not same or not np.can_cast(theirs.dtype, mine.dtype, "same_kind"):
                 raise ValueError(
                     f"column {name}: must be {mine.dtype} {(len(rows), *mine.shape[1:])}, "
                     f"got {theirs.dtype} {theirs.shape}"
                 )
-            mine[rows] = theirs
+            mine[rows] = _narrowed(theirs, mine.dtype)
         for branch, part in self._branches().items():
             under = f"{branch}."
             part.restore(rows, {n.removeprefix(under): a for n, a in saved.items() if n.startswith(under)})
+
+
+def _narrowed(column: Array, dtype: np.dtype[Any]) -> Array:
+    """A column in a type of fewer bytes, for earlier versions kept more; integers end at the type's ends."""
+    if column.dtype == dtype:
+        return column
+    if dtype.kind == "i":
+        ends = np.iinfo(dtype)
+        column = column.clip(ends.min, ends.max)
+    with np.errstate(over="ignore"):
+        return column.astype(dtype)

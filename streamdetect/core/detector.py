@@ -180,7 +180,7 @@ class Detector:
         deadlines = self._deadlines(rows)
         late = deadlines < now
         judge = self.state.judge
-        edges = judge.incidents.notice(rows[late], deadlines[late], judge.panel.stuck.last[rows[late]])
+        edges = judge.incidents.notice(rows[late], deadlines[late], judge.recent.past[rows[late], -1])
         edges = [judge.silent_for(edge) for edge in edges]
         self._soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
@@ -274,7 +274,7 @@ class Detector:
             error=judge.error[rows],
             threshold=judge.threshold[rows],
             score=judge.score[rows],
-            views=judge.scores[rows],
+            views=judge.scores[rows].astype(np.float64),
             expected=judge.expected[rows],
             lower=judge.lower[rows],
             upper=judge.upper[rows],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
-    from .moments import Floats, Moments
+    from .moments import Floats, Moments, Singles
 
 WEEK = 604_800.0  # s
 LIMIT, BACK = 1.5, 1.25
@@ -51,23 +51,24 @@ class ErrorDrift(Columns):
 
     began: Floats  # (S,) Unix seconds; NaN before the first block
     until: Floats  # (S,) Unix seconds of the end of the last block
-    age: Floats  # (S,) s that readings stand for
-    recent: Floats  # (S,) mean error, weighted exponentially over a week, or over all readings before
-    first: Floats  # (S,) mean error of the first week; NaN until that is over
+    age: Singles  # (S,) s that readings stand for
+    recent: Singles  # (S,) mean error, weighted exponentially over a week, or over all readings before
+    first: Singles  # (S,) mean error of the first week; NaN until that is over
     drifting: NDArray[np.bool_]  # (S,) the model fits worse than it did
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("began", "until", "first"):
+        for name in ("began", "until"):
             self.column(name, np.float64, np.nan)
+        self.column("first", np.float32, np.nan)
         for name in ("age", "recent"):
-            self.column(name, np.float64)
+            self.column(name, np.float32)
         self.column("drifting", np.bool_)
         self._news: list[tuple[int, float, float, float, float]] = []  # row, and as in Drifted
 
     def ratio(self, rows: Rows) -> Floats:
         """Return the usual errors (U,) as multiples of those of the first week; NaN before that is over."""
-        return np.exp(self.recent[rows] - self.first[rows])
+        return np.exp(self.recent[rows].astype(np.float64) - self.first[rows])
 
     def learn(self, rows: Rows, block: Moments, times: Floats, usual: Floats) -> None:
         """Take in blocks of normal readings.

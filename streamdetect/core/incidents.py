@@ -82,13 +82,13 @@ class Incidents(Columns):
     hushed: NDArray[np.bool_]  # silence is all that is wrong
     withheld: NDArray[np.bool_]  # open, but not told: it was expected
     excess: Floats  # scores above 1, added up over the anomalous readings in a row
-    consecutive: NDArray[np.int64]  # anomalous readings in a row
-    calm: NDArray[np.int64]  # readings in a row that speak for closing
-    age: NDArray[np.int64]  # readings since it opened
-    anomalous: NDArray[np.int64]  # readings so far
-    quiet: NDArray[np.int64]  # readings until one may open again
-    since_update: NDArray[np.int64]
-    feature: NDArray[np.int64]
+    consecutive: NDArray[np.int32]  # anomalous readings in a row
+    calm: NDArray[np.int32]  # readings in a row that speak for closing
+    age: NDArray[np.int32]  # readings since it opened
+    anomalous: NDArray[np.int32]  # readings so far
+    quiet: NDArray[np.int32]  # readings until one may open again
+    since_update: NDArray[np.int32]
+    feature: NDArray[np.int32]
     started: Floats  # Unix seconds, as all times
     began: Floats  # when it opened
     last: Floats  # of the last anomalous reading
@@ -113,7 +113,7 @@ class Incidents(Columns):
         for name in ("open", "critical", "silent", "hushed", "withheld"):
             self.column(name, np.bool_)
         for name in ("consecutive", "calm", "age", "anomalous", "quiet", "since_update", "feature"):
-            self.column(name, np.int64)
+            self.column(name, np.int32)
         for name in ("excess", "started", "began", "last", "peak_score", "peak_time", "peak_error"):
             self.column(name, np.float64)
         for name in ("deviations", "squares", "moments", "largest", "extent", "sigma"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .grid import Grid
     from .incidents import Edge, IncidentSettings
     from .judge_settings import JudgeSettings
-    from .moments import Floats
+    from .moments import Counts, Floats, Singles
     from .rules import RuleColumns
     from .views.baselines import Known, Looked
     from .walking import Stepped
@@ -71,10 +71,10 @@ class Judge(Columns):
     learnt of the stretch depends on them.
     """
 
-    readings: NDArray[np.int64]  # (S,) since the start or the last change of regime
+    readings: NDArray[np.int32]  # (S,) since the start or the last change of regime
     begun: Floats  # (S,) Unix seconds of the first of them; NaN before it
     score: Floats  # (S,) score of the last verdict; NaN before the first
-    scores: Floats  # (S, W) score of each view
+    scores: Singles  # (S, W) score of each view
     error: Floats  # (S,) reconstruction error
     threshold: Floats
     expected: Floats  # (S, F) value that is expected
@@ -86,12 +86,12 @@ class Judge(Columns):
     ) -> None:
         super().__init__()
         self.settings, self.features, self.rules = settings, features, rules
-        self.column("readings", np.int64)
+        self.column("readings", np.int32)
         for name in ("begun", "score", "error", "threshold"):
             self.column(name, np.float64, np.nan)
         for name in ("expected", "lower", "upper"):
             self.column(name, np.float64, np.nan, (features,))
-        self.column("scores", np.float64, np.nan, (len(VIEWS),))
+        self.column("scores", np.float32, np.nan, (len(VIEWS),))
         self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.panel = Panel(settings, features, rules, self.warmup)
@@ -105,7 +105,7 @@ class Judge(Columns):
             in that order.
         """
         # NaN and infinity stand for what is not known, and what is past a line's end means nothing.
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return self._judge(grid, seen)
 
     def _judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
@@ -195,6 +195,7 @@ class Judge(Columns):
             counts=counts,
             times=times,
             values=values,
+            before=recent.previous(),
             level=recent.mean(self.settings.level_of),
             trend=recent.mean(self.settings.trend_of),
             recent=recent,
@@ -205,7 +206,7 @@ class Judge(Columns):
         )
         return stretch, Waits(laid.pauses, laid.unheard)
 
-    def _room(self, rows: Rows) -> Rows:
+    def _room(self, rows: Rows) -> Counts:
         """Readings (U,) up to the end of the block."""
         count = self.readings[rows]
         end = self.settings.block - count % self.settings.block
@@ -226,7 +227,7 @@ class Judge(Columns):
             counts=stretch.counts,
             times=stretch.times,
             values=stretch.values,
-            before=panel.stuck.before(stretch),
+            before=stretch.before,
             errors=stretch.errors,
             views=views,
             score=np.fmax(score, 0.0),

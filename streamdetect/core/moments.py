@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Columns, Rows
+from .columns import Columns
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from .columns import Rows
+
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+"""What is kept in 32 bits; it is computed in 64."""
+Counts = NDArray[np.signedinteger]
+"""Whole numbers of any size."""
 
 
 class Moments(NamedTuple):
@@ -50,14 +56,15 @@ def merge(a: Moments, b: Moments) -> Moments:
 class Accumulator(Columns):
     """Sums about the first value, of each row and series: the block being filled."""
 
-    count: Floats  # (S, *shape), as all of these
+    count: Singles  # (S, *shape), as all of these; whole numbers
     base: Floats
     total: Floats
     squares: Floats
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
-        for name in ("count", "base", "total", "squares"):
+        self.column("count", np.float32, shape=shape)
+        for name in ("base", "total", "squares"):
             self.column(name, np.float64, shape=shape)
 
     def add(self, rows: Rows, values: Floats, kept: NDArray[np.bool_]) -> None:
@@ -76,9 +83,8 @@ class Accumulator(Columns):
 
     def moments(self, rows: Rows) -> Moments:
         """Return the moments of each row."""
-        count, base, total, squares = (
-            part.take(rows, axis=0) for part in (self.count, self.base, self.total, self.squares)
-        )
+        base, total, squares = (part.take(rows, axis=0) for part in (self.base, self.total, self.squares))
+        count = self.count.take(rows, axis=0).astype(np.float64)
         mean = total / np.maximum(count, 1.0)
         return Moments(count, base + mean, np.maximum(squares - total * mean, 0.0))
 

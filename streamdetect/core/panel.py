@@ -59,7 +59,7 @@ class Panel(Columns):
         self.profile = Profile(features, warmup)
         self.silence, self.range = Silence(rules), Range(rules, features)
         self.stuck = Stuck(features, self.range)
-        views = (self.range, self.stuck, Limits(rules), Rate(rules, features))
+        views = (self.range, self.stuck, Limits(rules), Rate(rules))
         values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile, self.silence))
         if settings.level is None:
             self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
@@ -96,7 +96,7 @@ class Panel(Columns):
 
     def known(self, rows: Rows) -> NDArray[np.bool_]:
         """Rows (U,) whose values are held against a past of their own."""
-        known: NDArray[np.bool_] = ~np.isnan(self.baselines.mean[rows, self.levels.start])
+        known: NDArray[np.bool_] = ~np.isnan(self.baselines.sigma[rows, self.levels.start])
         return known
 
     def learn(self, stretch: Stretch, lesson: Lesson, looked: Looked, disarmed: NDArray[np.bool_]) -> None:

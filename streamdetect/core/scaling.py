@@ -13,7 +13,7 @@ from .moments import Accumulator
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .moments import Floats
+    from .moments import Counts, Floats, Singles
 
 SCALED_LIMIT = 1e6
 """Scaled values are clipped here, so that no reading can make the model or the error overflow."""
@@ -25,6 +25,8 @@ RELATIVE_FLOOR = 1e-3
 ABSOLUTE_FLOOR = 1e-9
 BLOCKS = 16
 MAD_TO_SIGMA = 1.4826
+MOST_VARIANCE = 1e38
+"""Of a block, for it is kept in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def scaled(windows: Floats, offset: Floats, scale: Floats) -> NDArray[np.float32
     return moved.clip(-SCALED_LIMIT, SCALED_LIMIT, out=moved).astype(np.float32)
 
 
-def window_scale(windows: Floats, lengths: Rows) -> tuple[Floats, Floats]:
+def window_scale(windows: Floats, lengths: Counts) -> tuple[Floats, Floats]:
     """Mean and floored standard deviation of the real steps of each window, (M, F) each, from (M, T, F)."""
     real = real_steps(lengths, windows.shape[1])[:, None, :]
     steps = np.where(real, windows.transpose(0, 2, 1), 0.0)
@@ -64,12 +66,12 @@ def window_scale(windows: Floats, lengths: Rows) -> tuple[Floats, Floats]:
     return centre, np.maximum(spread, spread_floor(centre))
 
 
-def real_steps(lengths: Rows, time_steps: int) -> NDArray[np.bool_]:
+def real_steps(lengths: Counts, time_steps: int) -> NDArray[np.bool_]:
     """(M,) lengths → (M, T): which steps are readings; padding comes first."""
     return np.arange(time_steps) >= (time_steps - lengths)[:, None]
 
 
-def pad(windows: NDArray[np.float32], lengths: Rows) -> None:
+def pad(windows: NDArray[np.float32], lengths: Counts) -> None:
     """Put PADDING before the real steps of each window (M, T, F), in place."""
     windows[~real_steps(lengths, windows.shape[1])] = PADDING
 
@@ -86,8 +88,8 @@ class SensorScale(Columns):
     offset: Floats  # (S, F) in force; NaN until known
     scale: Floats
     means: Floats  # (S, BLOCKS, F); NaN where not yet
-    variances: Floats
-    turn: NDArray[np.int64]  # (S,) blocks sealed so far
+    variances: Singles
+    turn: NDArray[np.int32]  # (S,) blocks sealed so far
 
     def __init__(self, first: int, features: int, history: int) -> None:
         super().__init__()
@@ -95,9 +97,9 @@ class SensorScale(Columns):
         self.block = max(history // BLOCKS, first)
         for name in ("offset", "scale"):
             self.column(name, np.float64, np.nan, (features,))
-        for name in ("means", "variances"):
-            self.column(name, np.float64, np.nan, (BLOCKS, features))
-        self.column("turn", np.int64)
+        self.column("means", np.float64, np.nan, (BLOCKS, features))
+        self.column("variances", np.float32, np.nan, (BLOCKS, features))
+        self.column("turn", np.int32)
         self.open = Accumulator((features,))
 
     def advance(self, rows: Rows, values: Floats, counts: Rows) -> tuple[Floats, Floats]:
@@ -144,7 +146,8 @@ class SensorScale(Columns):
         if len(full):
             held = self.open.moments(full)
             at = self.turn[full] % BLOCKS
-            self.means[full, at], self.variances[full, at] = held.mean, held.sigma() ** 2
+            self.means[full, at] = held.mean
+            self.variances[full, at] = np.minimum(held.sigma() ** 2, MOST_VARIANCE)
             self.turn[full] += 1
             self.open.clear(full)
             centre = np.nanmedian(self.means[full], axis=1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
-    from .moments import Floats
+    from .moments import Counts, Floats
 
 
 class Run(NamedTuple):
@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
     joined: Floats  # (U, n - 1 + L, F) oldest first; 0 before the first
     steps: Floats  # (n - 1 + L, U, F) the same values, step by step
-    seen: NDArray[np.int64]  # (U,) values before the stretch
+    seen: Counts  # (U,) values before the stretch
     size: int  # L
 
     def mean(self, last: int) -> Floats:
@@ -38,6 +38,15 @@ class Run(NamedTuple):
             totals += self.steps[step : step + size]
         held = np.minimum(self.seen + np.arange(1, size + 1)[:, None], last)
         return np.ascontiguousarray((totals / held[:, :, None]).swapaxes(0, 1))
+
+    def previous(self) -> Floats:
+        """The value before each, (U, L, F); NaN before the first."""
+        before = self.joined[:, -self.size - 1 : -1]
+        first = self.seen == 0
+        if np.count_nonzero(first):
+            before = before.copy()
+            before[first, 0] = np.nan
+        return before
 
     def of(self, lines: NDArray[np.bool_]) -> Run:
         """Return the values of these lines (U,) only."""
@@ -56,12 +65,13 @@ class Smoother(Columns):
     """The mean of the last n values of each row and feature, or of all there are."""
 
     past: Floats  # (S, n - 1, F) newest last; 0 before the first
-    seen: NDArray[np.int64]  # (S,)
+    seen: NDArray[np.int32]  # (S,)
 
-    def __init__(self, readings: int, features: int) -> None:
+    def __init__(self, readings: int, features: int, dtype: type[np.floating] = np.float64) -> None:
+        """Begin; values must be exact in this type."""
         super().__init__()
-        self.column("past", np.float64, shape=(readings - 1, features))
-        self.column("seen", np.int64)
+        self.column("past", dtype, shape=(readings - 1, features))
+        self.column("seen", np.int32)
 
     def run(self, rows: Rows, values: Floats) -> Run:
         """These values (U, L, F) after those that are remembered; remembers none of them."""

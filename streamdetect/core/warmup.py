@@ -9,8 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .columns import Rows
-    from .moments import Floats
+    from .moments import Counts, Floats
 
 
 class Warmup(NamedTuple):
@@ -20,7 +19,7 @@ class Warmup(NamedTuple):
     readings: int
     seconds: float
 
-    def lasts(self, seen: Rows, begun: Floats, times: Floats) -> NDArray[np.bool_]:
+    def lasts(self, seen: Counts, begun: Floats, times: Floats) -> NDArray[np.bool_]:
         """Tell which of the next readings (U, L), at these Unix seconds, are within the warm-up.
 
         Args:

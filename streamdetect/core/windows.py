@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .columns import Rows
     from .grid import Grid
-    from .moments import Floats
+    from .moments import Counts, Floats
 
 # Plain numbers: numpy takes ten times as long over a member of an enumeration.
 DUPLICATE, LATE = int(Outcome.DUPLICATE), int(Outcome.LATE)
@@ -34,10 +34,10 @@ class Due:
 
     windows: Floats  # (M, T, F) raw; only the last `lengths` steps have a meaning
     index: Rows  # (M,) the readings that completed them
-    held: Rows  # (M,) readings since the window last restarted
+    held: Counts  # (M,) readings since the window last restarted
 
     @property
-    def lengths(self) -> Rows:
+    def lengths(self) -> Counts:
         """Real steps, (M,): T in a full window."""
         return np.minimum(self.held, self.windows.shape[1])
 
@@ -53,7 +53,7 @@ class Windows(Columns):
 
     buffer: Floats  # (S, T, F)
     last_time: Floats  # (S,) of the last accepted reading; -inf before the first
-    filled: NDArray[np.int64]  # (S,) readings since the window last restarted
+    filled: NDArray[np.int32]  # (S,) readings since the window last restarted
 
     def __init__(
         self, time_steps: int, features: int, *, min_steps: int, stride: int, max_gap: float
@@ -62,7 +62,7 @@ class Windows(Columns):
         self.time_steps, self.min_steps, self.stride, self.max_gap = time_steps, min_steps, stride, max_gap
         self.column("buffer", np.float64, shape=(time_steps, features))
         self.column("last_time", np.float64, -np.inf)
-        self.column("filled", np.int64)
+        self.column("filled", np.int32)
 
     def accept(self, grid: Grid, times: Floats) -> Accepted:
         """Judge the times (N,) of a batch and move the clocks of its sensors on."""
@@ -117,7 +117,7 @@ class Windows(Columns):
             windows, held = windows.take(due, axis=0), held[due]
         return Due(windows, due, held)
 
-    def _is_due(self, held: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _is_due(self, held: Counts) -> NDArray[np.bool_]:
         """Tell which readings complete a window to judge, by how many readings the window then holds."""
         due = held >= self.min_steps
         if self.stride > 1:

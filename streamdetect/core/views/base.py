@@ -42,6 +42,7 @@ class Stretch(NamedTuple):
     counts: Rows  # (U,) readings of each line
     times: Floats  # (U, L) Unix seconds
     values: Floats  # (U, L, F)
+    before: Floats  # (U, L, F) the values of the readings before; NaN before the first
     level: Floats  # (U, L, F) the mean of the last few values
     trend: Floats  # (U, L, F) mean of many values
     recent: Run  # of the latest values

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Floats, Singles
     from .base import Lesson, Stretch
 
 MAXIMA = 100.0
@@ -66,17 +66,16 @@ class Looked(NamedTuple):
 class Baselines(Columns):
     """The baselines of V signals of each sensor."""
 
-    mean: Floats  # (S, V) mean in force; NaN = not known yet
-    sigma: Floats
-    limit: Floats
-    count: Floats  # (S, V) readings in the past
-    centre: Floats
-    m2: Floats
-    maxima: Floats  # (S, V) block maxima that count
-    maxima_mean: Floats
-    maxima_variance: Floats
-    top: Floats  # (S, V) largest z of this block that may be learnt; NaN = none
-    worst: Floats  # (S, V) largest z of the open incident
+    centre: Floats  # (S, V) mean of the past
+    m2: Singles
+    count: Singles  # (S, V) readings in the past
+    sigma: Singles  # (S, V) in force; NaN = too few readings yet
+    limit: Singles  # (S, V) in force
+    maxima: Singles  # (S, V) block maxima that count
+    maxima_mean: Singles
+    maxima_variance: Singles
+    top: Singles  # (S, V) largest z of this block that may be learnt; NaN = none
+    worst: Singles  # (S, V) largest z of the open incident
     armed: NDArray[np.bool_]  # (S, V) the signal has been within its limit since an incident closed
 
     def __init__(self, traits: Traits, *, memory: float, least: int) -> None:
@@ -91,21 +90,23 @@ class Baselines(Columns):
         self.two_sided, self.spread, self.floor, self.cap = traits
         self.memory, self.least = memory, least
         signals = traits.two_sided.shape
-        for name in ("mean", "sigma"):
-            self.column(name, np.float64, np.nan, signals)
-        self.column("limit", np.float64, FIRST_LIMIT, signals)
-        for name in ("count", "centre", "m2"):
-            self.column(name, np.float64, shape=signals)
+        self.column("centre", np.float64, shape=signals)
+        for name in ("m2", "count"):
+            self.column(name, np.float32, shape=signals)
+        self.column("limit", np.float32, FIRST_LIMIT, signals)
         for name, fill in (("maxima", PRIORS), ("maxima_mean", PRIOR), ("maxima_variance", PRIOR_VARIANCE)):
-            self.column(name, np.float64, fill, signals)
-        for name in ("top", "worst"):
-            self.column(name, np.float64, np.nan, signals)
+            self.column(name, np.float32, fill, signals)
+        for name in ("sigma", "top", "worst"):
+            self.column(name, np.float32, np.nan, signals)
         self.column("armed", np.bool_, True, signals)  # noqa: FBT003 - what a row starts as
         self.block = Accumulator(signals)
 
     def known(self, rows: Rows) -> Known:
         """Return the baselines in force."""
-        return Known(*(part.take(rows, axis=0) for part in (self.mean, self.sigma, self.limit)))
+        sigma, limit = (part.take(rows, axis=0).astype(np.float64) for part in (self.sigma, self.limit))
+        mean = self.centre.take(rows, axis=0)
+        mean[np.isnan(sigma)] = np.nan
+        return Known(mean, sigma, limit)
 
     def look(
         self,
@@ -169,11 +170,12 @@ class Baselines(Columns):
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
         """Bring into force what was learnt, and end the blocks that are full."""
-        past = Moments(self.count[rows], self.centre[rows], self.m2[rows]).fading(self.memory)
+        count, m2 = (part[rows].astype(np.float64) for part in (self.count, self.m2))
+        past = Moments(count, self.centre[rows], m2).fading(self.memory)
         block = self.block.moments(rows)
         some = block.n > 0
         pooled = merge(past, block)
-        at = np.where(some, pooled.n, self.count[rows])
+        at = np.where(some, pooled.n, count)
         self.centre[rows] = np.where(some, pooled.mean, self.centre[rows])
         self.m2[rows] = np.where(some, pooled.m2, self.m2[rows])
         self.count[rows] = at
@@ -181,7 +183,6 @@ class Baselines(Columns):
         self._limit(rows[full])
         enough = at >= self.least
         sigma = np.maximum(np.sqrt(self.m2[rows] / np.maximum(at, 1.0)), LEAST_SIGMA)
-        self.mean[rows] = np.where(enough, self.centre[rows], np.nan)
         self.sigma[rows] = np.where(enough, sigma, np.nan)
 
     def allow(self, rows: Rows) -> None:
@@ -203,7 +204,7 @@ class Baselines(Columns):
         seen = ~np.isnan(top)
         self.top[rows] = np.nan
         count = np.minimum(self.maxima[rows], MAXIMA) + 1.0
-        mean, variance = self.maxima_mean[rows], self.maxima_variance[rows]
+        mean, variance = (part[rows].astype(np.float64) for part in (self.maxima_mean, self.maxima_variance))
         delta = top - mean
         mean, variance = mean + delta / count, (1.0 - 1.0 / count) * (variance + delta * delta / count)
         limit = np.maximum(mean + self.spread * np.sqrt(variance), self.floor)

@@ -63,13 +63,11 @@ class Rate(View):
 
     name = "rate"
 
-    last: Floats  # (S, F) value of the last reading
     time: Floats  # (S,) time of the last reading, Unix seconds
 
-    def __init__(self, rules: RuleColumns, features: int) -> None:
+    def __init__(self, rules: RuleColumns) -> None:
         super().__init__()
         self.rules = rules
-        self.column("last", np.float64, np.nan, (features,))
         self.column("time", np.float64, np.nan)
 
     @property
@@ -80,9 +78,8 @@ class Rate(View):
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
         rows = stretch.rows
-        values = np.concatenate([self.last[rows][:, None], stretch.values], axis=1)
         times = np.concatenate([self.time[rows][:, None], stretch.times], axis=1)
-        change: Floats = np.abs(np.diff(values, axis=1)) / np.diff(times, axis=1)[:, :, None]
+        change: Floats = np.abs(stretch.values - stretch.before) / np.diff(times, axis=1)[:, :, None]
         most = self.rules.rate[rows][:, None]
         score = change / most
         score = np.where(score > 1.0, np.maximum(score, BEYOND), score)
@@ -90,8 +87,8 @@ class Rate(View):
 
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
-        self.last[stretch.rows] = stretch.at_end(stretch.values, lesson.counts)
-        self.time[stretch.rows] = stretch.at_end(stretch.times, lesson.counts)
+        if self.looks:
+            self.time[stretch.rows] = stretch.at_end(stretch.times, lesson.counts)
 
     def restart(self, rows: Rows) -> None:
         """See View: the last reading is still the last one."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Counts, Floats, Singles
     from ..warmup import Warmup
     from .base import Lesson, Stretch
     from .silence import Silence
@@ -45,27 +45,29 @@ class Profile(Signal):
     spread = 2.5
     readings = 20
 
-    slots: NDArray[np.float32]  # (S, 48, F) mean of each slot on past days; NaN = not known
-    slot: NDArray[np.int64]  # (S,) the present slot; -1 before the first reading
-    count: NDArray[np.int64]  # (S,) readings in it so far
+    slots: Singles  # (S, 48, F) mean of each slot on past days; NaN = not known
+    slot: NDArray[np.int8]  # (S,) the present slot; -1 before the first reading
+    count: NDArray[np.int32]  # (S,) readings in it so far
     total: Floats  # (S, F) sum of their values
-    before: NDArray[np.int64]  # (S,) the slot before, which does not count yet; -1 = none
-    before_mean: Floats  # (S, F) mean of the slot before
-    expected: Floats  # (S, F) value that is expected in this slot; NaN = not known
+    before: NDArray[np.int8]  # (S,) the slot before, which does not count yet; -1 = none
+    before_mean: Singles  # (S, F) mean of the slot before
+    expected: Singles  # (S, F) value that is expected in this slot; NaN = not known
     begun: Floats  # (S,) Unix seconds of the first difference; NaN before it
-    seen: NDArray[np.int64]  # (S,) number of differences
+    seen: NDArray[np.int32]  # (S,) number of differences
 
     def __init__(self, features: int, warmup: Warmup) -> None:
         super().__init__()
         self.warmup = warmup
         self.column("slots", np.float32, np.nan, (SLOTS, features))
-        self.column("expected", np.float64, np.nan, (features,))
-        for name in ("total", "before_mean"):
-            self.column(name, np.float64, shape=(features,))
-        for name, fill in (("slot", -1), ("before", -1), ("count", 0), ("seen", 0)):
-            self.column(name, np.int64, fill)
+        self.column("expected", np.float32, np.nan, (features,))
+        self.column("total", np.float64, shape=(features,))
+        self.column("before_mean", np.float32, shape=(features,))
+        for name in ("slot", "before"):
+            self.column(name, np.int8, -1)
+        for name in ("count", "seen"):
+            self.column(name, np.int32)
         self.column("begun", np.float64, np.nan)
-        self.smoother = Smoother(self.readings, features)  # of the differences
+        self.smoother = Smoother(self.readings, features, np.float32)  # of the differences
 
     def enter(self, rows: Rows, slots: NDArray[np.int64]) -> None:
         """Go on to these slots (U,) where they have changed."""
@@ -100,7 +102,7 @@ class Profile(Signal):
         known = np.asarray(~np.isnan(expected).any(axis=1))
         if not (some := np.count_nonzero(known)):
             return None
-        differences = values - expected[:, None]
+        differences = _as_kept(values - expected[:, None])
         warming = self.warmup.lasts(self.seen[rows], self.begun[rows], times)
         if some == len(rows):
             run = self.smoother.run(rows, differences)
@@ -167,18 +169,18 @@ class SlowProfile(Signal):
     each, tens, least = 10, 9, 4
     seconds = 5400.0
 
-    past: Floats  # (S, tens, F) means of ten, newest last; 0 before the first
-    held: NDArray[np.int64]  # (S,) means of ten so far
-    count: NDArray[np.int64]  # (S,) differences in the ten being filled
+    past: Singles  # (S, tens, F) means of ten, newest last; 0 before the first
+    held: NDArray[np.int32]  # (S,) means of ten so far
+    count: NDArray[np.int8]  # (S,) differences in the ten being filled
     total: Floats  # (S, F) sum of these differences
 
     def __init__(self, features: int, profile: Profile, silence: Silence) -> None:
         super().__init__()
         self._profile, self._silence = (profile,), (silence,)  # other branches of the columns, not of these
         self._looked: _Tens | None = None
-        self.column("past", np.float64, shape=(self.tens, features))
-        for name in ("held", "count"):
-            self.column(name, np.int64)
+        self.column("past", np.float32, shape=(self.tens, features))
+        self.column("held", np.int32)
+        self.column("count", np.int8)
         self.column("total", np.float64, shape=(features,))
 
     def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
@@ -229,10 +231,10 @@ class SlowProfile(Signal):
 
     def _look(self, rows: Rows, differences: Floats) -> _Tens:
         """The means of ten up to the end of a stretch."""
-        places = self.count[rows][:, None] + np.arange(1, differences.shape[1] + 1)
+        places: Counts = self.count[rows][:, None] + np.arange(1, differences.shape[1] + 1)
         done = places // self.each
         most = int(done.max())
-        past, total = self.past.take(rows, axis=0), self.total.take(rows, axis=0)
+        past, total = self.past.take(rows, axis=0).astype(np.float64), self.total.take(rows, axis=0)
         totals, complete = self._totals(total, differences, places, most)
         joined = np.concatenate([past, complete], axis=1) if most else past
         wanted = self._wanted(rows)
@@ -249,13 +251,11 @@ class SlowProfile(Signal):
             means = (np.stack(sums, axis=1) / held[:, :, None])[np.arange(len(rows))[:, None], done]
         return _Tens(joined, done, totals, means)
 
-    def _totals(
-        self, total: Floats, differences: Floats, places: NDArray[np.int64], most: int
-    ) -> tuple[Floats, Floats]:
+    def _totals(self, total: Floats, differences: Floats, places: Counts, most: int) -> tuple[Floats, Floats]:
         """The sums (U, L, F) of the ten being filled after each, and the means (U, most, F) of ten."""
         if differences.shape[1] == 1:
             totals = total[:, None] + differences
-            complete = totals / self.each
+            complete = _as_kept(totals / self.each)
             if most:
                 totals[places % self.each == 0] = 0.0
             return totals, complete
@@ -265,7 +265,7 @@ class SlowProfile(Signal):
             started = np.concatenate([total[:, None], np.where(within, differences, 0.0)], axis=1)
             running = np.cumsum(started, axis=1)[:, 1:]
             totals = np.where(within, running, totals)
-            means.append(running[:, -1] / self.each)
+            means.append(_as_kept(running[:, -1] / self.each))
             total = np.zeros_like(total)
         totals[places % self.each == 0] = 0.0
         return totals, np.stack(means, axis=1)[:, :most]
@@ -275,6 +275,11 @@ class _Tens(NamedTuple):
     """The means of ten up to the end of a stretch."""
 
     joined: Floats  # (U, tens + n, F) means of ten that are held, then those that the stretch completes
-    done: NDArray[np.int64]  # (U, L) how many the stretch has completed at each place
+    done: Counts  # (U, L) how many the stretch has completed at each place
     totals: Floats  # (U, L, F) the sum of the ten being filled after each
     means: Floats  # (U, L, F) of the last means of ten; NaN before the first
+
+
+def _as_kept(differences: Floats) -> Floats:
+    """Differences as precise as they are remembered, so that the cuts between batches cannot be seen."""
+    return differences.astype(np.float32).astype(np.float64)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Floats, Singles
     from ..rules import RuleColumns
     from .base import Lesson, Stretch
 
@@ -43,9 +43,9 @@ class Range(View):
 
     low: Floats  # (S, F) lowest normal value, in force
     high: Floats  # (S, F) highest normal value, in force
-    below: Floats  # (S, F) margin below it
-    above: Floats  # (S, F) margin above it
-    growth: Floats  # (S, F) sum of the shares by which the range grew in past blocks; older ones fade
+    below: Singles  # (S, F) margin below it
+    above: Singles  # (S, F) margin above it
+    growth: Singles  # (S, F) sum of the shares by which the range grew in past blocks; older ones fade
     new_low: Floats  # (S, F) lowest value of this block
     new_high: Floats
     inner_low: Floats  # (S, F) lowest value of the open incident
@@ -54,11 +54,11 @@ class Range(View):
     dawn: Floats  # (S,) Unix seconds at which its day began; NaN = not yet
     day_low: Floats  # (S, F) lowest value of this day
     day_high: Floats
-    days: Floats  # (S, F) days that count
+    days: Singles  # (S, F) days that count
     lows: Floats  # (S, F) mean of the lowest values of these days
-    lows_variance: Floats  # (S, F) their variance
+    lows_variance: Singles  # (S, F) their variance
     highs: Floats
-    highs_variance: Floats
+    highs_variance: Singles
 
     def __init__(self, rules: RuleColumns, features: int) -> None:
         super().__init__()
@@ -67,8 +67,10 @@ class Range(View):
             self.column(name, np.float64, np.inf, (features,))
         for name in ("high", "new_high", "inner_high", "day_high"):
             self.column(name, np.float64, -np.inf, (features,))
-        for name in ("below", "above", "growth", "days", "lows", "lows_variance", "highs", "highs_variance"):
+        for name in ("lows", "highs"):
             self.column(name, np.float64, shape=(features,))
+        for name in ("below", "above", "growth", "days", "lows_variance", "highs_variance"):
+            self.column(name, np.float32, shape=(features,))
         for name in ("time", "dawn"):
             self.column(name, np.float64, np.nan)
 
@@ -98,7 +100,7 @@ class Range(View):
         self.clear(rows)
         self.growth[rows] = growth
 
-    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Floats, Floats]:
+    def _in_force(self, rows: Rows) -> tuple[Floats, Floats, Singles, Singles]:
         """Low, high, and the margins below and above, (U, F) each."""
         low, high, below, above = self.low, self.high, self.below, self.above
         return low.take(rows, 0), high.take(rows, 0), below.take(rows, 0), above.take(rows, 0)

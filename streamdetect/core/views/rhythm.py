@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Counts, Floats, Singles
     from .base import Lesson, Stretch
     from .baselines import Baselines
     from .silence import Silence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HYSTERESIS = 0.5
 """Standard deviations from the mean that a cycle has to reach on either side."""
 GAPS, LEAST_GAPS = 8, 4
-NEVER = -(2**40)
+NEVER = -(2**31)
 REGULAR = 1.5
 """The second largest gap over the second smallest; up to this it is a rhythm."""
 EVEN = 1.3
@@ -44,7 +44,7 @@ class Crossings(NamedTuple):
 
     here: NDArray[np.bool_]
     low: NDArray[np.bool_]  # below the mean since the last time, after each reading
-    gaps: NDArray[np.int64]  # readings since the crossing before; far below 0 at the first; only where one is
+    gaps: Counts  # readings since the crossing before; far below 0 at the first; only where one is
     last: NDArray[np.int64]  # place of the last crossing; -1 = before the stretch
 
 
@@ -57,15 +57,15 @@ class Rhythm(View):
 
     name = "rhythm"
 
-    period: Floats  # (S,) readings, in force; NaN = no rhythm
-    limit: Floats  # (S, F) readings that a cycle may take, in force; infinite = not known
+    period: Singles  # (S,) readings, in force; NaN = no rhythm
+    limit: Singles  # (S, F) readings that a cycle may take, in force; infinite = not known
     low: NDArray[np.bool_]  # (S, F) below the mean since the last crossing
-    since: NDArray[np.int64]  # (S, F) readings since the last crossing; far below 0 before the first
-    gaps: NDArray[np.float32]  # (S, F, GAPS) a ring; NaN = none yet
-    least: NDArray[np.float32]  # (S, F) the smallest gap of the last days; NaN = none yet
-    most: NDArray[np.float32]  # (S, F) and the largest
-    crossings: NDArray[np.int64]  # (S, F)
-    late: NDArray[np.int64]  # (S, F) readings of the last cycle if it took too long, or 0
+    since: NDArray[np.int32]  # (S, F) readings since the last crossing; far below 0 before the first
+    gaps: Singles  # (S, F, GAPS) a ring; NaN = none yet
+    least: Singles  # (S, F) the smallest gap of the last days; NaN = none yet
+    most: Singles  # (S, F) and the largest
+    crossings: NDArray[np.int32]  # (S, F)
+    late: NDArray[np.int32]  # (S, F) readings of the last cycle if it took too long, or 0
     lates: NDArray[np.int8]  # (S, F) cycles in a row that did
 
     def __init__(self, features: int, baselines: Baselines, level: slice, silence: Silence) -> None:
@@ -74,15 +74,15 @@ class Rhythm(View):
         self._level = level
         self._found: Crossings  # of the stretch that `scores` has looked at
         self._took: Floats  # readings that its cycles took, or have taken so far
-        self.column("period", np.float64, np.nan)
-        self.column("limit", np.float64, np.inf, (features,))
+        self.column("period", np.float32, np.nan)
+        self.column("limit", np.float32, np.inf, (features,))
         self.column("low", np.bool_, shape=(features,))
-        self.column("since", np.int64, NEVER, (features,))
+        self.column("since", np.int32, NEVER, (features,))
         self.column("gaps", np.float32, np.nan, (features, GAPS))
         for name in ("least", "most"):
             self.column(name, np.float32, np.nan, (features,))
         for name in ("crossings", "late"):
-            self.column(name, np.int64, shape=(features,))
+            self.column(name, np.int32, shape=(features,))
         self.column("lates", np.int8, shape=(features,))
 
     def scores(self, stretch: Stretch) -> Floats:
@@ -159,7 +159,7 @@ class Rhythm(View):
         baselines, _ = self._others
         rows, values = stretch.rows, stretch.values
         mean, sigma = (
-            part.take(rows, axis=0)[:, None, self._level] for part in (baselines.mean, baselines.sigma)
+            part.take(rows, axis=0)[:, None, self._level] for part in (baselines.centre, baselines.sigma)
         )
         z = (values - mean) / sigma
         below, above = z < -HYSTERESIS, z > HYSTERESIS
@@ -202,7 +202,7 @@ class Rhythm(View):
         self.crossings[rows, features] = self.lates[rows, features] = 0
 
 
-def _at(ordered: NDArray[np.float32], places: Rows) -> Floats:
+def _at(ordered: Singles, places: Rows) -> Floats:
     """The number at a place of each line (U, F, GAPS); NaN where the place is before the first."""
     taken = np.take_along_axis(ordered, np.maximum(places, 0)[:, :, None], axis=2)[:, :, 0]
     return np.where(places >= 0, taken.astype(np.float64), np.nan)

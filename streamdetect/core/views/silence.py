@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Floats, Singles
     from ..rules import RuleColumns
     from .base import Stretch
 
@@ -35,18 +35,20 @@ class Silence(Columns):
     """Learns how long each sensor may be silent, from its own pauses."""
 
     usual: Floats  # (S,) s between readings, in force; 0 = not known yet
-    longest: Floats  # (S,) s, longest normal pause, in force
-    new_longest: Floats  # (S,) s, longest pause of this block
+    longest: Singles  # (S,) s, longest normal pause, in force
+    new_longest: Singles  # (S,) s, longest pause of this block
     total: Floats  # (S,) s, sum of the pauses of this block
-    pauses: Floats  # (S,) number of pauses of this block
-    readings: Floats  # (S,) number of readings
+    pauses: Singles  # (S,) number of pauses of this block
+    readings: Singles  # (S,) number of readings; ends at 2²⁴
     known: NDArray[np.bool_]  # (S,) enough readings for a limit, in force
 
     def __init__(self, rules: RuleColumns) -> None:
         super().__init__()
         self.rules = rules
-        for name in ("usual", "longest", "new_longest", "total", "pauses", "readings"):
+        for name in ("usual", "total"):
             self.column(name, np.float64)
+        for name in ("longest", "new_longest", "pauses", "readings"):
+            self.column(name, np.float32)
         self.column("known", np.bool_)
 
     def limit(self, rows: Rows) -> Floats:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns import Rows
-    from ..moments import Floats
+    from ..moments import Floats, Singles
     from .base import Lesson, Stretch
     from .range import Range
 
@@ -33,23 +33,21 @@ class Stuck(View):
 
     name = "stuck"
 
-    last: Floats  # (S, F) value of the last reading
-    run: NDArray[np.int64]  # (S, F) readings in a row with that value
-    longest: Floats  # (S, F) longest run of equal values that is normal, in readings
-    new_longest: Floats
+    run: NDArray[np.int32]  # (S, F) readings in a row with that value
+    longest: Singles  # (S, F) longest run of equal values that is normal, in readings
+    new_longest: Singles
 
     def __init__(self, features: int, ends: Range) -> None:
         super().__init__()
         self._range = (ends,)  # in a tuple, because it is another branch of the columns and not one of these
-        self.column("last", np.float64, np.nan, (features,))
-        self.column("run", np.int64, shape=(features,))
+        self.column("run", np.int32, shape=(features,))
         for name in ("longest", "new_longest"):
-            self.column(name, np.float64, shape=(features,))
+            self.column(name, np.float32, shape=(features,))
         self._runs = np.empty((0, 0, features), dtype=np.int64)  # of the stretch looked at last
 
     def limit(self, rows: Rows) -> Floats:
         """Readings (U, F) that a value may stay the same."""
-        return np.maximum(FACTOR * self.longest.take(rows, axis=0), LEAST_RUN)
+        return np.maximum(FACTOR * self.longest.take(rows, axis=0).astype(np.float64), LEAST_RUN)
 
     def scores(self, stretch: Stretch) -> Floats:
         """See View; feature by feature."""
@@ -66,7 +64,6 @@ class Stuck(View):
         counted = np.where(stretch.within(lesson.counts)[:, :, None], np.minimum(runs, most), 0.0)
         longest = np.maximum.reduce(counted, axis=1, initial=0.0)
         self.new_longest[rows] = np.maximum(self.new_longest.take(rows, axis=0), longest)
-        self.last[rows] = stretch.at_end(stretch.values, lesson.counts)
         self.run[rows] = stretch.at_end(runs, lesson.counts)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:  # noqa: ARG002 - at early ends, too
@@ -81,12 +78,6 @@ class Stuck(View):
         """Readings for which a value of the last stretch has been the same, and the most ever before."""
         return float(self._runs[line, place, feature]), max(float(self.longest[row, feature]), 1.0)
 
-    def before(self, stretch: Stretch) -> Floats:
-        """The values of the readings before each, (U, L, F); NaN before the first."""
-        last = self.last.take(stretch.rows, axis=0)[:, None]
-        one = stretch.values.shape[1] == 1
-        return last if one else np.concatenate([last, stretch.values[:, :-1]], axis=1)
-
     def _longer(self, stretch: Stretch) -> Floats:
         """Return the factor by which each value (U, L, F) may stay the same for longer."""
         (ends,) = self._range
@@ -95,7 +86,7 @@ class Stuck(View):
 
     def _count(self, stretch: Stretch) -> NDArray[np.int64]:
         """Readings before each, (U, L, F), that were equal to it."""
-        values, before = stretch.values, self.before(stretch)
+        values, before = stretch.values, stretch.before
         run = self.run.take(stretch.rows, axis=0)[:, None]
         if values.shape[1] == 1:
             return np.where(values != before, 0, run + 1)
