@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import EllipsisType
 
 Array = NDArray[Any]
@@ -86,8 +87,85 @@ class Columns:
             part.restore(rows, {n.removeprefix(under): a for n, a in saved.items() if n.startswith(under)})
 
 
+class Places(Columns):
+    """Columns that few rows need at a time: those have a place each, the others stand as declared.
+
+    All are read and written by place; a row without one has place 0, which is never written to.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = np.zeros(0, dtype=np.int32)  # (S,)
+        self._free: list[int] = []
+        self._size = 0  # places that the columns have
+
+    def of(self, rows: Rows) -> Rows:
+        """Return the place of each row."""
+        return self._place[rows].astype(np.intp)
+
+    def at(self, row: int) -> int:
+        """Return the place of one row."""
+        return int(self._place[row])
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of the columns."""
+        return self._fills.keys()
+
+    def enter(self, rows: Rows) -> Rows:
+        """Give these rows, all different, a place each, if they have none; returns the places."""
+        new = rows[self._place[rows] == 0]
+        if len(new) > len(self._free):
+            self._grow(max(2 * self._size, self._size + len(new)))
+        self._place[new] = [self._free.pop() for _ in range(len(new))]
+        return self.of(rows)
+
+    def leave(self, rows: Rows) -> None:
+        """Take the places of these rows back; their columns stand as declared again."""
+        places = self.of(rows)
+        if np.count_nonzero(places):
+            places = places[places > 0]
+            super().clear(places)
+            self._free += places.tolist()
+            self._place[rows] = 0
+
+    def resize(self, size: int) -> None:
+        """See Columns; new rows have no place."""
+        self._place = np.concatenate([self._place, np.zeros(size - len(self._place), dtype=np.int32)])
+        if not self._size:
+            self._grow(1)
+            self._free.remove(0)
+
+    def clear(self, rows: Rows, places: EllipsisType | slice = ...) -> None:  # noqa: ARG002 - all of them
+        """See Columns."""
+        self.leave(rows)
+
+    def snapshot(self, rows: Rows) -> dict[str, Array]:
+        """See Columns."""
+        return super().snapshot(self.of(rows))
+
+    def restore(self, rows: Rows, saved: dict[str, Array]) -> None:
+        """See Columns; rows whose columns stand as declared get no place."""
+        used = np.zeros(len(rows), dtype=bool)
+        for name, fill in self._fills.items():
+            if name in saved:
+                used |= _differs(saved[name], fill)
+        super().restore(self.enter(rows[used]), {name: part[used] for name, part in saved.items()})
+
+    def _grow(self, size: int) -> None:
+        super().resize(size)
+        self._free += range(self._size, size)
+        self._size = size
+
+
+def _differs(column: Array, fill: float) -> NDArray[np.bool_]:
+    """Tell the rows whose column holds something else than what it starts as, which may be NaN."""
+    same = np.isclose(column, fill, rtol=0.0, atol=0.0, equal_nan=True)
+    return np.logical_not(same.all(axis=tuple(range(1, column.ndim))))
+
+
 def _narrowed(column: Array, dtype: np.dtype[Any]) -> Array:
-    """A column in a type of fewer bytes, for earlier versions kept more; integers end at the type's ends."""
+    """Return a column in a type of fewer bytes, as earlier versions kept more; integers end at its ends."""
     if column.dtype == dtype:
         return column
     if dtype.kind == "i":

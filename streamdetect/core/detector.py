@@ -301,7 +301,7 @@ class Detector:
         recent[np.arange(steps) < steps - windows.filled[rows][:, None]] = np.nan
         return SensorDetails(
             recent=recent,
-            started=np.where(judge.incidents.open[rows], judge.incidents.started[rows], np.nan),
+            started=judge.incidents.started(rows),
             sensitivity=judge.panel.sensitivity[rows],
             in_force=self.rules.views[rows],
             low=self.rules.low[rows],
@@ -419,9 +419,10 @@ class Detector:
     def close(self, rows: Rows, reason: Reason) -> list[Transition]:
         """Close the open incidents of these rows, at the times of their last readings."""
         incidents, last = self.state.judge.incidents, self.state.cutter.windows.last_time
-        open_rows = rows[incidents.told[rows]].tolist()
-        times = np.maximum(last, incidents.last)
-        return self._transitions([incidents.close(row, float(times[row]), reason) for row in open_rows])
+        rows = rows[incidents.told[rows]]
+        times = np.maximum(last[rows], incidents.cases.last[incidents.cases.of(rows)])
+        ends = zip(rows.tolist(), times.tolist(), strict=True)
+        return self._transitions([incidents.close(row, time, reason) for row, time in ends])
 
     def _transitions(self, edges: Iterable[Edge]) -> list[Transition]:
         """Make transitions of edges that have no reading of their sensor."""

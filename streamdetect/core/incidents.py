@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from .columns import Columns
+from .columns import Columns, Places
 from .faults import CHECKS, Fault, FaultFacts, fault_of
 from .recurrence import LEAST_EXTENT, Excursion, Recurrence
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .columns import Rows
+    from .columns import Array, Rows
     from .moments import Floats
 
 
@@ -73,20 +73,11 @@ class Edge(NamedTuple):
 Direction = Literal["", "up", "down"]
 
 
-class Incidents(Columns):
-    """The incidents of all sensors: at most one open a row."""
+class Cases(Places):
+    """What is known of anomalous readings in a row, and of the incident that they became."""
 
-    open: NDArray[np.bool_]  # (S,)
-    critical: NDArray[np.bool_]
-    silent: NDArray[np.bool_]  # not heard of for too long
-    hushed: NDArray[np.bool_]  # silence is all that is wrong
-    withheld: NDArray[np.bool_]  # open, but not told: it was expected
-    excess: Floats  # scores above 1, added up over the anomalous readings in a row
-    consecutive: NDArray[np.int32]  # anomalous readings in a row
-    calm: NDArray[np.int32]  # readings in a row that speak for closing
-    age: NDArray[np.int32]  # readings since it opened
+    critical: NDArray[np.bool_]  # (P,) as all of these, if nothing else is said
     anomalous: NDArray[np.int32]  # readings so far
-    quiet: NDArray[np.int32]  # readings until one may open again
     since_update: NDArray[np.int32]
     feature: NDArray[np.int32]
     started: Floats  # Unix seconds, as all times
@@ -95,32 +86,62 @@ class Incidents(Columns):
     peak_score: Floats
     peak_time: Floats  # of the reading furthest off
     peak_error: Floats
-    peak_value: Floats  # (S, F)
-    views: Floats  # (S, W)
-    blame: Floats  # (S, F) sum over the anomalous readings of how far each feature's error is off
-    deviations: Floats  # (S,) sum over the anomalous readings, in standard deviations
+    peak_value: Floats  # (P, F)
+    views: Floats  # (P, W)
+    blame: Floats  # (P, F) sum over the anomalous readings of how far each feature's error is off
+    deviations: Floats  # sum over the anomalous readings, in standard deviations
     squares: Floats
     moments: Floats  # sum of deviation times the number of the reading: whether they grow
-    extent: Floats  # (S,) the largest deviation, in the unit of the value and without its sign
-    sigma: Floats  # (S,) the standard deviation by which it was measured
+    extent: Floats  # the largest deviation, in the unit of the value and without its sign
+    sigma: Floats  # the standard deviation by which it was measured
     largest: Floats  # of the squares
+
+    def __init__(self, features: int, views: int) -> None:
+        super().__init__()
+        self.column("critical", np.bool_)
+        for name in ("anomalous", "since_update", "feature"):
+            self.column(name, np.int32)
+        for name in ("started", "began", "last", "peak_time", "peak_error"):
+            self.column(name, np.float64)
+        self.column("peak_score", np.float64, -np.inf)
+        for name in ("deviations", "squares", "moments", "largest", "extent", "sigma"):
+            self.column(name, np.float64)
+        for name in ("peak_value", "blame"):
+            self.column(name, np.float64, shape=(features,))
+        self.column("views", np.float64, np.nan, (views,))
+
+    def begin(self, rows: Rows, times: Floats) -> None:
+        """Begin to count what may become incidents."""
+        self.leave(rows)
+        at = self.enter(rows)
+        self.started[at] = self.last[at] = times
+
+
+class Incidents(Columns):
+    """The incidents of all sensors: at most one open a row."""
+
+    open: NDArray[np.bool_]  # (S,)
+    silent: NDArray[np.bool_]  # not heard of for too long
+    hushed: NDArray[np.bool_]  # and that is all that is wrong
+    withheld: NDArray[np.bool_]  # open, but not told: it was expected
+    excess: Floats  # scores above 1, added up over the anomalous readings in a row
+    consecutive: NDArray[np.int32]  # anomalous readings in a row
+    calm: NDArray[np.int32]  # readings in a row that speak for closing
+    age: NDArray[np.int32]  # readings since it opened
+    quiet: NDArray[np.int32]  # readings until one may open again
 
     def __init__(self, settings: IncidentSettings, features: int, views: Sequence[str]) -> None:
         super().__init__()
         self.settings, self.names = settings, tuple(views)
         self.silent_view = self.names.index("silent")
         self.checks = [at for at, name in enumerate(views) if name in CHECKS]
-        for name in ("open", "critical", "silent", "hushed", "withheld"):
+        for name in ("open", "silent", "hushed", "withheld"):
             self.column(name, np.bool_)
-        for name in ("consecutive", "calm", "age", "anomalous", "quiet", "since_update", "feature"):
+        for name in ("consecutive", "calm", "age", "quiet"):
             self.column(name, np.int32)
-        for name in ("excess", "started", "began", "last", "peak_score", "peak_time", "peak_error"):
-            self.column(name, np.float64)
-        for name in ("deviations", "squares", "moments", "largest", "extent", "sigma"):
-            self.column(name, np.float64)
-        for name in ("peak_value", "blame"):
-            self.column(name, np.float64, shape=(features,))
-        self.column("views", np.float64, np.nan, (len(views),))
+        self.column("excess", np.float64)
+        self.cases = Cases(features, len(views))
+        """Of the rows that are open or have had anomalous readings in a row."""
         self.recurrence = Recurrence()
 
     @property
@@ -136,9 +157,21 @@ class Incidents(Columns):
             for row, deadline, value in zip(rows.tolist(), deadlines.tolist(), values, strict=True)
         ]
 
+    def restore(self, rows: Rows, saved: dict[str, Array]) -> None:
+        """See Columns; earlier versions kept the cases of all rows beside the other columns."""
+        moved = {f"cases.{name}": saved[name] for name in self.cases.names if name in saved}
+        super().restore(rows, moved | saved)
+        self.cases.leave(rows[~self.open[rows] & (self.consecutive[rows] == 0)])
+
+    def started(self, rows: Rows) -> Floats:
+        """Return when the open incidents of these rows started, (U,) Unix seconds; NaN where none is open."""
+        at = self.cases.of(rows)  # before the column, which another thread may make longer
+        return np.where(self.open[rows], self.cases.started[at], np.nan)
+
     def close(self, row: int, time: float, reason: Reason) -> Edge:
         """Close an open incident at these Unix seconds; returns the edge."""
         edge = self.edge("closed", row, time, reason=reason)
+        self.cases.leave(np.array([row]))
         self.open[row] = self.silent[row] = self.hushed[row] = self.withheld[row] = False
         self.calm[row] = self.age[row] = 0
         self.excess[row] = 0.0
@@ -149,14 +182,15 @@ class Incidents(Columns):
         self, kind: Kind, row: int, time: float, at: tuple[int, int] = (-1, -1), reason: Reason = ""
     ) -> Edge:
         """An edge of the incident as it is now."""
-        scores = zip(self.names, self.views[row].tolist(), strict=True)
+        case, here = self.cases, self.cases.at(row)
+        scores = zip(self.names, case.views[here].tolist(), strict=True)
         facts = FaultFacts(
             views={name: score for name, score in scores if not isnan(score)},
-            anomalous=int(self.anomalous[row]),
-            deviations=float(self.deviations[row]),
-            squares=float(self.squares[row]),
-            moments=float(self.moments[row]),
-            largest=float(self.largest[row]),
+            anomalous=int(case.anomalous[here]),
+            deviations=float(case.deviations[here]),
+            squares=float(case.squares[here]),
+            moments=float(case.moments[here]),
+            largest=float(case.largest[here]),
         )
         fault = fault_of(facts)
         return Edge(
@@ -166,48 +200,36 @@ class Incidents(Columns):
             kind=kind,
             reason=reason,
             time=time,
-            started=float(self.started[row]),
-            ended=float(self.last[row]) if kind == "closed" else None,
-            severity="critical" if self.critical[row] else "warning",
+            started=float(case.started[here]),
+            ended=float(case.last[here]) if kind == "closed" else None,
+            severity="critical" if case.critical[here] else "warning",
             fault=fault,
             direction=_direction(facts.deviations),
             views=facts.views,
-            feature=self._feature(row, fault),
-            peak_score=float(self.peak_score[row]),
-            peak_time=float(self.peak_time[row]),
-            peak_error=float(self.peak_error[row]),
-            peak_value=tuple(self.peak_value[row].tolist()),
+            # Of what only the model sees, the feature whose error is furthest off.
+            feature=int(case.blame[here].argmax() if fault == "shape" else case.feature[here]),
+            peak_score=float(case.peak_score[here]),
+            peak_time=float(case.peak_time[here]),
+            peak_error=float(case.peak_error[here]),
+            peak_value=tuple(case.peak_value[here].tolist()),
             anomalous=facts.anomalous,
         )
 
-    def _feature(self, row: int, fault: Fault) -> int:
-        """Return the feature at fault; where only the model sees it, the one whose error is furthest off."""
-        return int(self.blame[row].argmax() if fault == "shape" else self.feature[row])
-
-    def begin(self, rows: Rows, times: Floats) -> None:
-        """Begin to count what may become incidents."""
-        self.started[rows], self.last[rows], self.peak_score[rows] = times, times, -np.inf
-        self.anomalous[rows] = self.since_update[rows] = self.feature[rows] = 0
-        self.critical[rows] = False
-        self.views[rows], self.blame[rows] = np.nan, 0.0
-        for column in (self.deviations, self.squares, self.moments, self.largest, self.extent):
-            column[rows] = 0.0
-
     def fall_silent(self, row: int, deadline: float, value: Floats) -> Edge:
         """Note that a row has been silent for too long since these Unix seconds; value (F,) is its last."""
-        view = self.silent_view
+        view, case = self.silent_view, self.cases
         self.silent[row] = True
         if self.open[row]:
-            self.views[row, view] = 1.0
+            case.views[case.at(row), view] = 1.0
             kind: Kind = "opened" if self.withheld[row] else "updated"
             self.withheld[row] = False
             return self.edge(kind, row, deadline)._replace(last_value=tuple(value.tolist()))
-        one = np.array([row])
-        self.begin(one, np.array([deadline]))
-        self.views[row, view] = self.peak_score[row] = 1.0
-        self.peak_time[row], self.peak_error[row], self.peak_value[row] = deadline, np.nan, np.nan
+        case.begin(np.array([row]), np.array([deadline]))
+        here = case.at(row)
+        case.views[here, view] = case.peak_score[here] = 1.0
+        case.peak_time[here], case.peak_error[here], case.peak_value[here] = deadline, np.nan, np.nan
         self.open[row] = self.hushed[row] = True
-        self.began[row], self.age[row], self.calm[row] = deadline, 0, 0
+        case.began[here], self.age[row], self.calm[row] = deadline, 0, 0
         return self.edge("opened", row, deadline)._replace(last_value=tuple(value.tolist()))
 
     def foresee(self, row: int) -> tuple[bool, float]:
@@ -217,9 +239,10 @@ class Incidents(Columns):
         """
         one = self._excursion(row)
         due = self.recurrence.due(row, one) if self.settings.withhold_recurring else None
-        if due is None or (self.views[row, self.checks] > 1.0).any():
+        case, here = self.cases, self.cases.at(row)
+        if due is None or (case.views[here, self.checks] > 1.0).any():
             return False, nan
-        most = max(due.extent, LEAST_EXTENT * float(self.sigma[row]))
+        most = max(due.extent, LEAST_EXTENT * float(case.sigma[here]))
         return abs(one.extent) <= most and one.length <= due.length, due.period
 
     def note(self, row: int) -> float:
@@ -232,9 +255,10 @@ class Incidents(Columns):
         return nan if due is None else due.period
 
     def _excursion(self, row: int) -> Excursion:
-        started, feature = float(self.started[row]), int(self.feature[row])
-        extent = copysign(float(self.extent[row]), float(self.deviations[row]))
-        return Excursion(started, float(self.last[row]) - started, feature, extent)
+        case, here = self.cases, self.cases.at(row)
+        started, feature = float(case.started[here]), int(case.feature[here])
+        extent = copysign(float(case.extent[here]), float(case.deviations[here]))
+        return Excursion(started, float(case.last[here]) - started, feature, extent)
 
 
 def _direction(deviations: float) -> Direction:

@@ -40,7 +40,7 @@ class Run(NamedTuple):
         return np.ascontiguousarray((totals / held[:, :, None]).swapaxes(0, 1))
 
     def previous(self) -> Floats:
-        """The value before each, (U, L, F); NaN before the first."""
+        """Return the value before each, (U, L, F); NaN before the first."""
         before = self.joined[:, -self.size - 1 : -1]
         first = self.seen == 0
         if np.count_nonzero(first):

@@ -131,7 +131,8 @@ class _Walk:
         opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
         closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
         # A clock that steps, or a long silence, makes no incident older than its readings.
-        lasted = np.fmin(times - state.began[rows], MOST_PACE * state.age[rows] * self.scored.usual[lines])
+        began = state.cases.began[state.cases.of(rows)]
+        lasted = np.fmin(times - began, MOST_PACE * state.age[rows] * self.scored.usual[lines])
         changing = was_open & ~closing & (lasted > settings.regime_change_after)
         changing &= state.age[rows] >= settings.regime_readings
         state.quiet[rows] = np.maximum(state.quiet[rows] - 1, 0)
@@ -158,9 +159,10 @@ class _Walk:
                 self.stepped.edges.append(edge._replace(line=line, place=place))
             state.silent[row] = False
             time = float(scored.times[line, place])
-            state.views[row, state.silent_view] = longest = float(scored.silences[line, place])
+            case, here = state.cases, state.cases.at(row)
+            case.views[here, state.silent_view] = longest = float(scored.silences[line, place])
             if state.hushed[row]:
-                state.peak_score[row], state.peak_time[row], state.last[row] = longest, time, time
+                case.peak_score[here], case.peak_time[here], case.last[here] = longest, time, time
                 self.stepped.edges.append(
                     state.close(row, time, "recovered")._replace(line=line, place=place)
                 )
@@ -170,33 +172,36 @@ class _Walk:
         state, scored = self.incidents, self.scored
         score, times = scored.score[lines, place], scored.times[lines, place]
         fresh = (state.consecutive[rows] == 0) & ~state.open[rows]
-        state.begin(rows[fresh], times[fresh])
+        case = state.cases
+        case.begin(rows[fresh], times[fresh])
         state.excess[rows] += np.minimum(score - 1.0, MOST_EXCESS)
         state.consecutive[rows] += 1
-        state.since_update[rows] += 1
-        state.calm[rows], state.last[rows] = 0, times
-        number = state.anomalous[rows] + 1
-        state.anomalous[rows] = number
-        state.views[rows] = np.fmax(state.views[rows], scored.views[lines, place])
-        state.blame[rows] += scored.blame[lines, place]
+        state.calm[rows] = 0
+        here = case.of(rows)
+        case.since_update[here] += 1
+        case.last[here] = times
+        number = case.anomalous[here] + 1
+        case.anomalous[here] = number
+        case.views[here] = np.fmax(case.views[here], scored.views[lines, place])
+        case.blame[here] += scored.blame[lines, place]
         departure, deviation = scored.departure[lines, place], scored.deviation[lines, place]
         square = departure * departure
-        state.deviations[rows] += departure
-        state.squares[rows] += square
-        state.moments[rows] += departure * number
-        state.sigma[rows] = sigma = np.nan_to_num(scored.sigma[lines, scored.feature[lines, place]])
-        state.extent[rows] = np.maximum(state.extent[rows], np.abs(deviation) * sigma)
-        worst = score > state.peak_score[rows]
-        top, at = rows[worst], lines[worst]
-        state.peak_score[top], state.peak_error[top] = score[worst], scored.errors[at, place]
-        state.feature[top] = scored.feature[at, place]
+        case.deviations[here] += departure
+        case.squares[here] += square
+        case.moments[here] += departure * number
+        case.sigma[here] = sigma = np.nan_to_num(scored.sigma[lines, scored.feature[lines, place]])
+        case.extent[here] = np.maximum(case.extent[here], np.abs(deviation) * sigma)
+        worst = score > case.peak_score[here]
+        top, at = here[worst], lines[worst]
+        case.peak_score[top], case.peak_error[top] = score[worst], scored.errors[at, place]
+        case.feature[top] = scored.feature[at, place]
         # A long mean peaks when the value is already back: so the worst reading is the one furthest off.
-        worst = (square > state.largest[rows]) | (worst & (state.largest[rows] == 0.0))
-        state.largest[rows] = np.maximum(state.largest[rows], square)
-        state.peak_time[rows[worst]] = times[worst]
-        state.peak_value[rows[worst]] = scored.values[lines[worst], place]
-        rises: NDArray[np.bool_] = (score >= state.settings.critical_score) & ~state.critical[rows]
-        state.critical[rows] |= rises
+        worst = (square > case.largest[here]) | (worst & (case.largest[here] == 0.0))
+        case.largest[here] = np.maximum(case.largest[here], square)
+        case.peak_time[here[worst]] = times[worst]
+        case.peak_value[here[worst]] = scored.values[lines[worst], place]
+        rises: NDArray[np.bool_] = (score >= state.settings.critical_score) & ~case.critical[here]
+        case.critical[here] |= rises
         return rises
 
     def _calm(self, rows: Rows, score: Floats, anomalous: NDArray[np.bool_]) -> None:
@@ -207,12 +212,14 @@ class _Walk:
         state.calm[normal] = np.where(speaks & state.open[normal], state.calm[normal] + 1, 0)
         state.consecutive[normal] = 0
         state.excess[normal] = 0.0
+        state.cases.leave(normal[~state.open[normal]])
 
     def _open(self, row: int, line: int, place: int) -> None:
         state = self.incidents
         state.open[row] = True
-        state.began[row] = self.scored.times[line, place]
-        state.age[row] = state.since_update[row] = 0
+        case, here = state.cases, state.cases.at(row)
+        case.began[here] = self.scored.times[line, place]
+        state.age[row] = case.since_update[here] = 0
         self.stepped.opened[line, place] = True
         self._withhold(row, line, place)
 
@@ -225,8 +232,8 @@ class _Walk:
             self.stepped.disarmed[line] = self.scored.over[line, place]
             self.stepped.counts[line] = place + 1
         told = not state.withheld[row]
-        edge = state.close(row, float(self.scored.times[line, place]), "recovered")
         recurs = state.note(row)
+        edge = state.close(row, float(self.scored.times[line, place]), "recovered")
         if told:
             self.stepped.edges.append(edge._replace(line=line, place=place, recurs=recurs))
 
@@ -235,9 +242,9 @@ class _Walk:
         state, time = self.incidents, float(self.scored.times[line, place])
         if state.withheld[row]:
             self._tell("opened", row, line, place)
+        changed = state.edge("regime_changed", row, time, (line, place))
         edge = state.close(row, time, "regime_change")
-        self.stepped.edges.append(edge._replace(line=line, place=place))
-        self._tell("regime_changed", row, line, place)
+        self.stepped.edges.extend([edge._replace(line=line, place=place), changed])
         self.stepped.counts[line] = place + 1
         self.stepped.changed[line] = True
 
@@ -246,12 +253,12 @@ class _Walk:
         if state.withheld[row]:
             self._withhold(row, line, place)
             return
-        every = state.settings.update_every
-        due = rises or bool(every and state.since_update[row] >= every)
-        if due or state.anomalous[row] == SETTLED:
+        every, case, here = state.settings.update_every, state.cases, state.cases.at(row)
+        due = rises or bool(every and case.since_update[here] >= every)
+        if due or case.anomalous[here] == SETTLED:
             edge = state.edge("updated", row, float(self.scored.times[line, place]), (line, place))
             if due or edge.fault in KNOWN_LATER:
-                state.since_update[row] = 0
+                case.since_update[here] = 0
                 self.stepped.edges.append(edge)
 
     def _withhold(self, row: int, line: int, place: int) -> None:

@@ -52,11 +52,13 @@ def detector_of(
     old, incidents = saved["incidents.state"], state.judge.incidents
     is_open = rows[old["open"]]
     old = old[old["open"]]
-    incidents.begin(is_open, old["started"])
-    incidents.open[is_open], incidents.critical[is_open] = True, old["critical"]
-    incidents.anomalous[is_open] = old["windows"]
+    incidents.open[is_open] = True
+    cases = incidents.cases
+    cases.begin(is_open, old["started"])
+    at = cases.of(is_open)
+    cases.critical[at], cases.anomalous[at] = old["critical"], old["windows"]
     for ours, theirs in _TIMES.items():
-        getattr(incidents, ours)[is_open] = old[theirs]
-    incidents.peak_score[is_open], incidents.peak_error[is_open] = old["peak_score"], old["peak_error"]
-    incidents.peak_value[is_open] = np.nan
+        getattr(cases, ours)[at] = old[theirs]
+    cases.peak_score[at], cases.peak_error[at] = old["peak_score"], old["peak_error"]
+    cases.peak_value[at] = np.nan
     return detector
