@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from .moments import Floats
 
 ViewName = Literal[
-    "reconstruction", "level", "trend", "profile", "range", "rhythm", "stuck", "limits", "rate", "silent"
+    "reconstruction",
+    "level",
+    "trend",
+    "profile",
+    "range",
+    "rhythm",
+    "stuck",
+    "limits",
+    "rate",
+    "silent",
 ]
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from house import ROOT
 
 DAEMON = """
 import json, sys
@@ -29,14 +30,21 @@ for start in range(0, 900, 100):
 """
 
 
+@pytest.mark.parametrize("title", ["A metric", "An architecture", "A view", "A payload codec", "A sink"])
+def test_the_steps_keep_the_style(house, title):
+    pytest.importorskip("ruff")
+    changed = house(title)
+    settings = ("--config", str(ROOT / "pyproject.toml"))
+    changed.run("-m", "ruff", "check", *settings, *changed.touched)
+    changed.run("-m", "ruff", "format", "--check", *settings, *changed.touched)
+
+
 def test_a_metric(house):
     changed = house("A metric")
     assert len(changed.touched) == 1
     shown = changed.python(f"{DAEMON}\nprint(daemon('').metrics.exposition().decode())")
     assert "\nstreamdetect_inbox_room 10000.0\n" in shown
-    assert "| `streamdetect_inbox_room` | gauge |  | QoS 0 messages for which there is room. |" in (
-        changed.reference()
-    )
+    assert "| `streamdetect_inbox_room` | gauge |  | Room for messages at QoS 0. |" in changed.reference()
 
 
 def test_a_wrong_metric_fails_at_import(house):
@@ -106,6 +114,8 @@ def test_a_payload_codec(house):
     told = changed.run("-m", "streamdetect", "backtest", str(changed.spiked()), "-c", "config.yaml")
     assert "spiked" in told
     assert "semicolon" in changed.reference()
+    every = str(ROOT / "tests" / "codecs" / "test_every_codec.py")
+    assert "3 passed" in changed.run("-m", "pytest", "-q", "-p", "no:cacheprovider", every, "-k", "semicolon")
 
 
 def test_a_view(house):
