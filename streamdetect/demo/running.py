@@ -1,4 +1,4 @@
-"""The demo's parts put together: plant, broker, daemon, and a listener to the daemon's events."""
+"""The demo's parts put together: plant, broker, daemon, and a subscriber to the daemon's events."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from streamdetect.demo.broker import HOST
 from streamdetect.demo.feed import HISTORY, PATIENCE, Feed, Pace
-from streamdetect.demo.listener import Listener
 from streamdetect.demo.outcome import Outcome, Watch, compare, explains
 from streamdetect.demo.plant import LEARNING, Plant
 from streamdetect.demo.settings import make_config
+from streamdetect.demo.subscriber import Subscriber
 from streamdetect.demo.summary import span
 from streamdetect.errors import StreamdetectError
 from streamdetect.mqtt.publisher import Publisher
@@ -77,7 +77,9 @@ class Demo:
         self.plant = Plant(sensors, seed, time_steps=time_steps, warm_up=LEARNING, begun=self._begun)
         pace = Pace(speed, LEARNING, time.time() // 1 - HISTORY)
         self.feed = Feed(self.plant, pace, seconds=seconds, lag=self._lag)
-        self._listener = Listener(HOST, port, f"{self._daemon.config.events.prefix}/events/#", self._heard)
+        self._subscriber = Subscriber(
+            HOST, port, f"{self._daemon.config.events.prefix}/events/#", self._heard
+        )
         self._trouble: BaseException | None = None
         self._stops = 0
 
@@ -89,7 +91,7 @@ class Demo:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self.stop())
-        with self._listener:
+        with self._subscriber:
             thread = threading.Thread(target=self._publish, name="plant")
             thread.start()
             try:
@@ -130,7 +132,7 @@ class Demo:
 
     def incidents(self) -> list[Incident]:
         """Return all incidents received."""
-        return list(self._listener.incidents.values())
+        return list(self._subscriber.incidents.values())
 
     def outcome(self) -> Outcome:
         """Compare the daemon's incidents with the faults so far."""
@@ -144,7 +146,7 @@ class Demo:
             with Publisher(self._daemon.config.mqtt, _QOS, PATIENCE) as publisher:
                 self.feed.run(publisher)
             self._wait(lambda: self._lag() <= 0, "the daemon does not get every reading")
-            self._wait(lambda: self._listener.received >= self._watch.events, "events are missing")
+            self._wait(lambda: self._subscriber.received >= self._watch.events, "events are missing")
         except BaseException as error:  # noqa: BLE001 - raised on the main thread
             self._trouble = error
         finally:
@@ -158,7 +160,7 @@ class Demo:
         """
         progress, since = -1, time.monotonic()
         while not condition() and self._stops < 2:  # noqa: PLR2004 - in a hurry
-            if progress != (progress := self._watch.processed + self._listener.received):
+            if progress != (progress := self._watch.processed + self._subscriber.received):
                 since = time.monotonic()
             if time.monotonic() > since + PATIENCE:
                 raise StreamdetectError(otherwise)
@@ -172,7 +174,7 @@ class Demo:
         self._watch.latest[injection.sensor] = injection
         self.tell(f"injected  {injection.fault.kind.name} in {injection.sensor}", "magenta")
 
-    # The listener's thread
+    # The subscriber's thread
 
     def _heard(self, kind: str, incident: Incident) -> None:
         text = f"{kind:<8}  {incident.sensor}, {incident.severity}, score {incident.score:.1f}"

@@ -7,26 +7,26 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from streamdetect import __version__
-from streamdetect.page import asking, incidents
-from streamdetect.page.answering import Json, ProblemError, written_out
+from streamdetect.page import incidents, options
+from streamdetect.page.answers import Json, ProblemError, written_out
+from streamdetect.page.commands import body_of, pattern_of
 from streamdetect.page.guard import Visitor
 from streamdetect.page.openapi import document
 from streamdetect.page.series import past
-from streamdetect.page.writing import body_of, pattern_of
 from streamdetect.store.history import Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from streamdetect.page.commands import Commands
     from streamdetect.page.guard import Guard
     from streamdetect.page.health import Health
     from streamdetect.page.incidents import Incidents
-    from streamdetect.page.recorder import Recorder
     from streamdetect.page.sensors import Query, SensorList
+    from streamdetect.page.series_writer import SeriesWriter
     from streamdetect.page.sources import Facts, Sources
     from streamdetect.page.stream import Stream
-    from streamdetect.page.writing import Writing
 
 _DAY = 86_400.0  # s
 
@@ -40,19 +40,19 @@ class Api:
         guard: Guard,
         sensors: SensorList,
         found: Incidents,
-        recorder: Recorder,
+        writer: SeriesWriter,
         health: Health,
         stream: Stream,
-        writing: Writing,
+        commands: Commands,
     ) -> None:
         self._sources, self._guard, self._sensors, self._incidents = sources, guard, sensors, found
-        self._recorder, self._health, self._stream, self._writing = recorder, health, stream, writing
+        self._series_writer, self._health, self._stream, self._commands = writer, health, stream, commands
 
     # Who is asking
 
     def session(self, request: Request) -> Response:
         """Tell who the visitor is, and whether they may change something."""
-        asking.only(request.query_params, set())
+        options.only(request.query_params, set())
         return Json(self._session(request.scope["visitor"]))
 
     async def log_in(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class Api:
 
     def sensors(self, request: Request) -> Response:
         """One page of sensors."""
-        query = asking.query_of(request.query_params)
+        query = options.query_of(request.query_params)
         body = self._sensors.shared(str(request.query_params), lambda: written_out(self._listed(query)))
         return Json(body)
 
@@ -89,11 +89,11 @@ class Api:
     def sensor(self, request: Request) -> Response:
         """One sensor, with its views, its settings and the answers of people about it."""
         if "sensor" in request.path_params:
-            asking.only(request.query_params, set())
+            options.only(request.query_params, set())
             detector, sensor = request.path_params["detector"], request.path_params["sensor"]
         else:
-            asking.only(request.query_params, {"detector", "sensor"})
-            detector, sensor = (asking.text(request.query_params, name) for name in ("detector", "sensor"))
+            options.only(request.query_params, {"detector", "sensor"})
+            detector, sensor = (options.text(request.query_params, name) for name in ("detector", "sensor"))
         told = self._sensors.one(detector, sensor)
         if told is None:
             raise _no_sensor(detector, sensor)
@@ -105,19 +105,19 @@ class Api:
     def series(self, request: Request) -> Response:
         """The past of one sensor."""
         given = request.query_params
-        asking.only(given, {"detector", "sensor", "from", "to", "points"})
-        detector, sensor = asking.text(given, "detector"), asking.text(given, "sensor")
+        options.only(given, {"detector", "sensor", "from", "to", "points"})
+        detector, sensor = options.text(given, "detector"), options.text(given, "sensor")
         units = self._sensors.units(detector, sensor)
         if units is None:
             raise _no_sensor(detector, sensor)
-        end = asking.moment(given, "to", None) or self._sensors.newest(detector, sensor) or time.time()
-        begin = asking.moment(given, "from", end - _DAY)
+        end = options.moment(given, "to", None) or self._sensors.newest(detector, sensor) or time.time()
+        begin = options.moment(given, "from", end - _DAY)
         if begin is None or begin >= end:
-            raise asking.bad("from: must be before to")
-        points = asking.count(given, "points", 500, least=10, most=5000)
-        told = past(self._recorder.store, (detector, sensor), units, (begin, end), points)
+            raise options.bad("from: must be before to")
+        points = options.count(given, "points", 500, least=10, most=5000)
+        told = past(self._series_writer.store, (detector, sensor), units, (begin, end), points)
         wanted = Wanted(detector=detector, sensor=sensor, since=begin, until=end)
-        found = self._incidents.page(wanted, limit=asking.MOST, offset=0)
+        found = self._incidents.page(wanted, limit=options.MOST, offset=0)
         return Json({**told, "incidents": [incidents.told(one) for one in found.incidents]})
 
     # Incidents
@@ -125,14 +125,14 @@ class Api:
     def incidents(self, request: Request) -> Response:
         """One page of incidents."""
         given = request.query_params
-        asking.only(given, asking.INCIDENT_OPTIONS)
-        limit, offset = asking.window(given)
-        found = self._incidents.page(asking.wanted_of(given), limit=limit, offset=offset)
+        options.only(given, options.INCIDENT_OPTIONS)
+        limit, offset = options.window(given)
+        found = self._incidents.page(options.wanted_of(given), limit=limit, offset=offset)
         return Json({"total": found.total, "incidents": [incidents.told(one) for one in found.incidents]})
 
     def incident(self, request: Request) -> Response:
         """One incident, with its history and the incidents that overlap with it."""
-        asking.only(request.query_params, set())
+        options.only(request.query_params, set())
         identity = request.path_params["incident"]
         known = self._incidents.known([identity])
         if not known:
@@ -151,33 +151,33 @@ class Api:
     def groups(self, request: Request) -> Response:
         """One page of groups of incidents that overlap."""
         given = request.query_params
-        asking.only(given, asking.INCIDENT_OPTIONS)
-        limit, offset = asking.window(given)
-        total, groups = self._incidents.groups(asking.wanted_of(given), limit=limit, offset=offset)
+        options.only(given, options.INCIDENT_OPTIONS)
+        limit, offset = options.window(given)
+        total, groups = self._incidents.groups(options.wanted_of(given), limit=limit, offset=offset)
         return Json({"total": total, "groups": [incidents.told_of_group(group) for group in groups]})
 
     # The daemon
 
     def health(self, request: Request) -> Response:
         """The health of the daemon."""
-        asking.only(request.query_params, set())
+        options.only(request.query_params, set())
         return Json(self._health.now())
 
     def about(self, request: Request) -> Response:
         """Version, detectors and licences."""
-        asking.only(request.query_params, set())
+        options.only(request.query_params, set())
         return Json(self._health.about())
 
     def events(self, request: Request) -> Response:
         """Events and readings, as they come."""
         given = request.query_params
-        asking.only(given, {"detector", "sensor"})
-        detector, sensor = asking.text(given, "detector"), asking.text(given, "sensor")
+        options.only(given, {"detector", "sensor"})
+        detector, sensor = options.text(given, "detector"), options.text(given, "sensor")
         return self._stream.open((detector, sensor) if sensor else None)
 
     def openapi(self, request: Request) -> Response:
         """The OpenAPI document of this API."""
-        asking.only(request.query_params, set())
+        options.only(request.query_params, set())
         return Json(document(self._sources.config().page.prefix))
 
     # What people change
@@ -210,7 +210,7 @@ class Api:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, 'answer: must be "true" or "false"')
         incident, answer = request.path_params["incident"], given["answer"]
         command = {"do": answer, "incident": incident}
-        told = await self._writing.carry_out(command, visitor.user or "page")
+        told = await self._commands.carry_out(command, visitor.user or "page")
         await self._incidents.until_labelled(incident, answer)
         return Json(told)
 
@@ -219,7 +219,7 @@ class Api:
         detector = given.get("detector")
         if detector is not None and "sensor" in given and not self._sensors.has(detector, given["sensor"]):
             raise _no_sensor(detector, given["sensor"])
-        told = await self._writing.carry_out({**command, "sensor": pattern}, visitor.user or "page")
+        told = await self._commands.carry_out({**command, "sensor": pattern}, visitor.user or "page")
         return Json(incidents.told_of_answer(told))
 
     def _session(self, visitor: Visitor) -> Facts:

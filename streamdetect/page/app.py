@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from streamdetect.errors import StateError
-from streamdetect.page.answering import ProblemError, problem
+from streamdetect.page.answers import ProblemError, problem
 from streamdetect.page.guard import API, Guarded
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from streamdetect.monitoring.access import FORGIVEN_AFTER
-from streamdetect.page.answering import ProblemError, problem
+from streamdetect.page.answers import ProblemError, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from streamdetect.codecs.router import Routes
     from streamdetect.page.activity import Activity
-    from streamdetect.page.recorder import Recorder
+    from streamdetect.page.series_writer import SeriesWriter
     from streamdetect.page.sources import Facts, Refused, Shown, Sources
 
 _TOPICS = 200  # listed at most
@@ -27,8 +27,8 @@ _SETTINGS = ("threshold", "incidents", "views", "sensitivity", "stride", "max_ga
 class Health:
     """Describes the health of the daemon."""
 
-    def __init__(self, sources: Sources, activity: Activity, recorder: Recorder) -> None:
-        self._sources, self._activity, self._recorder = sources, activity, recorder
+    def __init__(self, sources: Sources, activity: Activity, writer: SeriesWriter) -> None:
+        self._sources, self._activity, self._series_writer = sources, activity, writer
         self._started, self._began = time.time(), time.monotonic()
 
     def now(self) -> Facts:
@@ -93,13 +93,13 @@ class Health:
         }
 
     def _history(self) -> Facts:
-        store = self._recorder.store
+        store = self._series_writer.store
         return {
             "bytes": store.size,
-            "budget_bytes": self._recorder.budget,
+            "budget_bytes": self._series_writer.budget,
             "on_disk": store.on_disk,
-            "lost_readings": self._recorder.lost,
-            "problem": self._recorder.failure or None,
+            "lost_readings": self._series_writer.lost,
+            "problem": self._series_writer.failure or None,
             "steps": [
                 {"seconds": step, "oldest": None if oldest is None else written(oldest)}
                 for step, oldest in store.oldest().items()

@@ -17,15 +17,15 @@ from streamdetect.page import incidents
 from streamdetect.page.activity import Activity
 from streamdetect.page.api import Api
 from streamdetect.page.app import application
+from streamdetect.page.commands import Commands
+from streamdetect.page.connections import Listener
 from streamdetect.page.guard import Guard
 from streamdetect.page.health import Health
 from streamdetect.page.incidents import Incidents
-from streamdetect.page.listener import Listener
 from streamdetect.page.ration import Rationed
-from streamdetect.page.recorder import Recorder
 from streamdetect.page.sensors import SensorList, written
+from streamdetect.page.series_writer import SeriesWriter
 from streamdetect.page.stream import Stream
-from streamdetect.page.writing import Writing
 from streamdetect.sinks.events import ANSWERED
 from streamdetect.store.history import HISTORY
 from streamdetect.store.series import SERIES
@@ -72,21 +72,21 @@ class Page:
         kept = state / HISTORY if state and config.history.enabled else None
         self._incidents = Incidents(kept, config.history.keep, time.time)
         self._activity = Activity()
-        self._writing = Writing(sources.ask)
+        self._commands = Commands(sources.ask)
         self._stream = Stream(lambda: self._activity.batches, self._tick, self._sensors.reading)
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
-        recorder = Recorder(state / SERIES if state else None, settings.series, sources.detectors)
-        self._recorder = recorder
-        health = Health(sources, self._activity, recorder)
+        writer = SeriesWriter(state / SERIES if state else None, settings.series, sources.detectors)
+        self._series_writer = writer
+        health = Health(sources, self._activity, writer)
         api = Api(
             sources,
             guard,
             self._sensors,
             self._incidents,
-            recorder,
+            writer,
             health,
             self._stream,
-            self._writing,
+            self._commands,
         )
         served = uvicorn.Config(
             Rationed(application(settings, api, guard)),
@@ -101,7 +101,7 @@ class Page:
         try:
             self._listener = Listener(settings.host, settings.port, served, keys.tls)
         except BaseException:
-            recorder.close()
+            writer.close()
             raise
         self._switch_every = sys.getswitchinterval()
         self._loop = asyncio.new_event_loop()
@@ -118,7 +118,7 @@ class Page:
     def observe(self, verdicts: Sequence[tuple[str, Verdicts]], report: BatchReport) -> None:
         """Take the verdicts and the report of a batch."""
         self._activity.observe(report)
-        self._recorder.take(verdicts)
+        self._series_writer.take(verdicts)
 
     def tell(self, events: Sequence[Event]) -> None:
         """Take events, once they have taken effect."""
@@ -128,7 +128,7 @@ class Page:
     def start(self) -> None:
         """Begin to answer."""
         sys.setswitchinterval(_SWITCH_EVERY)
-        self._recorder.start()
+        self._series_writer.start()
         self._thread.start()
         log.info("the page is at %s", self.url)
 
@@ -138,7 +138,7 @@ class Page:
             self._loop.call_soon_threadsafe(self._cancel)
             self._thread.join(_CLOSES_WITHIN)
         self._listener.close()
-        self._recorder.close()
+        self._series_writer.close()
         sys.setswitchinterval(self._switch_every)
 
     # The page's thread
@@ -178,7 +178,7 @@ class Page:
         for event in events:
             facts = event.facts
             if facts["type"] == ANSWERED:
-                self._writing.settle(facts["data"])
+                self._commands.settle(facts["data"])
                 self._sensors.look_anew()
             self._stream.tell(self._happening(facts))
 

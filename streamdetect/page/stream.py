@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 from starlette.responses import StreamingResponse
 
-from streamdetect.page.answering import ProblemError
+from streamdetect.page.answers import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -16,7 +16,7 @@ from real_authority import certify
 
 from streamdetect.errors import StreamdetectError
 from streamdetect.monitoring.access import MOST_FAILURES
-from streamdetect.page import listener, ration
+from streamdetect.page import connections, ration
 
 EVIL = "<img src=x onerror=alert(1)>\"'`{{7*7}}\u202e\x00\r\nSet-Cookie: a=b"
 
@@ -289,7 +289,7 @@ def test_below_a_prefix_whether_or_not_the_proxy_takes_it_off(running):
 
 
 def test_who_says_nothing_is_cut_off_and_keeps_nobody_waiting(one, monkeypatch):
-    monkeypatch.setattr(listener, "DEADLINE", 0.2)
+    monkeypatch.setattr(connections, "DEADLINE", 0.2)
     with socket.create_connection((one.address.hostname, one.address.port), timeout=30) as silent:
         assert one.get("session").status == 200
         assert silent.recv(1) == b""
@@ -304,7 +304,7 @@ def test_who_says_nothing_is_cut_off_and_keeps_nobody_waiting(one, monkeypatch):
     ],
 )
 def test_who_never_says_all_of_it_is_cut_off(one, monkeypatch, began):
-    monkeypatch.setattr(listener, "DEADLINE", 0.3)
+    monkeypatch.setattr(connections, "DEADLINE", 0.3)
     with socket.create_connection((one.address.hostname, one.address.port), timeout=30) as slow:
         slow.sendall(began)
         received = b""
@@ -320,17 +320,17 @@ def test_who_never_says_all_of_it_is_cut_off(one, monkeypatch, began):
 def test_many_that_say_nothing_have_a_bound_and_others_are_answered(one):
     silent = [
         socket.create_connection((one.address.hostname, one.address.port), timeout=30)
-        for _ in range(2 * listener.SILENT)
+        for _ in range(2 * connections.SILENT)
     ]
     assert one.get("session").status == 200
-    ended = [each.recv(1) for each in silent[: listener.SILENT]]
-    assert ended == [b""] * listener.SILENT
+    ended = [each.recv(1) for each in silent[: connections.SILENT]]
+    assert ended == [b""] * connections.SILENT
     for each in silent:
         each.close()
 
 
 def test_who_does_not_take_an_answer_is_cut_off(one, monkeypatch, until):
-    monkeypatch.setattr(listener, "DEADLINE", 0.3)
+    monkeypatch.setattr(connections, "DEADLINE", 0.3)
     one.daemon.page._sensors.shared = lambda *_: os.urandom(16 << 20)
     with socket.create_connection((one.address.hostname, one.address.port), timeout=30) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -382,7 +382,7 @@ def test_tls_and_who_never_begins_to_speak_it(running, authority, monkeypatch):
     with running(page=f"tls: {{enabled: true, {keys}}}") as one:
         assert one.daemon.page.url.startswith("https://")
         context = ssl.create_default_context(cafile=f"{authority}/ca.pem")
-        monkeypatch.setattr(listener, "DEADLINE", 0.3)
+        monkeypatch.setattr(connections, "DEADLINE", 0.3)
         where = (one.address.hostname, one.address.port)
         with socket.create_connection(where, timeout=30) as silent:
             with context.wrap_socket(
@@ -422,7 +422,7 @@ def test_a_port_that_is_taken_is_said(one, running):
 
 def test_the_port_of_metrics_and_health_answers_whatever_hangs_here(one):
     where = (one.address.hostname, one.address.port)
-    hanging = [socket.create_connection(where, timeout=30) for _ in range(listener.MOST)]
+    hanging = [socket.create_connection(where, timeout=30) for _ in range(connections.MOST)]
     with urlopen(f"{one.daemon.http.url}/healthz", timeout=30) as answer:
         assert answer.status == 200
     for each in hanging:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from streamdetect.core.rules import VIEWS
 from streamdetect.core.verdicts import Verdicts
-from streamdetect.page.recorder import Recorder, points
 from streamdetect.page.series import past
+from streamdetect.page.series_writer import SeriesWriter, points
 from streamdetect.store import DamagedError
 from streamdetect.store.series import SERIES, STEPS, SeriesStore, fields
 
@@ -173,17 +173,17 @@ def test_no_more_points_are_told_than_asked_for(seconds):
     assert total == pytest.approx(sum(value for _, _, value in readings), rel=1e-4)
 
 
-# The recorder
+# The writer
 
 
 class Shown:
-    """The parts of a detector that the recorder reads."""
+    """The parts of a detector that the writer reads."""
 
     name, features = "d", ("v",)
 
 
 def verdicts(count, features=1) -> Verdicts:
-    """Make the parts of verdicts that the recorder reads."""
+    """Make the parts of verdicts that the writer reads."""
     wide = np.ones((count, features))
     others = dict.fromkeys(field.name for field in dataclasses.fields(Verdicts))
     known = {
@@ -199,13 +199,13 @@ def verdicts(count, features=1) -> Verdicts:
     return Verdicts(**others | known)
 
 
-def recorder(path=None) -> Recorder:
-    return Recorder(path, 1 << 20, lambda: [Shown()])
+def writer(path=None) -> SeriesWriter:
+    return SeriesWriter(path, 1 << 20, lambda: [Shown()])
 
 
 def test_the_main_loop_hands_over_and_does_no_more(monkeypatch):
-    one = recorder()
-    monkeypatch.setattr("streamdetect.page.recorder.MOST_WAITING", 1000)
+    one = writer()
+    monkeypatch.setattr("streamdetect.page.series_writer.MOST_WAITING", 1000)
     for _ in range(30):
         one.take([("d", verdicts(50))])
     assert one.lost == 500, "what does not fit is left out, and counted"
@@ -217,7 +217,7 @@ def test_the_main_loop_hands_over_and_does_no_more(monkeypatch):
 
 
 def test_a_point_has_the_largest_score_of_each_view():
-    one = recorder()
+    one = writer()
     one.take([("d", verdicts(10)), ("gone", verdicts(10)), ("d", verdicts(5, features=2))])
     one._guarded()
     _, data = one.store.read("d", "a", ["v"], 10, START, START)
@@ -228,7 +228,7 @@ def test_a_point_has_the_largest_score_of_each_view():
 def test_a_damaged_store_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
     path = tmp_path / SERIES
     path.write_bytes(b"no database" * 100)
-    one = recorder(path)
+    one = writer(path)
     assert "set aside" in caplog.text
     assert len(list(tmp_path.glob("series.db.set-aside-*"))) == 1
     one.take([("d", verdicts(10))])
@@ -238,7 +238,7 @@ def test_a_damaged_store_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
 
 
 def test_one_that_breaks_while_it_is_used_is_set_aside(tmp_path, monkeypatch):
-    one = recorder(tmp_path / SERIES)
+    one = writer(tmp_path / SERIES)
 
     def broken(*_):
         raise DamagedError("a bit has flipped")
@@ -255,7 +255,7 @@ def test_one_that_breaks_while_it_is_used_is_set_aside(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_full_costs_the_points_and_nothing_else(tmp_path):
-    one = recorder(tmp_path / SERIES)
+    one = writer(tmp_path / SERIES)
     one.store._connection.execute("PRAGMA max_page_count = 1")
     for at in range(200):
         many = verdicts(50)
@@ -274,7 +274,7 @@ def test_a_disk_that_is_full_costs_the_points_and_nothing_else(tmp_path):
 
 
 def test_a_bug_in_writing_is_logged_and_ends_nothing(monkeypatch, caplog):
-    one = recorder()
+    one = writer()
     monkeypatch.setattr(one, "_write", lambda _: 1 / 0)
     one.take([("d", verdicts(10))])
     one._guarded()

@@ -109,7 +109,7 @@ def test_too_many_commands_at_a_time_are_turned_away(one, monkeypatch):
 
 
 def test_a_command_that_waits_for_the_disk_is_said_to_wait(one, monkeypatch):
-    monkeypatch.setattr("streamdetect.page.writing._WAIT", 0.2)
+    monkeypatch.setattr("streamdetect.page.commands._WAIT", 0.2)
     monkeypatch.setattr(one.daemon._committer, "commit", lambda: False)
     done = one.post("mute", {"sensor": "a"})
     monkeypatch.undo()

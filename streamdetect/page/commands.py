@@ -15,7 +15,7 @@ import orjson
 
 from streamdetect.config.commands import command
 from streamdetect.errors import ConfigError
-from streamdetect.page.answering import ProblemError
+from streamdetect.page.answers import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ _MOST_BYTES = 4096  # of a body
 _BUSY = {"Retry-After": "1"}
 
 
-class Writing:
+class Commands:
     """Sends commands to the main loop, and waits for their outcome."""
 
     def __init__(self, ask: Callable[[bytes], bool]) -> None:

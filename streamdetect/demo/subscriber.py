@@ -24,7 +24,7 @@ _PATIENCE = 30.0  # s
 _ANOMALY = "io.streamdetect.anomaly."
 
 
-class Listener:
+class Subscriber:
     """A subscriber to events; a context manager.
 
     Attributes:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from streamdetect.page.answering import ProblemError
+from streamdetect.page.answers import ProblemError
 from streamdetect.page.sensors import SORTS, STATES, Query
 from streamdetect.store.history import Wanted
 

@@ -35,7 +35,7 @@ IN_MEMORY = 8 << 20  # bytes that are kept in memory, without a state directory
 _ENDS_WITHIN = 5.0  # s
 
 
-class Recorder:
+class SeriesWriter:
     """Takes verdicts from the main loop and writes them as points.
 
     Attributes:
@@ -62,7 +62,7 @@ class Recorder:
         self._came = self._done = 0  # readings; only one thread changes each
         self._closing = threading.Event()
         self._sparingly = Sparingly()
-        self._thread = threading.Thread(target=self._run, name="page recorder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="page series", daemon=True)
 
     def take(self, verdicts: Sequence[tuple[str, Verdicts]]) -> None:
         """Queue the verdicts of a batch, by detector; called by the main loop, so nothing is written here."""
