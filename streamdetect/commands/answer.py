@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
+from streamdetect.commands.config_option import add_config
 from streamdetect.commands.incidents import named
 from streamdetect.commands.spans import span
 from streamdetect.config import load
@@ -28,14 +28,7 @@ _WHOLE_ID = 32  # characters
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect answer`."""
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="the daemon's configuration: broker and topics",
-    )
+    add_config(parser, "the daemon's configuration: broker and topics", required=True)
     parser.add_argument("--by", metavar="NAME", default="", help="your name, which is kept with the answer")
     commands = parser.add_subparsers(dest="do", metavar="COMMAND", required=True)
     mute = commands.add_parser("mute", help="send no more messages about a sensor")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from streamdetect.commands.config_option import add_config
 from streamdetect.config import Config, load
 from streamdetect.demo.broker import EmbeddedBroker
 from streamdetect.demo.carrying import Carrying, isolated, state_folder
@@ -63,13 +64,7 @@ _HELPS_DAEMON = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect bench`."""
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="the configuration [the defaults, with the general bundle]",
-    )
+    add_config(parser, "the configuration [the defaults, with the general bundle]")
     parser.add_argument(
         "--sensors", metavar="N", type=int, default=SENSORS, help="how many sensors to simulate [%(default)s]"
     )

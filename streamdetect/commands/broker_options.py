@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import config
+from streamdetect.commands.config_option import add_config
 
 if TYPE_CHECKING:
     from argparse import Namespace, _ArgumentGroup
@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 def add_broker_arguments(group: _ArgumentGroup) -> None:
     """Add the options that `broker_from` reads."""
-    group.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="a configuration whose `mqtt` section to use: user, password, TLS, …",
-    )
+    add_config(group, "a configuration whose `mqtt` section to use: user, password, TLS, …")
     group.add_argument("--host", help="the broker [localhost]")
     group.add_argument("--port", type=int, metavar="N", help="its port [1883; with TLS 8883]")
 

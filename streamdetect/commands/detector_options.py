@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from streamdetect import config
+from streamdetect.commands.config_option import add_config
 from streamdetect.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
+    from pathlib import Path
 
     from streamdetect.config import DetectorConfig
     from streamdetect.config.section import Section
@@ -32,9 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "detector", "The options of a detector in config.yaml. An option given here wins over the file."
     )
-    group.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, help="the configuration to take the detector from"
-    )
+    add_config(group, "the configuration to take the detector from")
     group.add_argument(
         "--detector", metavar="NAME", help="which detector of the configuration [the only one]"
     )

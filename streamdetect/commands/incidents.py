@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from streamdetect.commands import one_incident
+from streamdetect.commands.config_option import add_config
 from streamdetect.commands.spans import ago
 from streamdetect.config import Config, load
 from streamdetect.errors import StateError, StreamdetectError
@@ -36,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="?",
         help="show this incident in full, with the readings around it; the first characters of its id do",
     )
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the daemon's configuration")
+    add_config(parser, "the daemon's configuration")
     parser.add_argument(
         "--state", metavar="DIR", type=Path, help="the daemon's state directory, instead of its configuration"
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamdetect.commands.config_option import add_config
 from streamdetect.config import load
 from streamdetect.errors import StreamdetectError
 from streamdetect.sinks import workers
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect notify`."""
-    parser.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, required=True, help="the daemon's configuration"
-    )
+    add_config(parser, "the daemon's configuration", required=True)
     parser.add_argument(
         "--test",
         action="store_true",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import logs
+from streamdetect.commands.config_option import add_config
 from streamdetect.commands.spans import span
 from streamdetect.config import Config, load
 from streamdetect.config.quantities import size
@@ -23,13 +24,7 @@ _BOUNDS = Bounds()
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect record`."""
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="the configuration [the defaults, with a broker on localhost]",
-    )
+    add_config(parser, "the configuration [the defaults, with a broker on localhost]")
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", type=Path, required=True, help="the folder to write into"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from streamdetect.bundles import versions
 from streamdetect.bundles.bundle import GENERAL, Bundle
 from streamdetect.commands import bundle_options, detector_options, recording_options
+from streamdetect.commands.config_option import add_config
 from streamdetect.config import load
 from streamdetect.failpoints import failpoint
 from streamdetect.offline import retraining
@@ -29,14 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect retrain`."""
     recording_options.add_arguments(parser)
     parser.usage = "%(prog)s [options] -c FILE DATA [DATA ...]"
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="the configuration of the daemon that uses the bundle",
-    )
+    add_config(parser, "the configuration of the daemon that uses the bundle", required=True)
     parser.add_argument("--detector", metavar="NAME", help="the detector whose bundle it is [the only one]")
     parser.add_argument(
         "--held-out",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import logs
 from streamdetect.commands import prefilling, recording_options
+from streamdetect.commands.config_option import add_config
 from streamdetect.config import Config, load
 from streamdetect.service.daemon import Daemon
 
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect run`."""
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="the configuration [the defaults, with a broker on localhost]",
-    )
+    add_config(parser, "the configuration [the defaults, with a broker on localhost]")
     parser.add_argument(
         "--detector", metavar="NAME", help="the detector that the recordings are for [the only one]"
     )

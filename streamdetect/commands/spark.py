@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentTypeError
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdetect import logs
+from streamdetect.commands.config_option import add_config
 from streamdetect.config import load
 from streamdetect.spark import doctor, job
 from streamdetect.spark.driving import drive
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     rescale.add_argument("partitions", metavar="N", type=_count, help="the new number of partitions")
     doctor_ = commands.add_parser("doctor", help="check this machine, NATS or Kafka, and the configuration")
     for one in (run_, rescale, doctor_):
-        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True, help="the configuration")
+        add_config(one, "the configuration", required=True)
     for one in (run_, rescale):
         add_spark_arguments(one)
     run_.add_argument(

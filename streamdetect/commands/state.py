@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamdetect.commands.config_option import add_config
 from streamdetect.commands.spark import add_spark_arguments
 from streamdetect.config import load
 from streamdetect.errors import StateError
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         ("import", "start from such a file, before the first run"),
     ):
         one = commands.add_parser(name, help=text)
-        one.add_argument("-c", "--config", metavar="FILE", type=Path, required=True, help="the configuration")
+        add_config(one, "the configuration", required=True)
         one.add_argument(
             "--spark",
             action="store_true",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 
+from streamdetect.commands.config_option import add_config
 from streamdetect.commands.spans import span
 from streamdetect.config import Config, load
 from streamdetect.errors import StateError, StreamdetectError
@@ -20,6 +20,7 @@ from streamdetect.top.sensors import read as read_metrics
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
 
     from streamdetect.store.history import Incident
 
@@ -29,7 +30,7 @@ _SINCE = 86_400.0  # s; incidents of so long ago are shown
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `streamdetect top`."""
     help_ = "the daemon's configuration: the address of its metrics, its history, its units"
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, help=help_)
+    add_config(parser, help_)
     help_ = "the metrics port of another daemon, such as http://pi:9464; its incidents are not shown"
     parser.add_argument("--url", metavar="URL", help=help_)
     parser.add_argument(

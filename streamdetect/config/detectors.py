@@ -4,7 +4,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -28,24 +28,14 @@ from streamdetect.config.judging import (
 )
 from streamdetect.config.quantities import Duration, Span
 from streamdetect.config.section import Broken, Section
+from streamdetect.config.texts import TimeZone, checked_by
 from streamdetect.core.missing import MissingPolicy
 from streamdetect.core.rules import VIEWS, Rule
-from streamdetect.times import zone
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 _LOCATED = rf"^({'|'.join(TYPES)})(@\d{{1,6}})?$"
 _PAYLOAD = PayloadSettings()  # the default is where the setting is used, once
-
-
-def _checked_by(check: Callable[[str], object]) -> AfterValidator:
-    """Make the validator of a text that has to pass a check, which raises ValueError."""
-
-    def checked(text: str) -> str:
-        check(text)
-        return text
-
-    return AfterValidator(checked)
 
 
 def _known_format(name: str) -> str:
@@ -86,7 +76,7 @@ class _Payload(Section):
     """Take "21,5" for 21.5."""
     units: Literal["any"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] | None = None
     """Units that may follow a number ("20.6 °C" is 20.6): a list, or any."""
-    type: Annotated[str, _checked_by(located), Field(json_schema_extra={"pattern": _LOCATED})] | None = (
+    type: Annotated[str, checked_by(located), Field(json_schema_extra={"pattern": _LOCATED})] | None = (
         _PAYLOAD.type
     )
     """The type of a raw number, like uint8 or int16-be; int16-be@4 begins at the fifth byte."""
@@ -96,9 +86,9 @@ class _Payload(Section):
     """How payloads are compressed; auto detects it from the first bytes."""
     time: Text | None = _PAYLOAD.time
     """The path of the time ($key: the key of an entry of `each`); without it, the time of arrival counts."""
-    time_format: Annotated[str, _checked_by(check_format)] | None = _PAYLOAD.time_format
+    time_format: Annotated[str, checked_by(check_format)] | None = _PAYLOAD.time_format
     """s, ms, us, ns, rfc3339, auto or a pattern like %d.%m.%Y %H:%M:%S; by default s, in line protocol ns."""
-    time_zone: Annotated[str, _checked_by(zone)] | None = _PAYLOAD.time_zone
+    time_zone: TimeZone | None = _PAYLOAD.time_zone
     """The zone of times without an offset, such as Europe/Berlin."""
     time_missing: Literal["reject", "arrival"] = _PAYLOAD.time_missing
     """What happens to a reading without its time: it is rejected, or gets the time of its arrival."""
@@ -182,14 +172,14 @@ class DetectorConfig(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
     """Unique; it names the detector in events and metrics."""
     topics: Annotated[
-        tuple[Annotated[str, _checked_by(check_filter)], ...], Field(min_length=1, strict=False)
+        tuple[Annotated[str, checked_by(check_filter)], ...], Field(min_length=1, strict=False)
     ] = ("sensors/#",)
     """MQTT topic filters."""
-    ignore: Annotated[tuple[Annotated[str, _checked_by(check_pattern)], ...], Field(strict=False)] = ()
+    ignore: Annotated[tuple[Annotated[str, checked_by(check_pattern)], ...], Field(strict=False)] = ()
     """Topics among them to leave alone: filters in which * may stand for part of a level (homie/+/$*)."""
-    templates: Annotated[tuple[Annotated[str, _checked_by(TopicTemplate)], ...], Field(strict=False)] = ()
+    templates: Annotated[tuple[Annotated[str, checked_by(TopicTemplate)], ...], Field(strict=False)] = ()
     """Topic templates like plant/{site}/_/{sensor} or {dev}/temp:{ch}; the first that matches counts."""
-    sensor: Annotated[str, _checked_by(SensorTemplate)] | None = None
+    sensor: Annotated[str, checked_by(SensorTemplate)] | None = None
     """Sensor id: {site}/{sensor} from the templates, {id} or {tags.host} from the payload, {field} of values,
     {key} of an entry, {topic}; without it, the whole topic and what the payload names."""
     bundle: Annotated[str, Field(min_length=1)] = "general"

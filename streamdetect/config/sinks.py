@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from streamdetect.config import secrets
 from streamdetect.config.quantities import Duration, Size, Span
 from streamdetect.config.section import Broken, Section
+from streamdetect.config.texts import TimeZone
 from streamdetect.times import zone
 
 FIELDS = (
@@ -61,11 +62,6 @@ def _cron(text: str) -> str:
     return text
 
 
-def _zone(text: str) -> str:
-    zone(text)
-    return text
-
-
 def _template(text: str) -> str:
     try:
         places = [place for place in string.Formatter().parse(text) if place[1] is not None]
@@ -100,7 +96,7 @@ class PeriodConfig(Section):
     """When it begins: minute, hour, day of the month, month, day of the week."""
     lasts: Annotated[Span, Field(le=7 * 86_400)]
     """How long it lasts."""
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: TimeZone = "UTC"
     """Its time zone, like Europe/Berlin; daylight saving is taken into account."""
 
     def holds(self, now: float) -> bool:
