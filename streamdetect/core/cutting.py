@@ -56,6 +56,7 @@ class Cut:
     grid: Grid  # of the accepted readings, by sensor
     values: Floats  # (A, F) with what was missing filled in
     pauses: Floats  # (A,) s since the sensor's reading before; infinite before its first
+    joined: Floats  # (U, K + L, F) by line of the grid: the K values before the batch, and those of the batch
     due: Rows  # (M,) which of the accepted readings completed a window
     windows: NDArray[np.float32]  # (M, T, F) scaled, PADDING before the real steps
     real: NDArray[np.bool_] | None  # (M, T, F) neither padding nor missing; None = everything is
@@ -64,7 +65,8 @@ class Cut:
 class WindowCutter(Columns):
     """The latest readings and the scale of every sensor."""
 
-    def __init__(self, settings: CuttingSettings) -> None:
+    def __init__(self, settings: CuttingSettings, kept: int = 0) -> None:
+        """Begin; at least so many readings of each sensor are kept."""
         super().__init__()
         self.settings = settings
         features, scaling, first = settings.features, settings.scaling, settings.first_steps
@@ -72,7 +74,12 @@ class WindowCutter(Columns):
         # What is missing travels with the values, as F more of them.
         width = 2 * features if settings.missing == "mask" else features
         self.windows = Windows(
-            settings.time_steps, width, min_steps=first, stride=settings.stride, max_gap=settings.max_gap
+            settings.time_steps,
+            width,
+            kept=kept,
+            min_steps=first,
+            stride=settings.stride,
+            max_gap=settings.max_gap,
         )
         self.scale = SensorScale(first, features, scaling.history) if scaling.kind == "sensor" else None
         self._offset = np.array(scaling.offset or (0.0,) * features)
@@ -108,7 +115,8 @@ class WindowCutter(Columns):
         wide = np.concatenate([values, missing], axis=1) if self.settings.missing == "mask" else values
         due = self.windows.push(grid, wide, pauses)
         windows = self._scaled(grid, values, due)
-        return Cut(outcomes, index, grid, values, pauses, due.index, windows, self._real(due))
+        joined = due.joined[:, :, : self.settings.features]
+        return Cut(outcomes, index, grid, values, pauses, joined, due.index, windows, self._real(due))
 
     def _scaled(self, grid: Grid, values: Floats, due: Due) -> NDArray[np.float32]:
         """Scale the due windows for the model, (M, T, F)."""

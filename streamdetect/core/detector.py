@@ -10,6 +10,7 @@ import numpy as np
 
 from .columns import Columns
 from .cutting import CuttingSettings, WindowCutter
+from .earlier import brought_up_to_date
 from .incidents import IncidentSettings
 from .judge_settings import JudgeSettings
 from .judging import Judge, Seen
@@ -74,7 +75,7 @@ class SensorState(Columns):
 
     def __init__(self, settings: DetectorSettings, rules: RuleColumns) -> None:
         super().__init__()
-        self.cutter = WindowCutter(settings.cutting)
+        self.cutter = WindowCutter(settings.cutting, settings.judging.trend_of - 1)
         self.judge = Judge(settings.judging, settings.incidents, settings.features, rules)
 
 
@@ -140,7 +141,7 @@ class Detector:
         times = readings.times[cut.index]
         waits = self._waits(cut.pauses, times)
         seen = Seen(times, cut.values, *waits, *_spread(cut, errors, feature_errors))
-        ruling, edges = self.state.judge.judge(cut.grid, seen)
+        ruling, edges = self.state.judge.judge(cut.grid, seen, cut.joined)
         whole = len(cut.index) == len(readings.sensors)
         sensors = readings.sensors if whole else map(readings.sensors.__getitem__, cut.index.tolist())
         verdicts = Verdicts(
@@ -179,8 +180,8 @@ class Detector:
         rows = self.sensors.rows()
         deadlines = self._deadlines(rows)
         late = deadlines < now
-        judge = self.state.judge
-        edges = judge.incidents.notice(rows[late], deadlines[late], judge.recent.past[rows[late], -1])
+        judge, values = self.state.judge, self._values(rows[late])
+        edges = judge.incidents.notice(rows[late], deadlines[late], values)
         edges = [judge.silent_for(edge) for edge in edges]
         self._soonest = float(deadlines[~late].min(initial=inf))
         return self._transitions(edges)
@@ -270,7 +271,7 @@ class Detector:
         return SensorColumns(
             ids=[self.sensors.ids[row] or "" for row in rows.tolist()],
             last_time=windows.last_time[rows],
-            value=windows.buffer[rows, -1, : self.settings.features],
+            value=self._values(rows),
             error=judge.error[rows],
             threshold=judge.threshold[rows],
             score=judge.score[rows],
@@ -296,8 +297,8 @@ class Detector:
             KeyError: one is not known.
         """
         rows, judge, windows = self.sensors.find(sensors), self.state.judge, self.state.cutter.windows
-        recent = windows.buffer[rows][:, :, : self.settings.features]
-        steps = recent.shape[1]
+        steps = self.settings.time_steps
+        recent = windows.buffer[rows][:, -steps:, : self.settings.features]
         recent[np.arange(steps) < steps - windows.filled[rows][:, None]] = np.nan
         return SensorDetails(
             recent=recent,
@@ -334,7 +335,8 @@ class Detector:
         """
         if saved["made_with"].item() != self.shape:
             raise ValueError(f"snapshot: must be made with {self.shape}, got {saved['made_with'].item()}")
-        self.state.restore(self.enter([sensor.decode() for sensor in saved["sensors"].tolist()]), saved)
+        rows = self.enter([sensor.decode() for sensor in saved["sensors"].tolist()])
+        self.state.restore(rows, brought_up_to_date(saved, self.state.cutter.windows.kept))
         heard_since, resuming = saved["heard_since"].tolist()
         self.heard_since, self._resuming = heard_since, bool(resuming)
 
@@ -430,6 +432,11 @@ class Detector:
             transition(edge, _silent(edge, self.sensors.ids[edge.row] or "") or self._last(edge.row))
             for edge in edges
         ]
+
+    def _values(self, rows: Rows) -> Floats:
+        """Return the last values of these rows, (U, F)."""
+        values: Floats = self.state.cutter.windows.buffer[rows, -1, : self.settings.features]
+        return values
 
     def _last(self, row: int) -> Facts:
         """Return the facts of a row's newest reading."""

@@ -10,7 +10,7 @@ from .columns import Columns
 from .incidents import Incidents
 from .panel import Panel
 from .rules import VIEWS
-from .smoothing import Smoother
+from .smoothing import run_of
 from .views import Lesson, Stretch
 from .views.profile import slot_of
 from .walking import Scored, step
@@ -71,6 +71,7 @@ class Judge(Columns):
     learnt of the stretch depends on them.
     """
 
+    seen: NDArray[np.int32]  # (S,) readings ever
     readings: NDArray[np.int32]  # (S,) since the start or the last change of regime
     begun: Floats  # (S,) Unix seconds of the first of them; NaN before it
     score: Floats  # (S,) score of the last verdict; NaN before the first
@@ -86,19 +87,24 @@ class Judge(Columns):
     ) -> None:
         super().__init__()
         self.settings, self.features, self.rules = settings, features, rules
-        self.column("readings", np.int32)
+        for name in ("seen", "readings"):
+            self.column(name, np.int32)
         for name in ("begun", "score", "error", "threshold"):
             self.column(name, np.float64, np.nan)
         for name in ("expected", "lower", "upper"):
             self.column(name, np.float64, np.nan, (features,))
         self.column("scores", np.float32, np.nan, (len(VIEWS),))
-        self.recent = Smoother(settings.trend_of, features)
         self.warmup = Warmup(settings.min_count, settings.warmup, settings.warmup_seconds)
         self.panel = Panel(settings, features, rules, self.warmup)
         self.incidents = Incidents(incidents, features, VIEWS)
 
-    def judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
+    def judge(self, grid: Grid, seen: Seen, joined: Floats) -> tuple[Ruling, list[Edge]]:
         """Judge a batch laid out by `grid`, and remember it.
+
+        Args:
+            grid: of U lines and L places.
+            seen: the batch.
+            joined: (U, K + L, F) the values of each line after the last K of its sensor, K ≥ `trend_of` - 1.
 
         Returns:
             The rulings in arrival order, and the edges of incidents, whose line is the place of their reading
@@ -106,9 +112,9 @@ class Judge(Columns):
         """
         # NaN and infinity stand for what is not known, and what is past a line's end means nothing.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return self._judge(grid, seen)
+            return self._judge(grid, seen, joined[:, 1 - self.settings.trend_of - grid.width :])
 
-    def _judge(self, grid: Grid, seen: Seen) -> tuple[Ruling, list[Edge]]:
+    def _judge(self, grid: Grid, seen: Seen, joined: Floats) -> tuple[Ruling, list[Edge]]:
         laid = Seen(*(grid.lay(part) for part in seen))
         edges: list[Edge] = []
         if not len(grid.rows):
@@ -116,14 +122,14 @@ class Judge(Columns):
         if grid.width == 1:  # the usual case live
             if self.panel.by_day:
                 self.panel.profile.enter(grid.rows, slot_of(seen.times))
-            ruling, _, edges = self._look(*self._begin(grid.rows, grid.counts, laid))
+            ruling, _, edges = self._look(*self._begin(grid.rows, grid.counts, laid, joined))
             return Ruling._make(part[:, 0] for part in ruling), edges
         order = grid.lay(np.arange(len(seen.times)))
         whole = self._blank(laid.times.shape)
         done = np.zeros_like(grid.counts)
         while len(lines := np.flatnonzero(done < grid.counts)):
             start = done[lines]
-            stretch, waits = self._stretch(grid, laid, lines, start)
+            stretch, waits = self._stretch(grid, laid, joined, lines, start)
             ruling, counts, found = self._look(stretch, waits)
             line, place = np.nonzero(stretch.within(counts))
             for part, one in zip(whole, ruling, strict=True):
@@ -169,7 +175,9 @@ class Judge(Columns):
         made = [np.full(of, np.nan) for of in shapes]
         return Ruling._make(made)._replace(view=np.zeros(shape, dtype=np.int64))
 
-    def _stretch(self, grid: Grid, laid: Seen, lines: Rows, start: Rows) -> tuple[Stretch, Waits]:
+    def _stretch(
+        self, grid: Grid, laid: Seen, joined: Floats, lines: Rows, start: Rows
+    ) -> tuple[Stretch, Waits]:
         """The next readings of these lines, up to the end of a block or of a half hour; and the waits."""
         rows = grid.rows[lines]
         counts = np.minimum(grid.counts[lines] - start, self._room(rows))
@@ -182,14 +190,16 @@ class Judge(Columns):
             if np.count_nonzero(other):
                 np.minimum(counts, np.where(other.any(axis=1), other.argmax(axis=1), counts), out=counts)
                 at = lines[:, None], places[:, : counts.max()]
-        return self._begin(rows, counts, Seen(*(part[at] for part in laid)))
+        steps = start[:, None] + np.arange(at[1].shape[1] + self.settings.trend_of - 1)
+        here = joined[at[0], np.minimum(steps, joined.shape[1] - 1)]
+        return self._begin(rows, counts, Seen(*(part[at] for part in laid)), here)
 
-    def _begin(self, rows: Rows, counts: Rows, laid: Seen) -> tuple[Stretch, Waits]:
+    def _begin(self, rows: Rows, counts: Rows, laid: Seen, joined: Floats) -> tuple[Stretch, Waits]:
         """A stretch of readings (U, L) that lie within a block and a half hour."""
         values, times, begun = laid.values, laid.times, self.begun[rows]
         begun = np.where(np.isnan(begun), times[:, 0], begun)
         self.begun[rows] = begun
-        recent = self.recent.run(rows, values)
+        recent = run_of(joined, self.seen[rows], values.shape[1])
         stretch = Stretch(
             rows=rows,
             counts=counts,
@@ -198,7 +208,6 @@ class Judge(Columns):
             before=recent.previous(),
             level=recent.mean(self.settings.level_of),
             trend=recent.mean(self.settings.trend_of),
-            recent=recent,
             daily=self.panel.profile.daily(rows, times, values) if self.panel.by_day else None,
             errors=laid.errors,
             feature_errors=laid.feature_errors,
@@ -315,7 +324,7 @@ class Judge(Columns):
             passed=stepped.passed,
         )
         self.panel.learn(stretch, lesson, looked, stepped.disarmed)
-        self.recent.keep(rows, stretch.recent, counts)
+        self.seen[rows] += counts
 
     def _ruling(
         self,

@@ -61,6 +61,11 @@ class Run(NamedTuple):
         return left
 
 
+def run_of(joined: Floats, seen: Counts, size: int) -> Run:
+    """Make a run of the last `size` of values (U, n - 1 + size, F), with so many (U,) ever before them."""
+    return Run(joined, np.ascontiguousarray(joined.swapaxes(0, 1)), seen, size)
+
+
 class Smoother(Columns):
     """The mean of the last n values of each row and feature, or of all there are."""
 
@@ -76,8 +81,7 @@ class Smoother(Columns):
     def run(self, rows: Rows, values: Floats) -> Run:
         """These values (U, L, F) after those that are remembered; remembers none of them."""
         joined = np.concatenate([self.past.take(rows, axis=0), values], axis=1)
-        steps = np.ascontiguousarray(joined.swapaxes(0, 1))
-        return Run(joined, steps, self.seen[rows], values.shape[1])
+        return run_of(joined, self.seen[rows], values.shape[1])
 
     def keep(self, rows: Rows, run: Run, counts: Rows) -> None:
         """Remember the first counts[u] of the values of a run."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .earlier import BUFFER, lengthened
 from .scaling import SensorScale
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Saved = dict[str, NDArray[Any]]
 
-_BUFFER, _FILLED = "cutter.windows.buffer", "cutter.windows.filled"
+_FILLED = "cutter.windows.filled"
 _SCALE = "cutter.scale."
 
 
@@ -39,18 +40,12 @@ def succeed(detector: Detector, before: Detector) -> None:
     if was.judging.shape != now.judging.shape:
         raise ValueError(f"threshold: must stay of its kind, as {was.judging.shape}, got {now.judging.shape}")
     saved = before.snapshot()
-    _recut(saved, was.time_steps, now.time_steps)
+    saved[BUFFER] = lengthened(saved[BUFFER], detector.state.cutter.windows.kept)
+    if now.time_steps > was.time_steps:  # as many are filled as there are
+        saved[_FILLED] = np.minimum(saved[_FILLED], was.time_steps)
     _rescale(saved, was, now)
     detector.restore(saved | {"made_with": np.array(detector.shape)})
     detector.state.judge.forget_errors(detector.sensors.rows())
-
-
-def _recut(saved: Saved, steps: int, wanted: int) -> None:
-    """The latest readings as windows of another length; as many are filled as there are."""
-    if wanted > steps:
-        saved[_FILLED] = np.minimum(saved[_FILLED], steps)
-    kept = saved[_BUFFER][:, -wanted:]
-    saved[_BUFFER] = np.pad(kept, ((0, 0), (wanted - kept.shape[1], 0), (0, 0)))
 
 
 def _rescale(saved: Saved, was: DetectorSettings, now: DetectorSettings) -> None:

@@ -33,6 +33,7 @@ class Due:
     """M windows to judge, in arrival order."""
 
     windows: Floats  # (M, T, F) raw; only the last `lengths` steps have a meaning
+    joined: Floats  # (U, K + L, F) the values of each line's sensor before the batch, and those of the batch
     index: Rows  # (M,) the readings that completed them
     held: Counts  # (M,) readings since the window last restarted
 
@@ -43,24 +44,25 @@ class Due:
 
 
 class Windows(Columns):
-    """A ring buffer of the latest T readings for each of S sensors.
+    """A ring buffer of the latest K readings for each of S sensors, K ≥ T: the views look back as well.
 
-    It is kept oldest first, (S, T, F): a batch is joined to the buffers of its sensors, every window is then
-    a contiguous slice, and the last T readings go back. That moves T readings per sensor and batch where a
+    It is kept oldest first, (S, K, F): a batch is joined to the buffers of its sensors, every window is then
+    a contiguous slice, and the last K readings go back. That moves K readings per sensor and batch where a
     circular buffer writes one, but the window has to be copied out anyway, and several readings of one
     sensor in a batch need no loop.
     """
 
-    buffer: Floats  # (S, T, F)
+    buffer: Floats  # (S, K, F); 0 before the first
     last_time: Floats  # (S,) of the last accepted reading; -inf before the first
     filled: NDArray[np.int32]  # (S,) readings since the window last restarted
 
     def __init__(
-        self, time_steps: int, features: int, *, min_steps: int, stride: int, max_gap: float
+        self, time_steps: int, features: int, *, kept: int, min_steps: int, stride: int, max_gap: float
     ) -> None:
         super().__init__()
+        self.kept = max(time_steps, kept)
         self.time_steps, self.min_steps, self.stride, self.max_gap = time_steps, min_steps, stride, max_gap
-        self.column("buffer", np.float64, shape=(time_steps, features))
+        self.column("buffer", np.float64, shape=(self.kept, features))
         self.column("last_time", np.float64, -np.inf)
         self.column("filled", np.int32)
 
@@ -89,33 +91,32 @@ class Windows(Columns):
             return self._push_one(grid.rows, values, gaps)
         places, features = np.arange(grid.width), values.shape[1:]
         joined = np.concatenate([self.buffer.take(grid.rows, axis=0), grid.lay(values)], axis=1)
-        lines, steps = np.arange(len(grid.rows)), np.arange(self.time_steps)
+        lines, kept, steps = np.arange(len(grid.rows)), np.arange(self.kept), np.arange(self.time_steps)
         flat, begin = joined.reshape(-1, *features), lines * joined.shape[1]
         filled = self.filled[grid.rows][:, None] + places + 1
         if np.count_nonzero(gaps):
             restart = np.maximum.accumulate(np.where(grid.lay(gaps, fill=False), places, -1), axis=1)
             filled = np.where(restart >= 0, places - restart + 1, filled)
         self.filled[grid.rows] = filled[lines, grid.counts - 1]
-        self.buffer[grid.rows] = flat.take((begin + grid.counts)[:, None] + steps, axis=0)
+        self.buffer[grid.rows] = flat.take((begin + grid.counts)[:, None] + kept, axis=0)
         held = grid.read(filled)
         (due,) = self._is_due(held).nonzero()
         line, place = grid.where()
-        first = (begin[line] + place + 1)[due]
-        return Due(flat.take(first[:, None] + steps, axis=0), due, held[due])
+        first = (begin[line] + place + 1 + self.kept - self.time_steps)[due]
+        return Due(flat.take(first[:, None] + steps, axis=0), joined, due, held[due])
 
     def _push_one(self, rows: Rows, values: Floats, gaps: NDArray[np.bool_]) -> Due:
         """Take in accepted readings, at most one of each sensor."""
-        windows = np.empty((len(rows), *self.buffer.shape[1:]))
-        windows[:, :-1] = self.buffer.take(rows, axis=0)[:, 1:]
-        windows[:, -1] = values
-        self.buffer[rows] = windows
+        joined = np.concatenate([self.buffer.take(rows, axis=0), values[:, None]], axis=1)
+        self.buffer[rows] = joined[:, 1:]
         held = self.filled[rows] + 1
         held[gaps] = 1
         self.filled[rows] = held
         (due,) = self._is_due(held).nonzero()
+        windows = joined[:, -self.time_steps :]
         if len(due) < len(rows):
             windows, held = windows.take(due, axis=0), held[due]
-        return Due(windows, due, held)
+        return Due(windows, joined, due, held)
 
     def _is_due(self, held: Counts) -> NDArray[np.bool_]:
         """Tell which readings complete a window to judge, by how many readings the window then holds."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamdetect.core.detector import Detector, DetectorSettings
+from streamdetect.core.earlier import lengthened
 from streamdetect.core.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _KEPT = (
     *("time_steps", "features", "error", "min_steps", "stride", "missing", "max_gap"),
     *("max_sensors", "idle_after"),
 )
-_CUTTER = ("windows.", "scale.", "known.")
+_CUTTER, _BUFFER = ("windows.", "scale.", "known."), "windows.buffer"
 _TIMES = {"started": "started", "last": "last", "peak_time": "peak_time", "began": "started"}
 
 
@@ -48,7 +49,12 @@ def detector_of(
     detector = Detector(DetectorSettings(**kept), reconstruct)
     rows = detector.enter([sensor.decode() for sensor in saved["sensors"].tolist()])
     state = detector.state
-    state.cutter.restore(rows, {name: part for name, part in saved.items() if name.startswith(_CUTTER)})
+    cutter = {name: part for name, part in saved.items() if name.startswith(_CUTTER)}
+    windows = state.cutter.windows
+    cutter[_BUFFER] = lengthened(cutter[_BUFFER], windows.kept)
+    state.cutter.restore(rows, cutter)
+    state.judge.seen[rows] = known = np.minimum(windows.filled[rows], kept["time_steps"])
+    windows.buffer[rows] *= (np.arange(windows.kept) >= windows.kept - known[:, None])[:, :, None]
     old, incidents = saved["incidents.state"], state.judge.incidents
     is_open = rows[old["open"]]
     old = old[old["open"]]

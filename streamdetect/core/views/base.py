@@ -45,7 +45,6 @@ class Stretch(NamedTuple):
     before: Floats  # (U, L, F) the values of the readings before; NaN before the first
     level: Floats  # (U, L, F) the mean of the last few values
     trend: Floats  # (U, L, F) mean of many values
-    recent: Run  # of the latest values
     daily: Daily | None  # the values against their time of day; None while nothing is known of it
     errors: Floats  # (U, L) reconstruction error; NaN where no window was due
     feature_errors: Floats  # (U, L, F) reconstruction error of each feature

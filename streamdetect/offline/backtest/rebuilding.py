@@ -93,7 +93,7 @@ def _cut(fresh: Detector, result: SensorResult, choices: Sequence[Choice]) -> li
 def _latest(detector: Detector, pushed: Pushed) -> _Window:
     """The window that was due last, and how it was scaled."""
     settings, state, row = detector.settings, detector.state.cutter, pushed.cut.grid.rows[-1]
-    raw = state.windows.buffer[row, :, : settings.features].copy()
+    raw = state.windows.buffer[row, -settings.time_steps :, : settings.features].copy()
     length = np.minimum(state.windows.filled[[row]], settings.time_steps)
     if state.scale:
         offset, scale = state.scale.offset[row].copy(), state.scale.scale[row].copy()

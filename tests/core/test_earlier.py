@@ -1,10 +1,11 @@
-"""Columns that an earlier version kept in wider types go on in those of this one."""
+"""Columns as earlier versions saved them go on in those of this one."""
 
 import numpy as np
 import pytest
 from streams import cut, detector
 
 from streamdetect.core.columns import Columns
+from streamdetect.core.earlier import BUFFER
 from streamdetect.core.readings import Readings
 
 WIDE = {"float32": np.float64, "int32": np.int64, "int8": np.int64}
@@ -21,20 +22,33 @@ class Few(Columns):
 def stream(size=300):
     rng = np.random.default_rng(5)
     values = rng.normal(size=(size, 1)) + np.sin(np.arange(size) / 9)[:, None]
+    values[190:] += 20.0  # an incident
     return Readings([f"s{at % 3}" for at in range(size)], 1e9 + np.arange(size) * 600.0, values)
 
 
-def widened(saved):
-    return {name: part.astype(WIDE.get(part.dtype.name, part.dtype)) for name, part in saved.items()}
+def as_it_was(saved, steps):
+    """A snapshot with wide columns, the last values twice, and a case for every sensor."""
+    old = {name: part.astype(WIDE.get(part.dtype.name, part.dtype)) for name, part in saved.items()}
+    old |= {name.replace("cases.", ""): old.pop(name) for name in list(old) if ".cases." in name}
+    buffer = old[BUFFER]
+    return old | {
+        BUFFER: buffer[:, -steps:],
+        "judge.recent.past": buffer[:, -29:],
+        "judge.recent.seen": old.pop("judge.seen"),
+    }
 
 
-def test_a_detector_goes_on_from_wider_columns():
+@pytest.mark.parametrize("size", [2, 20, 200, 205])
+def test_a_detector_goes_on_from_earlier_columns(size):
     one, other, readings = detector(), detector(), stream()
-    one.process(cut(readings, 0, 200))
-    saved = widened(one.snapshot())
+    one.process(cut(readings, 0, size))
+    saved = as_it_was(one.snapshot(), one.settings.time_steps)
     assert not {part.dtype.name for part in saved.values()} & set(WIDE)
     other.restore(saved)
-    first, second = (each.process(cut(readings, 200, 300)) for each in (one, other))
+    for name, part in one.snapshot().items():
+        np.testing.assert_array_equal(other.snapshot()[name], part)
+    readings = cut(readings, size, 300)
+    first, second = (each.process(readings) for each in (one, other))
     np.testing.assert_array_equal(first.scores, second.scores)
     assert repr(first.transitions) == repr(second.transitions)
 
