@@ -168,6 +168,11 @@ def _refused(refusal: RejectedPayload | None) -> Routes:
     return routes
 
 
+def _unnamed(names: Names) -> Sensor:
+    """Refuse names where the topic alone names the sensor: one function, not 180 bytes for each topic."""
+    raise RejectedPayload("topic", f"a payload must not name its sensor here, got {names!r:.60}")
+
+
 class _Detector:
     def __init__(
         self, index: int, routing: Routing, cache: int, merged: Callable[[str, Names, Names], None]
@@ -193,13 +198,12 @@ class _Detector:
             RejectedPayload: `topic`, when there is no sensor id in it.
         """
         labels = self._labels(topic)
-        named = partial(self._look_up, topic)
+        if not self._names:
+            return Route(self.index, self._id(topic, labels, {}), labels, _unnamed, wild)
         if self._names == ("field",):  # as many as the configuration names: these may stay with the topic
             own: _Known[tuple[str, ...], Sensor] = _Known(lambda names: self._named((topic, names)), _FIELDS)
             return Route(self.index, "", labels, own.__getitem__, wild)
-        if self._names:
-            return Route(self.index, "", labels, named, wild)
-        return Route(self.index, self._id(topic, labels, {}), labels, named, wild)
+        return Route(self.index, "", labels, partial(self._look_up, topic), wild)
 
     def _look_up(self, topic: str, names: tuple[str, ...]) -> Sensor:
         return self._known[topic, names]
