@@ -76,7 +76,7 @@ def run(args: Namespace) -> int:
         not asks or _asked(f"write {args.output}{' over the existing file' if args.output.exists() else ''}?")
     ):
         args.output.write_text(configuration(mqtt, chosen, topics), encoding="utf-8")
-        out(f"wrote {args.output}: `streamdetect check --connect {args.output}` tells what it takes\n")
+        out(f"wrote {args.output}: `streamdetect check --connect {args.output}` says what it takes\n")
     return 0 if chosen else 1
 
 

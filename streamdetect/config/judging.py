@@ -37,11 +37,11 @@ class ThresholdConfig(Section):
     kind: Literal["rolling", "training", "fixed"] = "rolling"
     """The threshold's origin: the sensor's own past errors, the errors of the training, or a number."""
     sigma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _JUDGING.sigma
-    """How many standard deviations the threshold is above the mean of the past, at least."""
+    """The least number of standard deviations of the threshold above the mean of the past."""
     history: Annotated[int, Field(ge=2, le=10_000_000)] = _JUDGING.history
-    """How many past readings a baseline remembers; older ones fade."""
+    """The number of past readings that a baseline remembers; older ones fade."""
     min_count: Annotated[int, Field(ge=2, le=10_000_000)] = _JUDGING.min_count
-    """How many readings a baseline needs before it counts."""
+    """The number of readings that a baseline needs before it counts."""
     level: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """The threshold itself, for kind fixed."""
 
@@ -57,15 +57,15 @@ class IncidentsConfig(Section):
     """The rule by which anomalous readings are an incident. Counts are in readings."""
 
     consecutive: Count = _INCIDENTS.consecutive
-    """How many anomalous readings in a row open an incident."""
+    """The number of anomalous readings in a row that open an incident."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """What the parts of scores above 1 must add up to. A spike does at once, slow readings need less."""
+    """The sum of the parts of scores above 1 that opens one. Readings that are far apart need less."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after
-    """How many such readings in a row close an incident, at least; a sensor with a rhythm needs more."""
+    """The number of such readings in a row that close an incident; a sensor with a rhythm needs more."""
     cooldown: CountOrNone = _INCIDENTS.cooldown
-    """For how many readings after one closes none opens."""
+    """The number of readings after a close in which no incident opens."""
     update_every: CountOrNone = _INCIDENTS.update_every
     """Send an update every n anomalous readings; 0: only when more is known."""
     critical_score: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _INCIDENTS.critical_score
@@ -73,7 +73,7 @@ class IncidentsConfig(Section):
     regime_change_after: Span | None = _INCIDENTS.regime_change_after
     """An incident that lasts for longer is the new normal; without it, none becomes normal."""
     withhold_recurring: bool = _INCIDENTS.withhold_recurring
-    """Report what comes back at its hour three times, or at any hour on five days; then only if it grows."""
+    """Report a recurring incident three times if it has its hour, else on five days; then if it grows."""
 
     def settings(self) -> IncidentSettings:
         """Return the core's settings."""

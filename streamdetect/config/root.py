@@ -46,7 +46,7 @@ class Config(Section):
     mqtt: MqttConfig = MqttConfig()
     """The broker, and our login there."""
     events: EventsConfig = EventsConfig()
-    """Where events go and what they carry."""
+    """The topics of events, and their content."""
     webhooks: Annotated[tuple[WebhookConfig, ...], Field(strict=False)] = ()
     """URLs that events are posted to."""
     files: Annotated[tuple[FileConfig, ...], Field(strict=False)] = ()
