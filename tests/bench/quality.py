@@ -123,7 +123,7 @@ def _wanted(lines: Sequence[Line]) -> list[str]:
             verdict = target.verdict(figure)
             rows.append(row([line.data, line.model, name, _shown(name, figure), least, goal, verdict]))
     columns = ("data", "detector", "figure", "measured", "at least", "goal", "")
-    return ["### Held against what was asked for", "", *head(columns), *rows]
+    return ["### Compared with the targets", "", *head(columns), *rows]
 
 
 def measured(job: Job) -> list[Line]:
