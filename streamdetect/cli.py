@@ -69,7 +69,7 @@ COMMANDS = {
         "streamdetect.commands.spark", "run the same detectors on Apache Spark, on several machines", "spark"
     ),
     "state": Command(
-        "streamdetect.commands.state", "move what detectors know from a daemon to Spark, or back", "spark"
+        "streamdetect.commands.state", "move the state of detectors from a daemon to Spark, or back", "spark"
     ),
     "schema": Command(
         "streamdetect.commands.schema", "print the JSON Schema of the configuration or of events"

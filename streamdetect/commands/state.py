@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the commands of `streamdetect state`."""
     commands = parser.add_subparsers(metavar="export | import", required=True, dest="state_command")
     for name, text in (
-        ("export", "write what the detectors know into a file; nothing may run meanwhile"),
+        ("export", "write the state of the detectors into a file; nothing may run meanwhile"),
         ("import", "start from such a file, before the first run"),
     ):
         one = commands.add_parser(name, help=text)

@@ -59,7 +59,7 @@ class IncidentsConfig(Section):
     consecutive: Count = _INCIDENTS.consecutive
     """The number of anomalous readings in a row that open an incident."""
     excess: Annotated[float, Field(ge=0, allow_inf_nan=False)] = _INCIDENTS.excess
-    """The sum of the parts of scores above 1 that opens one. Readings that are far apart need less."""
+    """The sum of the parts of scores above 1 that opens an incident. Readings far apart need less."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = _INCIDENTS.close_ratio
     """A reading counts towards closing when its score is at most this."""
     close_after: Count = _INCIDENTS.close_after
