@@ -95,6 +95,7 @@ class Detector:
         self.heard_since = -inf
         """Unix seconds; a sensor last heard of before it may have sent readings that were not heard."""
         self._resuming = False
+        self._newest: float | None = None  # None = to be found anew
         self._soonest = -inf  # -inf = not known
         self._size = 0  # rows that the columns have
 
@@ -116,9 +117,10 @@ class Detector:
             rows, evicted = self._admit(readings, outcomes)
         if self._resuming and len(readings.times):
             self.heard_since, self._resuming = float(readings.times[0]), False
-        return Pushed(
-            readings, self.state.cutter.cut(rows, readings.times, readings.values, outcomes), evicted
-        )
+        cut = self.state.cutter.cut(rows, readings.times, readings.values, outcomes)
+        if self._newest is not None:
+            self._newest = max(self._newest, float(readings.times[rows >= 0].max(initial=-inf)))
+        return Pushed(readings, cut, evicted)
 
     def score(self, pushed: Pushed) -> tuple[Floats, Floats]:
         """The reconstruction error of each window, (M,), and of each of its features, (M, F)."""
@@ -200,7 +202,9 @@ class Detector:
     @property
     def newest(self) -> float:
         """Time of the newest reading of all sensors, -inf without any: the only clock of a detector."""
-        return float(self.state.cutter.windows.last_time.max(initial=-inf))
+        if self._newest is None:
+            self._newest = float(self.state.cutter.windows.last_time.max(initial=-inf))
+        return self._newest
 
     def evict(self, idle_before: float) -> list[Transition]:
         """Free the rows of sensors whose last reading is older than this, and close their incidents."""
@@ -336,6 +340,7 @@ class Detector:
         if saved["made_with"].item() != self.shape:
             raise ValueError(f"snapshot: must be made with {self.shape}, got {saved['made_with'].item()}")
         rows = self.enter([sensor.decode() for sensor in saved["sensors"].tolist()])
+        self._newest = None
         self.state.restore(rows, brought_up_to_date(saved, self.state.cutter.windows.kept))
         heard_since, resuming = saved["heard_since"].tolist()
         self.heard_since, self._resuming = heard_since, bool(resuming)
@@ -416,6 +421,7 @@ class Detector:
         self.sensors.release(rows.tolist())
         self.state.clear(rows)
         self.rules.clear(rows)
+        self._newest = None
         return closed
 
     def close(self, rows: Rows, reason: Reason) -> list[Transition]:

@@ -48,7 +48,9 @@ class Grid:
     @property
     def counts(self) -> Rows:
         """The number of items of each line, (U,)."""
-        return np.ones(len(self.rows), dtype=np.intp) if self._counts is None else self._counts
+        if self._counts is None:
+            self._counts = np.ones(len(self.rows), dtype=np.intp)
+        return self._counts
 
     def lay(self, items: NDArray[Any], fill: object = 0) -> NDArray[Any]:
         """(N, ...) in arrival order → (U, L, ...); places past a line's end hold `fill`."""

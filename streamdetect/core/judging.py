@@ -13,7 +13,7 @@ from .rules import VIEWS
 from .smoothing import run_of
 from .views import Lesson, Stretch
 from .views.profile import slot_of
-from .walking import Scored, step
+from .walking import Details, Scored, step
 from .warmup import Warmup
 
 if TYPE_CHECKING:
@@ -241,16 +241,12 @@ class Judge(Columns):
             views=views,
             score=np.fmax(score, 0.0),
             feature=by_feature,
-            deviation=panel.deviation(looked.z, by_feature),
-            sigma=looked.known.sigma[:, panel.levels],
-            departure=panel.departure(stretch.values, looked.known, by_feature),
             over=looked.over,
-            blame=panel.blame(stretch),
             silences=waits.unheard / limit[:, None],
-            deadlines=stretch.times - waits.unheard + limit[:, None],
             usual=self._interval(rows),
         )
-        stepped = step(self.incidents, scored, lambda: self._patience(rows))
+        deadlines = stretch.times - waits.unheard + limit[:, None]
+        stepped = step(self.incidents, scored, lambda: self._details(stretch, looked, by_feature, deadlines))
         stepped.edges[:] = [self._explained(edge, scored.usual) for edge in stepped.edges]
         self._learn(stretch, scored, stepped, looked)
         panel.silence.learn(stretch, waits.pauses, stepped.counts, limit)
@@ -291,6 +287,21 @@ class Judge(Columns):
         """Seconds (U,) between readings; infinite where that is not known yet."""
         usual = self.panel.silence.usual[rows]
         return np.where(usual > 0, usual, np.inf)
+
+    def _details(
+        self, stretch: Stretch, looked: Looked, feature: NDArray[np.int64], deadlines: Floats
+    ) -> Details:
+        panel, known = self.panel, looked.known
+        close_after, short = self._patience(stretch.rows)
+        return Details(
+            deviation=panel.deviation(looked.z, feature),
+            departure=panel.departure(stretch.values, known, feature),
+            sigma=known.sigma[:, panel.levels],
+            blame=panel.blame(stretch),
+            deadlines=deadlines,
+            close_after=close_after,
+            short=short,
+        )
 
     def _patience(self, rows: Rows) -> tuple[Rows, Rows]:
         """Calm readings (U,) that close an incident, and the length below which it passed as a spike does."""
@@ -358,7 +369,7 @@ class Judge(Columns):
     def _end_blocks(self, stretch: Stretch, stepped: Stepped) -> None:
         """Count the readings, and bring into force what was learnt where a block ends."""
         rows, counts = stretch.rows, stepped.counts
-        times = stretch.times[stretch.lines, counts - 1]
+        times = stretch.at_end(stretch.times, counts)
         if np.count_nonzero(stepped.changed):
             self.restart(rows[stepped.changed])
             stayed = ~stepped.changed

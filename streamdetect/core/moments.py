@@ -113,5 +113,5 @@ def sum_in_order(values: Floats) -> Floats:
     it would add up pairwise, which gives other last bits.
     """
     single = values[0].size == 1
-    total: Floats = np.cumsum(values, axis=0)[-1] if single else np.ascontiguousarray(values).sum(axis=0)
+    total: Floats = np.cumsum(values, axis=0)[-1] if single else np.add.reduce(np.ascontiguousarray(values))
     return total

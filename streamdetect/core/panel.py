@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .warmup import Warmup
 
 LEVEL, PROFILE, RANGE = map(VIEWS.index, ("level", "profile", "range"))
+PLACES: dict[str, int] = {view: at for at, view in enumerate(VIEWS)}
 GRADUAL = np.array([view not in CHECKS for view in VIEWS])
 """Views (W,) in which a sensor can be made more or less sensitive; the others have fixed limits."""
 LEAST_LIMIT = 2.0
@@ -60,7 +61,7 @@ class Panel(Columns):
         self.silence, self.range = Silence(rules), Range(rules, features)
         self.stuck = Stuck(features, self.range)
         views = (self.range, self.stuck, Limits(rules), Rate(rules))
-        values = (Level(), Trend(), self.profile, SlowProfile(features, self.profile, self.silence))
+        values = (Level(), Trend(), self.profile, SlowProfile(features, self.silence))
         if settings.level is None:
             self.signals: tuple[Signal, ...] = (Reconstruction(), *values)
             self.views: tuple[View, ...] = views
@@ -88,7 +89,7 @@ class Panel(Columns):
             for signal, end, width in zip(self.signals, ends, widths, strict=True)
         }
         self.levels = self._places["level"]
-        self._slow_to_judge = np.repeat([not signal.judges_cold for signal in self.signals], widths)
+        self._daily = np.repeat([signal.by_day for signal in self.signals], widths)
         self.rhythm = Rhythm(features, self.baselines, self.levels, self.silence)
         self.views += (self.rhythm,)
         self._learners = [part for part in (*self.signals, *self.views) if not isinstance(part, daily)]
@@ -135,21 +136,20 @@ class Panel(Columns):
 
     def hold(self, stretch: Stretch) -> Looked:
         """Hold the signals of a stretch against their baselines; a profile cannot tell before it is warm."""
-        signals = np.concatenate([signal.of(stretch) for signal in self.signals], axis=2)
-        warming = np.empty(signals.shape, dtype=bool)
-        for signal in self.signals:
-            warming[:, :, self._places[signal.name]] = signal.warming(stretch)[:, :, None]
-        near = signals.copy()
-        for signal in self.signals:
-            if (closer := signal.near(stretch)) is not None:
-                near[:, :, self._places[signal.name]] = closer
-        mute = warming & self._slow_to_judge
+        parts = [signal.of(stretch) for signal in self.signals]
+        short = [signal.near(stretch) for signal in self.signals]
+        signals = np.concatenate(parts, axis=2)
+        near = np.concatenate(
+            [part if one is None else one for part, one in zip(parts, short, strict=True)], axis=2
+        )
+        young = stretch.warming[:, :, None]
+        warming = np.where(self._daily, stretch.daily.warming[:, :, None] if stretch.daily else young, young)
         side = self._side(stretch.rows) if self.rules.one_sided else None
-        return self.baselines.look(stretch.rows, signals, near, warming, mute, side)
+        return self.baselines.look(stretch.rows, signals, near, warming, warming & self._daily, side)
 
     def _side(self, rows: Rows) -> Floats:
         """Return the side on which each signal (U, V) counts, see Rule; the other teaches no limit either."""
-        side = np.zeros((len(rows), len(self._slow_to_judge)))
+        side = np.zeros((len(rows), len(self._daily)))
         for signal in self.signals:
             if signal.two_sided:
                 side[:, self._places[signal.name]] = self.rules.side[rows]
@@ -167,20 +167,23 @@ class Panel(Columns):
         """
         shape = stretch.times.shape
         # The views are the outer axis: numpy takes ten times as long over the maxima of a short inner one.
-        views = np.moveaxis(np.full((len(VIEWS), *shape), np.nan), 0, 2)
+        views = np.full((len(VIEWS), *shape), np.nan).transpose(1, 2, 0)
         features = np.zeros((*shape, len(VIEWS)), dtype=np.int64) if self.features > 1 else None
         parts = [(signal.view, signal_scores[:, :, self._places[signal.name]]) for signal in self.signals]
         parts += [(view.name, view.scores(stretch)) for view in self.views if view.looks]
         choosy = self.rules.choosy
         counts = self.rules.count(stretch.rows, stretch.values, expected) if choosy else None
         for name, part in parts:
-            at = VIEWS.index(name)
+            at = PLACES[name]
             some = part if counts is None or not GRADUAL[at] else _of_those_that_count(part, counts)
             largest = some[:, :, 0] if some.shape[2] == 1 else np.fmax.reduce(some, axis=2)
-            np.fmax(views[:, :, at], np.minimum(largest, MOST_SCORE), out=views[:, :, at])
+            np.fmax(views[:, :, at], largest, out=views[:, :, at])
             if features is not None and some.shape[2] > 1:
                 features[:, :, at] = np.fmax(some, -np.inf).argmax(axis=2)
-        sensitivity = self.rules.sensitivity[stretch.rows] * self.sensitivity[stretch.rows]
+        np.minimum(views, MOST_SCORE, out=views)
+        sensitivity = self.sensitivity[stretch.rows]
+        if self.rules.sensitive:
+            sensitivity *= self.rules.sensitivity[stretch.rows]
         if np.count_nonzero(sensitivity != 1.0):
             views *= np.where(GRADUAL, sensitivity[:, None, None], 1.0)
         if self.rules.chosen:

@@ -73,6 +73,7 @@ class RuleColumns(Columns):
         self.rated = any(rule.rate for rule in rules)
         self.one_sided = any(any(rule.side) for rule in rules)
         self.choosy = self.one_sided or any(any(rule.least) or any(rule.share) for rule in rules)
+        self.sensitive = any(rule.sensitivity is not None for rule in rules)
         self.timed = any(rule.silent_after is not None for rule in rules)
         self.used = _used(rules)
         """The views that may look at a sensor."""

@@ -41,14 +41,21 @@ class Scored(NamedTuple):
     views: Floats  # (U, L, W) score of each view; NaN = cannot tell
     score: Floats  # the largest; 0 = no view can tell
     feature: NDArray[np.int64]  # that it belongs to
-    deviation: Floats  # of that feature's level from its mean, in standard deviations
+    over: NDArray[np.bool_]  # (U, L, V) signals over their limits
+    silences: Floats  # pause before the reading over the longest that is normal; NaN = not known
+    usual: Floats  # (U,) s between readings; infinite where that is not known yet
+
+
+class Details(NamedTuple):
+    """What only incidents need to know of a stretch, (U, L) each; computed only where there is one."""
+
+    deviation: Floats  # of the feature's level from its mean, in standard deviations
     departure: Floats  # of its value from there, likewise
     sigma: Floats  # (U, F) those of each feature; NaN = not known
-    over: NDArray[np.bool_]  # (U, L, V) signals over their limits
     blame: Floats  # (U, L, F) of each feature's reconstruction error from its mean; 0 = not known
-    silences: Floats  # pause before the reading over the longest that is normal; NaN = not known
-    deadlines: Floats  # when that pause became too long, Unix seconds
-    usual: Floats  # (U,) s between readings; infinite where that is not known yet
+    deadlines: Floats  # when the pause before the reading became too long, Unix seconds
+    close_after: Rows  # (U,) calm readings in a row that close an incident
+    short: Rows  # (U,) anomalous readings from which it was more than a spike
 
 
 class Stepped(NamedTuple):
@@ -64,14 +71,13 @@ class Stepped(NamedTuple):
     edges: list[Edge]
 
 
-def step(incidents: Incidents, scored: Scored, patience: Callable[[], tuple[Rows, Rows]]) -> Stepped:
+def step(incidents: Incidents, scored: Scored, details: Callable[[], Details]) -> Stepped:
     """Take the incidents of a stretch through its readings.
 
     Args:
         incidents: of all sensors.
         scored: the readings.
-        patience: returns the calm readings in a row that close an incident, and the anomalous readings from
-            which it was more than a spike, (U,) each; called only where there is an incident.
+        details: of the readings; called only where there is an incident, or may be one.
     """
     rows, shape = scored.rows, scored.score.shape
     no = np.zeros(shape, dtype=bool)
@@ -91,7 +97,7 @@ def step(incidents: Incidents, scored: Scored, patience: Callable[[], tuple[Rows
     if not len(lines):
         return stepped
     stepped = Stepped(scored.counts.copy(), no, no.copy(), no.copy(), no.copy(), calm, changed, [])
-    walk = _Walk(incidents, scored, stepped, *patience())
+    walk = _Walk(incidents, scored, stepped, details())
     for place in range(int(scored.counts[lines].max())):
         walk.take(lines[place < stepped.counts[lines]], place)
     return stepped
@@ -100,16 +106,8 @@ def step(incidents: Incidents, scored: Scored, patience: Callable[[], tuple[Rows
 class _Walk:
     """One stretch through its incidents, place by place, all sensors side by side."""
 
-    def __init__(
-        self,
-        incidents: Incidents,
-        scored: Scored,
-        stepped: Stepped,
-        close_after: Rows,
-        short: Rows,
-    ) -> None:
-        self.incidents, self.scored, self.stepped = incidents, scored, stepped
-        self.close_after, self.short = close_after, short
+    def __init__(self, incidents: Incidents, scored: Scored, stepped: Stepped, details: Details) -> None:
+        self.incidents, self.scored, self.stepped, self.details = incidents, scored, stepped, details
         share = (MINUTE / scored.usual).clip(LEAST_EXCESS, 1.0)
         self.excess = incidents.settings.excess * np.where(np.isinf(scored.usual), 1.0, share)
 
@@ -129,7 +127,7 @@ class _Walk:
         self._calm(rows, score, anomalous)
         opening = anomalous & ~was_open & (state.excess[rows] >= self.excess[lines])
         opening &= (state.consecutive[rows] >= settings.consecutive) & (state.quiet[rows] == 0)
-        closing = was_open & ~anomalous & (state.calm[rows] >= self.close_after[lines])
+        closing = was_open & ~anomalous & (state.calm[rows] >= self.details.close_after[lines])
         # A clock that steps, or a long silence, makes no incident older than its readings.
         began = state.cases.began[state.cases.of(rows)]
         lasted = np.fmin(times - began, MOST_PACE * state.age[rows] * self.scored.usual[lines])
@@ -154,7 +152,7 @@ class _Walk:
         for at in np.flatnonzero(back).tolist():
             row, line = int(rows[at]), int(lines[at])
             if not state.silent[row]:
-                deadline = float(scored.deadlines[line, place])
+                deadline = float(self.details.deadlines[line, place])
                 edge = state.fall_silent(row, deadline, scored.before[line, place])
                 self.stepped.edges.append(edge._replace(line=line, place=place))
             state.silent[row] = False
@@ -169,7 +167,7 @@ class _Walk:
 
     def _anomalous(self, rows: Rows, lines: Rows, place: int) -> NDArray[np.bool_]:
         """Take anomalous readings; returns which of them are the first that are critical."""
-        state, scored = self.incidents, self.scored
+        state, scored, details = self.incidents, self.scored, self.details
         score, times = scored.score[lines, place], scored.times[lines, place]
         fresh = (state.consecutive[rows] == 0) & ~state.open[rows]
         case = state.cases
@@ -183,13 +181,13 @@ class _Walk:
         number = case.anomalous[here] + 1
         case.anomalous[here] = number
         case.views[here] = np.fmax(case.views[here], scored.views[lines, place])
-        case.blame[here] += scored.blame[lines, place]
-        departure, deviation = scored.departure[lines, place], scored.deviation[lines, place]
+        case.blame[here] += details.blame[lines, place]
+        departure, deviation = details.departure[lines, place], details.deviation[lines, place]
         square = departure * departure
         case.deviations[here] += departure
         case.squares[here] += square
         case.moments[here] += departure * number
-        case.sigma[here] = sigma = np.nan_to_num(scored.sigma[lines, scored.feature[lines, place]])
+        case.sigma[here] = sigma = np.nan_to_num(details.sigma[lines, scored.feature[lines, place]])
         case.extent[here] = np.maximum(case.extent[here], np.abs(deviation) * sigma)
         worst = score > case.peak_score[here]
         top, at = here[worst], lines[worst]
@@ -226,7 +224,7 @@ class _Walk:
     def _close(self, row: int, line: int, place: int) -> None:
         state = self.incidents
         self.stepped.closed[line, place] = True
-        self.stepped.passed[line, place] = state.age[row] - state.calm[row] < self.short[line]
+        self.stepped.passed[line, place] = state.age[row] - state.calm[row] < self.details.short[line]
         if self.scored.over[line, place].any():
             # These signals do not score until they are back: so the readings after this are scored anew.
             self.stepped.disarmed[line] = self.scored.over[line, place]

@@ -171,6 +171,18 @@ def test_the_newest_reading_is_the_clock():
     assert model.columns().ids == ["a"]
 
 
+def test_the_clock_goes_by_the_sensors_that_are_there():
+    model, other = detector(max_sensors=1), detector(max_sensors=2)
+    model.process(Readings(["a", "b"], np.array([1.0, 9.0]), np.zeros((2, 1))))  # no room for b
+    assert model.newest == 1.0
+    other.process(Readings(["c"], np.array([0.0]), np.zeros((1, 1))))
+    assert other.newest == 0.0
+    other.restore(model.snapshot())
+    assert other.newest == 1.0
+    other.process(Readings(["c", "c"], np.array([5.0, 3.0]), np.zeros((2, 1))))
+    assert other.newest == 5.0
+
+
 def test_eviction_closes_what_is_open():
     model = detector(incidents=IncidentSettings(excess=0.0), judging=JudgeSettings(level=100.0))
     model.process(one("a", range(5), [0, 0, 0, 0, 1000]))

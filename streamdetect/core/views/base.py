@@ -57,6 +57,8 @@ class Stretch(NamedTuple):
 
     def within(self, counts: Rows) -> NDArray[np.bool_]:
         """Tell which places (U, L) are among the first counts[u] of their line."""
+        if self.times.shape[1] == 1:  # the usual case live
+            return counts[:, None] > 0
         return np.arange(self.times.shape[1]) < counts[:, None]
 
     def at_end(self, part: NDArray[Any], counts: Rows) -> NDArray[Any]:
@@ -81,6 +83,8 @@ class Lesson(NamedTuple):
     def through_incidents(self) -> Iterator[tuple[Rows, int]]:
         """Yield, place by place, the lines with an incident that is open at a place or closed there."""
         busy = self.open | self.closed
+        if not np.count_nonzero(busy):
+            return
         for place in np.flatnonzero(busy.any(axis=0)).tolist():
             yield np.flatnonzero(busy[:, place]), place
 

@@ -41,7 +41,7 @@ class Profile(Signal):
     """
 
     name = view = "profile"
-    judges_cold = False
+    by_day = True
     spread = 2.5
     readings = 20
 
@@ -86,10 +86,6 @@ class Profile(Signal):
             known.any(axis=1), known.sum(axis=1), np.nan
         )
 
-    def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
-        """See Signal: its own begins with the first difference, on the second day."""
-        return stretch.daily.warming if stretch.daily else stretch.warming
-
     def daily(self, rows: Rows, times: Floats, values: Floats) -> Daily | None:
         """Hold values (U, L, F) against the time of day; None where nothing is known of any row yet.
 
@@ -131,7 +127,9 @@ class Profile(Signal):
             self._count(rows, stretch.times[:, 0], counts)
             return
         unknown = rows[~daily.known] if daily else rows
-        self.smoother.clear(unknown[self.smoother.seen[unknown] > 0])
+        some = self.smoother.seen[unknown] > 0
+        if np.count_nonzero(some):
+            self.smoother.clear(unknown[some])
         if daily:
             known = daily.known
             rows = rows[known]
@@ -165,7 +163,7 @@ class SlowProfile(Signal):
 
     name = "slow_profile"
     view = "profile"
-    judges_cold = False
+    by_day = True
     each, tens, least = 10, 9, 4
     seconds = 5400.0
 
@@ -174,18 +172,14 @@ class SlowProfile(Signal):
     count: NDArray[np.int8]  # (S,) differences in the ten being filled
     total: Floats  # (S, F) sum of these differences
 
-    def __init__(self, features: int, profile: Profile, silence: Silence) -> None:
+    def __init__(self, features: int, silence: Silence) -> None:
         super().__init__()
-        self._profile, self._silence = (profile,), (silence,)  # other branches of the columns, not of these
+        self._silence = (silence,)  # another branch of the columns, not of these
         self._looked: _Tens | None = None
         self.column("past", np.float32, shape=(self.tens, features))
         self.column("held", np.int32)
         self.column("count", np.int8)
         self.column("total", np.float64, shape=(features,))
-
-    def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
-        """See Signal."""
-        return self._profile[0].warming(stretch)
 
     def of(self, stretch: Stretch) -> Floats:
         """See Signal; width F."""
@@ -207,7 +201,8 @@ class SlowProfile(Signal):
             self._forget(rows)
             return
         known = stretch.daily.known
-        self._forget(rows[~known])
+        if not stretch.daily.whole:
+            self._forget(rows[~known])
         (lines,) = known.nonzero()
         rows, last = rows[lines], counts[lines] - 1
         done = looked.done[lines, last]
@@ -220,7 +215,9 @@ class SlowProfile(Signal):
 
     def _forget(self, rows: Rows) -> None:
         """Begin anew with these rows, where there is anything to forget."""
-        self.clear(rows[(self.count[rows] > 0) | (self.held[rows] > 0)])
+        some = (self.count[rows] > 0) | (self.held[rows] > 0)
+        if np.count_nonzero(some):
+            self.clear(rows[some])
 
     def _wanted(self, rows: Rows) -> Rows:
         """Return how many means of ten make up the signal, (U,)."""

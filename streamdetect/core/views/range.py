@@ -115,7 +115,7 @@ class Range(View):
         self.new_high[rows] = np.maximum(self.new_high.take(rows, axis=0), high)
         for lines, place in lesson.through_incidents():
             self._in_incident(rows[lines], level[lines, place], lesson, (lines, place))
-        self.time[rows] = stretch.times[stretch.lines, lesson.counts - 1]
+        self.time[rows] = stretch.at_end(stretch.times, lesson.counts)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:
         """See View."""

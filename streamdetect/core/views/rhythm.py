@@ -96,7 +96,8 @@ class Rhythm(View):
         places = np.arange(stretch.values.shape[1])[:, None]
         before = found.last < 0
         since = np.where(before, self.since[rows][:, None] + places + 1, places - found.last)
-        ended = np.take_along_axis(found.gaps, np.maximum(found.last, 0), axis=1)
+        one = found.gaps.shape[1] == 1
+        ended = found.gaps if one else np.take_along_axis(found.gaps, np.maximum(found.last, 0), axis=1)
         held = np.where(before, self.late[rows][:, None], np.where(ended > limit, ended, 0))
         self._took = np.maximum(since, held)
         score = np.maximum(self._took / limit, 0.0)
@@ -116,14 +117,20 @@ class Rhythm(View):
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View; also of what is anomalous, for a cycle goes on."""
         rows, counts, found = stretch.rows, lesson.counts, self._found
+        if np.count_nonzero(found.here):
+            self._cross_all(stretch, counts)
+        last, since = stretch.at_end(found.last, counts), self.since.take(rows, axis=0) + counts[:, None]
+        self.since[rows] = np.where(last < 0, since, (counts - 1)[:, None] - last)
+        self.low[rows] = stretch.at_end(found.low, counts)
+
+    def _cross_all(self, stretch: Stretch, counts: Rows) -> None:
+        """Take in the crossings among the first counts[u] readings of a stretch, place by place."""
+        found = self._found
         crossed = found.here & stretch.within(counts)[:, :, None]
         for place in np.flatnonzero(crossed.any(axis=(0, 2))).tolist():
             line, feature = np.nonzero(crossed[:, place])
             warming = stretch.warming[line, place]
-            self._cross(rows[line], feature, found.gaps[line, place, feature], warming)
-        last, since = stretch.at_end(found.last, counts), self.since.take(rows, axis=0) + counts[:, None]
-        self.since[rows] = np.where(last < 0, since, (counts - 1)[:, None] - last)
-        self.low[rows] = stretch.at_end(found.low, counts)
+            self._cross(stretch.rows[line], feature, found.gaps[line, place, feature], warming)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:  # noqa: ARG002 - at early ends, too
         """See View."""

@@ -10,8 +10,6 @@ import numpy as np
 from .base import Learner
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..moments import Floats
     from .base import Stretch
 
@@ -32,8 +30,8 @@ class Signal(Learner, ABC):
     cap: ClassVar[float] = np.inf
     """A block maximum counts as at most so many times the limit."""
 
-    judges_cold: ClassVar[bool] = True
-    """True if it judges during the warm-up."""
+    by_day: ClassVar[bool] = False
+    """True if about the time of day: its warm-up begins on the second day, and it judges nothing in it."""
 
     @abstractmethod
     def of(self, stretch: Stretch) -> Floats:
@@ -41,10 +39,6 @@ class Signal(Learner, ABC):
 
     def near(self, stretch: Stretch) -> Floats | None:
         """Return the same over fewer readings, (U, L, width), to tell whether a deviation is still there."""
-
-    def warming(self, stretch: Stretch) -> NDArray[np.bool_]:
-        """Tell where (U, L) the view learns whatever happens; by default where the sensor does."""
-        return stretch.warming
 
 
 class Reconstruction(Signal):
