@@ -3,7 +3,7 @@
 #
 #   bash tests/spark/run.sh
 #
-# Its first four steps took 20 minutes on 2 busy cores. The last line is `spark: N passed, N failed`; the status is 0 if none failed.
+# It took 12 minutes on 2 busy cores. The last line is `spark: N passed, N failed`; the status is 0 if none failed.
 #
 # It installs missing Debian packages by apt-get, as root or with sudo: Java, nats-server, Mosquitto. Where they
 # cannot be installed, it says so and the status is 0. The Python packages are those of tests/run.sh.
