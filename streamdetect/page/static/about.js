@@ -1,4 +1,4 @@
-// What runs here: version, detectors and their models, licences.
+// The running program: version, detectors and their bundles, licences.
 
 import { address, get } from "./api.js";
 import { h } from "./dom.js";

@@ -1,4 +1,4 @@
-// What people tell the daemon: who they are, what to mute, how sensitive to be, whether an alarm was real.
+// Requests of people to the daemon: login, mutes, sensitivity, and answers to alarms.
 
 import { ApiError, logIn, logOut, send, who } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -128,7 +128,7 @@ function toast(text) {
   setTimeout(() => shown.remove(), 6_000);
 }
 
-/** Whether somebody can change something here, perhaps after a login. */
+/** True if a visitor can change something here, perhaps after a login. */
 export const answerable = () => Boolean(who()?.may_write || who()?.ways?.length);
 
 /**

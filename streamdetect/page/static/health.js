@@ -1,4 +1,4 @@
-// The daemon's health: its connection, its throughput, the messages it rejected, the topics it hears.
+// The daemon's health: its connection, its throughput, the messages it rejected, the topics it receives.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";

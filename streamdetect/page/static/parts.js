@@ -79,7 +79,7 @@ export function throttled(pause, act) {
   return ask;
 }
 
-/** Tells which part of a long list is shown, with buttons for the parts before and after it. */
+/** Shows which part of a long list is on the page, with buttons for the parts before and after it. */
 export class Pager {
   #offset = 0;
 

@@ -134,7 +134,7 @@ class SensorPage {
     );
   }
 
-  /** Fetch what is known of the sensor now. */
+  /** Fetch the present state of the sensor. */
   async refresh() {
     /** @type {OneSensor} */
     const found = await this.page.ask(() => get("sensor", this.query));

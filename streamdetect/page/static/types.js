@@ -1,4 +1,4 @@
-// What the API answers with, for the type checker; see /api/v1/openapi.json.
+// The answers of the API, for the type checker; see /api/v1/openapi.json.
 
 /**
  * @typedef {"anomalous" | "silent" | "warming_up" | "muted" | "normal"} State
