@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,12 +27,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 100_000
-"""Readings that may wait to be written, about 20 MB; more are left out and counted."""
+MOST_WAITING = 50_000
+"""Readings that may wait to be written, about 5 MB; more are left out and counted."""
+AT_ONCE = 20_000
+"""Readings that are joined into points at once; all that wait would need several times their memory again."""
 EVERY = 1.0  # s between two writes
 SHARE = 0.1  # of the time that may go into writing, however much there is to write
 IN_MEMORY = 8 << 20  # bytes that are kept in memory, without a state directory
 _ENDS_WITHIN = 5.0  # s
+
+
+class _Judged(NamedTuple):
+    """The parts of a batch's verdicts that become points: a copy, because verdicts hold the whole batch."""
+
+    sensors: list[str]  # A
+    times: NDArray[np.float64]  # (A,) Unix seconds
+    columns: NDArray[np.float32]  # (A, 1 + 6 F + W), each reading as its own point
 
 
 class SeriesWriter:
@@ -58,7 +68,7 @@ class SeriesWriter:
         self._path, self._max_size = path, max_size if path else min(max_size, IN_MEMORY)
         self.store = self._opened()
         self._detectors = detectors
-        self._waiting: deque[tuple[str, Verdicts]] = deque()
+        self._waiting: deque[tuple[str, _Judged]] = deque()
         self._came = self._done = 0  # readings; only one thread changes each
         self._closing = threading.Event()
         self._sparingly = Sparingly()
@@ -70,8 +80,9 @@ class SeriesWriter:
             if self._came - self._done + len(its) > MOST_WAITING:
                 self.lost += len(its)
                 continue
-            self._came += len(its)
-            self._waiting.append((detector, its))
+            if len(its):
+                self._waiting.append((detector, _Judged(its.sensors, its.times.copy(), _columns_of(its))))
+                self._came += len(its)
 
     @property
     def budget(self) -> int:
@@ -93,14 +104,26 @@ class SeriesWriter:
         pause = EVERY
         while not self._closing.wait(pause):
             began = time.monotonic()
-            self._guarded()
+            self._write_all()
             pause = max(EVERY, (time.monotonic() - began) / SHARE)
-        self._guarded()
+        self._write_all()
 
-    def _guarded(self) -> None:
+    def _write_all(self) -> None:
+        """Write all that waits by now, some at a time."""
+        until = self._came
+        while self._done < until:
+            self._guarded(self._some())
+
+    def _some(self) -> list[tuple[str, _Judged]]:
+        lot, readings = [], 0
+        while self._waiting and readings < AT_ONCE:
+            lot.append(self._waiting.popleft())
+            readings += len(lot[-1][1].sensors)
+        return lot
+
+    def _guarded(self, lot: Sequence[tuple[str, _Judged]]) -> None:
         """Write; what cannot be written is left out, and a bug here does not end the daemon."""
-        lot = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        readings = sum(len(its) for _, its in lot)
+        readings = sum(len(its.sensors) for _, its in lot)
         try:
             self._write(lot)
             self.failure = ""
@@ -114,21 +137,22 @@ class SeriesWriter:
             log.exception("cannot write the series of the page")
         self._done += readings
 
-    def _write(self, lot: Sequence[tuple[str, Verdicts]]) -> None:
+    def _write(self, lot: Sequence[tuple[str, _Judged]]) -> None:
         shown = {one.name: one for one in self._detectors()}
         for name in dict.fromkeys(name for name, _ in lot):
             if name in shown:
-                self._write_one(shown[name], [its for of, its in lot if of == name and len(its)])
+                self._write_one(shown[name], [its for of, its in lot if of == name])
         while self.store.prune():
             pass
 
-    def _write_one(self, one: Shown, verdicts: Sequence[Verdicts]) -> None:
+    def _write_one(self, one: Shown, judged: Sequence[_Judged]) -> None:
         features = one.features
-        fitting = [its for its in verdicts if its.values.shape[1] == len(features)]
+        width = fields(len(features)) + len(VIEWS)
+        fitting = [its for its in judged if its.columns.shape[1] == width]
         if not fitting:
             return
         sensors = [sensor for its in fitting for sensor in its.sensors]
-        columns = np.concatenate([_columns_of(its) for its in fitting])
+        columns = np.concatenate([its.columns for its in fitting])
         times = np.concatenate([its.times for its in fitting])
         for step in STEPS:
             self.store.record(one.name, features, step, points(sensors, times, columns, step))
@@ -200,8 +224,10 @@ def _columns_of(its: Verdicts) -> NDArray[np.float32]:
     data = np.empty((count, fields(features) + len(VIEWS)), dtype=np.float32)
     data[:, 0] = 1
     for place in range(features):
-        values = its.values[:, place]
-        band = its.expected[:, place], its.lower[:, place], its.upper[:, place]
-        data[:, fields(place) : fields(place + 1)] = np.stack([values, values, values, *band], axis=1)
+        mean, _, largest, expected, lower, upper = range(fields(place), fields(place + 1))
+        data[:, mean : largest + 1] = its.values[:, place, None]
+        data[:, expected] = its.expected[:, place]
+        data[:, lower] = its.lower[:, place]
+        data[:, upper] = its.upper[:, place]
     data[:, fields(features) :] = its.view_scores
     return data

@@ -22,7 +22,7 @@ from streamdetect.service.committer import Committer
 from streamdetect.service.feed import Feed
 from streamdetect.service.homeassistant import HomeAssistant
 from streamdetect.service.lineup import Lineup
-from streamdetect.service.memory import give_back
+from streamdetect.service.memory import drop_code, give_back
 from streamdetect.service.notify import Notifier
 from streamdetect.service.page import make_page
 from streamdetect.service.prefill import prefill
@@ -257,6 +257,10 @@ class Daemon:
         self.outbox.start()
         names = ", ".join(assembly.name for assembly in self.pipeline.assemblies)
         log.info("streamdetect %s is ready, detectors: %s; %s", __version__, names, self.status())
+        self._ready()
+
+    def _ready(self) -> None:
+        drop_code()
         self._notifier.ready(self.status())
 
     def _take(self, idle_wait: float) -> Processed | None:
@@ -326,7 +330,7 @@ class Daemon:
             self._committer.save_anew(events)
         self.inbox.in_order = not self.pipeline.apart
         self._subscriptions.want(self.lineup.filters)
-        self._notifier.ready(self.status())
+        self._ready()
 
     def _is_due(self, what: str, now: float, every: float) -> bool:
         due = now >= self._due[what]

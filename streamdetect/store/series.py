@@ -130,7 +130,7 @@ class SeriesStore:
             )
             self._connection.executemany(
                 "REPLACE INTO chunk VALUES (?, ?, ?)",
-                [(step, chunk, self._chunks[step, chunk]) for chunk in np.unique(chunks).tolist()],
+                [(step, chunk, self._chunks[step, chunk]) for chunk in sorted(set(chunks.tolist()))],
             )
             self.size = self._used()
 

@@ -1,4 +1,4 @@
-"""Free memory goes back to the system."""
+"""Free memory and code that only the start ran go back to the system."""
 
 from __future__ import annotations
 
@@ -40,3 +40,30 @@ def test_what_is_free_in_the_middle_of_the_heap_goes_back():
 def test_without_glibc_there_is_nothing_to_do(monkeypatch):
     monkeypatch.setattr(memory, "_trim", None)
     memory.give_back()
+
+
+CODE = """
+from pathlib import Path
+import numpy as np, onnxruntime
+from streamdetect.service.memory import drop_code
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+before = resident()
+drop_code()
+print(before - resident())
+assert (np.ones((50, 50)) @ np.ones((50, 50))).sum() == 125_000
+onnxruntime.SessionOptions()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells where code is")
+def test_code_leaves_memory_and_comes_back_when_it_runs():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 5e6
+
+
+def test_a_system_that_does_not_tell_where_code_is_keeps_it(monkeypatch):
+    monkeypatch.setattr(memory.Path, "read_text", lambda _: (_ for _ in ()).throw(OSError))
+    memory.drop_code()

@@ -209,7 +209,7 @@ def test_the_main_loop_hands_over_and_does_no_more(monkeypatch):
     for _ in range(30):
         one.take([("d", verdicts(50))])
     assert one.lost == 500, "what does not fit is left out, and counted"
-    one._guarded()
+    one._write_all()
     one.take([("d", verdicts(50))])
     assert one.lost == 500
     assert sum(row[0] for row in kept(one.store, "a", 10).values()) == 1000
@@ -219,7 +219,7 @@ def test_the_main_loop_hands_over_and_does_no_more(monkeypatch):
 def test_a_point_has_the_largest_score_of_each_view():
     one = writer()
     one.take([("d", verdicts(10)), ("gone", verdicts(10)), ("d", verdicts(5, features=2))])
-    one._guarded()
+    one._write_all()
     _, data = one.store.read("d", "a", ["v"], 10, START, START)
     assert data[0, fields(1) :].tolist() == [9 - 2 * at for at in range(len(VIEWS))]
     one.close()
@@ -232,7 +232,7 @@ def test_a_damaged_store_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
     assert "set aside" in caplog.text
     assert len(list(tmp_path.glob("series.db.set-aside-*"))) == 1
     one.take([("d", verdicts(10))])
-    one._guarded()
+    one._write_all()
     assert one.failure == ""
     one.close()
 
@@ -245,10 +245,10 @@ def test_one_that_breaks_while_it_is_used_is_set_aside(tmp_path, monkeypatch):
 
     monkeypatch.setattr(one.store, "record", broken)
     one.take([("d", verdicts(10))])
-    one._guarded()
+    one._write_all()
     assert (one.lost, one.failure) == (10, "a bit has flipped")
     one.take([("d", verdicts(10))])
-    one._guarded()
+    one._write_all()
     assert one.failure == ""
     assert sum(row[0] for row in kept(one.store, "a", 10).values()) == 10
     one.close()
@@ -261,13 +261,13 @@ def test_a_disk_that_is_full_costs_the_points_and_nothing_else(tmp_path):
         many = verdicts(50)
         many.sensors[:] = [f"s{at}-{number}" for number in range(50)]
         one.take([("d", many)])
-    one._guarded()
+    one._write_all()
     assert (one.lost, "full" in one.failure) == (10_000, True)
     one.store._connection.execute("PRAGMA max_page_count = 100000")
     again = verdicts(50)
     again.sensors[:] = [f"s0-{number}" for number in range(50)]
     one.take([("d", again)])
-    one._guarded()
+    one._write_all()
     assert (one.lost, one.failure) == (10_000, "")
     assert len(kept(one.store, "s0-0", 10)) == 1
     one.close()
@@ -277,7 +277,7 @@ def test_a_bug_in_writing_is_logged_and_ends_nothing(monkeypatch, caplog):
     one = writer()
     monkeypatch.setattr(one, "_write", lambda _: 1 / 0)
     one.take([("d", verdicts(10))])
-    one._guarded()
+    one._write_all()
     assert "cannot write the series of the page" in caplog.text
     assert one.lost == 10
     one.close()
