@@ -62,7 +62,7 @@ class UnmuteCommand(_Command):
 
 
 class JudgeCommand(_Command):
-    """Say whether an incident was one."""
+    """Say whether an incident was real."""
 
     do: Literal["false", "true"]
     """False alarm, or a real one."""

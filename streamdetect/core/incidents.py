@@ -74,7 +74,7 @@ Direction = Literal["", "up", "down"]
 
 
 class Cases(Places):
-    """What is known of anomalous readings in a row, and of the incident that they became."""
+    """The counts of anomalous readings in a row, and of the incident that they became."""
 
     critical: NDArray[np.bool_]  # (P,) as all of these, if nothing else is said
     anomalous: NDArray[np.int32]  # readings so far

@@ -47,7 +47,7 @@ class Scored(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What only incidents need to know of a stretch, (U, L) each; computed only where there is one."""
+    """The parts of a stretch that only incidents need, (U, L) each; computed only where there is one."""
 
     deviation: Floats  # of the feature's level from its mean, in standard deviations
     departure: Floats  # of its value from there, likewise

@@ -56,7 +56,7 @@ class Delivery(NamedTuple):
 
 
 class Publications:
-    """At most `limit` publications between `submit` and `completed`."""
+    """Holds at most `limit` publications between `submit` and `completed`."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
