@@ -72,12 +72,12 @@ class Accumulator(Columns):
 
         They are added up one by one, so the sums do not depend on how the values are cut into calls.
         """
-        count, one = self.count.take(rows, axis=0), values.shape[1] == 1
-        begins = (count == 0) & (kept[:, 0] if one else kept.any(axis=1))
+        count = self.count.take(rows, axis=0)
+        begins = (count == 0) & over_places(np.logical_or, kept)
         base = np.where(begins, _first(values, kept), self.base.take(rows, axis=0))
         delta = np.where(kept, values - base[:, None], 0.0)
         self.base[rows] = base
-        self.count[rows] = count + (kept[:, 0] if one else kept.sum(axis=1))
+        self.count[rows] = count + over_places(np.add, kept)
         self.total[rows] = added(self.total.take(rows, axis=0), delta)
         self.squares[rows] = added(self.squares.take(rows, axis=0), delta * delta)
 
@@ -95,6 +95,12 @@ def _first(values: Floats, kept: NDArray[np.bool_]) -> Floats:
         return values[:, 0]
     first: Floats = np.take_along_axis(values, kept.argmax(axis=1)[:, None], axis=1)[:, 0]
     return first
+
+
+def over_places(ufunc: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+    """Reduce values (U, R, *shape) over their places, which costs nothing where there is one."""
+    reduced: NDArray[Any] = values[:, 0] if values.shape[1] == 1 else ufunc.reduce(values, axis=1)
+    return reduced
 
 
 def added(start: Floats, values: Floats) -> Floats:

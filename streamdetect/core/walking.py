@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .faults import KNOWN_LATER, SETTLED
+from .moments import over_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def step(incidents: Incidents, scored: Scored, details: Callable[[], Details]) -
         | (incidents.quiet[rows] > 0)
         | incidents.silent[rows]
     )
-    busy |= hot.any(axis=1) | late.any(axis=1)
+    busy |= over_places(np.logical_or, hot | late)
     (lines,) = busy.nonzero()
     if not len(lines):
         return stepped

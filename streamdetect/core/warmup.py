@@ -28,5 +28,8 @@ class Warmup(NamedTuple):
             times: (U, L).
         """
         count = seen[:, None] + np.arange(times.shape[1])
+        few: NDArray[np.bool_] = count < max(self.least, self.readings)
+        if not np.count_nonzero(few):
+            return few
         young = np.isnan(begun)[:, None] | (times - begun[:, None] < self.seconds)
         return (count < self.least) | (count < self.readings) & young

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..columns import Columns
-from ..moments import Accumulator, Moments, merge
+from ..moments import Accumulator, Moments, merge, over_places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -160,7 +160,7 @@ class Baselines(Columns):
         most = np.where(judged, known.mean[:, None] + reach, np.inf)
         self.block.add(rows, looked.signals.clip(least, most), here & ~np.isnan(looked.signals))
         capped = np.minimum(z, self.cap * known.limit[:, None])
-        seen = np.fmax.reduce(np.where(here, capped, np.nan), axis=1)
+        seen = over_places(np.fmax, np.where(here, capped, np.nan))
         self.top[rows] = np.fmax(self.top.take(rows, axis=0), seen)
         self.armed[rows] = stretch.at_end(looked.armed, lesson.counts)
         for lines, place in lesson.through_incidents():

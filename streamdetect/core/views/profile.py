@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..moments import added, sum_in_order
+from ..moments import added, over_places, sum_in_order
 from ..smoothing import Smoother
 from .base import Daily
 from .signals import Signal
@@ -119,7 +119,7 @@ class Profile(Signal):
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See Signal."""
         rows, counts, daily = stretch.rows, lesson.counts, stretch.daily
-        self.count[rows] += lesson.kept.sum(axis=1)
+        self.count[rows] += over_places(np.add, lesson.kept)
         kept = np.where(lesson.kept[:, :, None], stretch.values, 0.0)
         self.total[rows] = added(self.total.take(rows, axis=0), kept)
         if daily and daily.whole:
@@ -252,9 +252,10 @@ class SlowProfile(Signal):
         """The sums (U, L, F) of the ten being filled after each, and the means (U, most, F) of ten."""
         if differences.shape[1] == 1:
             totals = total[:, None] + differences
+            if not most:
+                return totals, totals[:, :0]
             complete = _as_kept(totals / self.each)
-            if most:
-                totals[places % self.each == 0] = 0.0
+            totals[places % self.each == 0] = 0.0
             return totals, complete
         totals, means = np.empty_like(differences), []
         for group in range(most + 1):

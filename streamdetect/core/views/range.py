@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..moments import over_places
 from .base import View
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class Range(View):
         """See View."""
         rows, level = stretch.rows, stretch.level
         taken = lesson.calm[:, :, None]
-        low = np.minimum.reduce(np.where(taken, level, np.inf), axis=1)
-        high = np.maximum.reduce(np.where(taken, level, -np.inf), axis=1)
+        low = over_places(np.minimum, np.where(taken, level, np.inf))
+        high = over_places(np.maximum, np.where(taken, level, -np.inf))
         self.new_low[rows] = np.minimum(self.new_low.take(rows, axis=0), low)
         self.new_high[rows] = np.maximum(self.new_high.take(rows, axis=0), high)
         for lines, place in lesson.through_incidents():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..columns import Columns
-from ..moments import added
+from ..moments import added, over_places
 from ..rules import VIEWS
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class Silence(Columns):
         rows = stretch.rows
         counted = stretch.within(counts) & ~np.isnan(pauses)
         pauses = np.where(counted, pauses, 0.0)
-        longest = np.maximum.reduce(np.minimum(pauses, limit[:, None]), axis=1)
+        longest = over_places(np.maximum, np.minimum(pauses, limit[:, None]))
         self.new_longest[rows] = np.maximum(self.new_longest[rows], longest)
         usual = self.usual[rows][:, None]
         even = np.where(usual > 0, np.minimum(pauses, CAP * usual), pauses)
         self.total[rows] = added(self.total[rows], even)
-        self.pauses[rows] += counted.sum(axis=1)
+        self.pauses[rows] += over_places(np.add, counted)
         self.readings[rows] += counts
 
     def refresh(self, rows: Rows) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..moments import over_places
 from .base import View
 
 if TYPE_CHECKING:
@@ -60,11 +61,13 @@ class Stuck(View):
     def learn(self, stretch: Stretch, lesson: Lesson) -> None:
         """See View."""
         rows, runs = stretch.rows, self._runs
+        self.run[rows] = stretch.at_end(runs, lesson.counts)
+        if not np.count_nonzero(runs):
+            return
         most = np.where(stretch.warming[:, :, None], np.inf, GROWTH * self.limit(rows)[:, None] / FACTOR)
         counted = np.where(stretch.within(lesson.counts)[:, :, None], np.minimum(runs, most), 0.0)
-        longest = np.maximum.reduce(counted, axis=1, initial=0.0)
+        longest = over_places(np.maximum, counted)
         self.new_longest[rows] = np.maximum(self.new_longest.take(rows, axis=0), longest)
-        self.run[rows] = stretch.at_end(runs, lesson.counts)
 
     def refresh(self, rows: Rows, full: NDArray[np.bool_]) -> None:  # noqa: ARG002 - at early ends, too
         """See View."""
