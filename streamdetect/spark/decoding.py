@@ -80,5 +80,5 @@ def _listener(one: DetectorConfig, max_payload: int) -> Listener:
 
 @lru_cache(maxsize=2)
 def decoder(text: str) -> Decoder:
-    """The decoder of a configuration, one for each process."""
+    """Return the decoder of a configuration, one for each process."""
     return Decoder(parse(text))

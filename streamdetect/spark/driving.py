@@ -64,7 +64,7 @@ def _watch(query: StreamingQuery, planner: Planner, totals: Totals, stop: thread
 
 
 def _behind(query: StreamingQuery, planner: Planner) -> float:
-    """How many messages of the log are still to be read; NaN while that is not known."""
+    """Count the messages of the log that are still to be read; NaN while that is not known."""
     progress = query.lastProgress
     if progress is None or not progress.sources[0].endOffset:
         return nan

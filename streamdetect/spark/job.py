@@ -122,7 +122,7 @@ class _Batches:
 
 
 def _seed(spark: SparkSession, checkpoint: str) -> DataFrame:
-    """The first states of the checkpoint; none for a checkpoint that began empty."""
+    """Return the first states of the checkpoint; none for a checkpoint that began empty."""
     path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(checkpoint + SEED)  # type: ignore[union-attr] # noqa: SLF001 - the only way to Spark's file systems
     files = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())  # noqa: SLF001
     if files.exists(path):

@@ -37,7 +37,7 @@ class KafkaLog(Log):
         }
 
     def bounds(self) -> list[Bounds]:
-        """What each partition holds; see Log."""
+        """Return the bounds of each partition; see Log."""
         with self._consumer() as consumer:
             known = consumer.list_topics(self._topic, timeout=_PATIENCE).topics[self._topic]
             if known.error is not None:

@@ -34,7 +34,7 @@ class Log(ABC):
 
     @abstractmethod
     def bounds(self) -> list[Bounds]:
-        """What each partition holds.
+        """Return the bounds of each partition.
 
         Raises:
             StreamdetectError: the log does not answer.

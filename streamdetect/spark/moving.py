@@ -120,7 +120,7 @@ def _ids(detector: Detector) -> list[str]:
 
 
 def _part(state: DetectorState, chosen: NDArray[np.bool_]) -> DetectorState:
-    """The state with the chosen sensors only; the mask is in the order of the snapshot."""
+    """Return the state with the chosen sensors only; the mask is in the order of the snapshot."""
     saved = state.detector.snapshot()
     whole = {name: saved.pop(name) for name in ("made_with", "heard_since")}
     detector = Detector(state.detector.settings, state.detector.reconstruct)

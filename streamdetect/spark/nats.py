@@ -40,7 +40,7 @@ class NatsLog(Log):
         self._settings = settings
 
     def bounds(self) -> list[Bounds]:
-        """What each stream holds; see Log."""
+        """Return the bounds of each stream; see Log."""
         found: list[Bounds] = _told(asyncio.run, self._bounds())
         return found
 
@@ -131,7 +131,7 @@ class _Arrivals:
             await self._taken.wait()
 
     async def stretch(self) -> list[Entry]:
-        """The next messages; empty when there are no more.
+        """Return the next messages; empty when there are no more.
 
         Raises:
             TimeoutError: the stretch did not become complete in time.
@@ -147,7 +147,7 @@ class _Arrivals:
 
 
 def mqtt_topic(subject: str, levels: int) -> str:
-    """The MQTT topic in a NATS subject, without the first `levels` levels.
+    """Return the MQTT topic in a NATS subject, without the first `levels` levels.
 
     NATS writes / as . and . as //, and an empty level as / next to the dot.
     """

@@ -87,11 +87,11 @@ class Sharding:
         self._known: dict[str, int] = {}
 
     def of(self, sensor: str) -> int:
-        """The shard of a sensor."""
+        """Return the shard of a sensor."""
         return crc32(sensor.encode()) % self.shards
 
     def of_all(self, sensors: Sequence[str]) -> NDArray[np.int64]:
-        """The shard of each sensor, (N,)."""
+        """Return the shard of each sensor, (N,)."""
         try:
             return np.fromiter(map(self._known.__getitem__, sensors), np.int64, len(sensors))
         except KeyError:

@@ -138,7 +138,7 @@ class Shard:
         return min((_due(one) for one in self._assemblies), default=inf)
 
     def states(self) -> list[DetectorState]:
-        """The detectors as they are to be saved."""
+        """Return the detectors as they are to be saved."""
         return [
             DetectorState(
                 one.name, one.bundle.lineage, one.features, one.detector, labels, {}, one.encoder.origin
@@ -167,7 +167,7 @@ class Shard:
         return cls(place, assemblies, config, states, dict(seen))
 
     def work(self, result: Result) -> dict[str, Work]:
-        """What was done, and what is known now, by detector."""
+        """Return the work that was done and the present counts, by detector."""
         for assembly in self._assemblies:
             detector, work = assembly.detector, result.work.setdefault(assembly.name, Work())
             rows, judge = detector.sensors.rows(), detector.state.judge
@@ -223,7 +223,7 @@ class Shard:
 
 
 def _fresh(assembly: Assembly) -> Assembly:
-    """The assembly with a new detector, which has no sensors yet, and the model that all share."""
+    """Return the assembly with a new detector, without sensors, and the model that all share."""
     detector = assembly.detector
     return replace(assembly, detector=Detector(detector.settings, detector.reconstruct))
 

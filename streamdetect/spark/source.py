@@ -70,13 +70,13 @@ class Planner:
         self._log, self._settling = open_log(settings), Settling()
 
     def first(self) -> Offsets:
-        """Where a new checkpoint begins."""
+        """Return the offsets with which a new checkpoint begins."""
         earliest = self._settings.start == "earliest"
         begin = [one.first if earliest else one.end for one in self._log.bounds()]
         return {READ: begin, SETTLED: begin}
 
     def next(self, start: Offsets) -> Offsets:
-        """How far the next micro-batch reads; `start` if nothing is new and nothing has settled.
+        """Plan how far the next micro-batch reads; `start` if nothing is new and nothing has settled.
 
         Raises:
             StreamdetectError: the log does not answer, has dropped unread messages, or has lost a partition.
@@ -102,7 +102,7 @@ class Planner:
         return {READ: ends, SETTLED: settled}
 
     def bounds(self) -> list[Bounds]:
-        """What each partition holds now."""
+        """Return the bounds of each partition."""
         return self._log.bounds()
 
 
@@ -114,15 +114,15 @@ class Reader(DataSourceStreamReader):
         self._planner = Planner(parse(text).spark)
 
     def initialOffset(self) -> Offsets:  # noqa: N802 - Spark's names, here and below
-        """Where a new checkpoint begins."""
+        """Return the offsets with which a new checkpoint begins."""
         return self._planner.first()
 
     def latestOffset(self, start: Offsets, limit: ReadLimit) -> Offsets:  # noqa: ARG002, N802 - `max_messages` limits
-        """How far the next micro-batch reads."""
+        """Plan how far the next micro-batch reads."""
         return self._planner.next(start)
 
     def partitions(self, start: Offsets, end: Offsets) -> Sequence[Task]:
-        """A task for each partition of which something is new, or has settled."""
+        """Return a task for each partition of which something is new, or has settled."""
         added = [0] * (len(end[READ]) - len(start[READ]))
         spans = zip(start[READ] + added, end[READ], start[SETTLED] + added, end[SETTLED], strict=True)
         tasks = [
@@ -157,15 +157,15 @@ class Source(DataSource):
 
     @classmethod
     def name(cls) -> str:
-        """The name of the format."""
+        """Return the name of the format."""
         return NAME
 
     def schema(self) -> str:
-        """The columns of a row."""
+        """Return the columns of a row."""
         return SCHEMA
 
     def streamReader(self, schema: StructType) -> Reader:  # noqa: ARG002, N802
-        """The reader of this configuration."""
+        """Return the reader of this configuration."""
         return self._reader(self.options["config"])
 
 

@@ -87,7 +87,7 @@ class NatsServer:
         self.do(publish)
 
     def stored(self):
-        """How many messages the streams have taken."""
+        """Count the messages that the streams have taken."""
 
         async def count(client):
             found = await client.jetstream().streams_info()

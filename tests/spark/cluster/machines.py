@@ -154,7 +154,7 @@ class Driver:
         return sum(found.rss for found in self._each("memory_info")) / 1e6
 
     def _each(self, what: str) -> Iterator[Any]:
-        """The answers of all processes that have not ended meanwhile."""
+        """Yield the answers of all processes that have not ended meanwhile."""
         assert self._process is not None
         for process in [*tree(self._process.pid), *self._site.processes()]:
             with suppress(psutil.NoSuchProcess):
@@ -162,11 +162,11 @@ class Driver:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Tell whether it has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def reached(self) -> tuple[int, int]:
-        """The last micro-batch that is done, or -1, and how many messages are taken in by then."""
+        """Return the last micro-batch that is done, or -1, and the number of messages taken in by then."""
         done = [int(path.name) for path in (self._checkpoint / "commits").glob("[0-9]*")]
         if not done:
             return -1, 0

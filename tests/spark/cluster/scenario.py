@@ -217,7 +217,7 @@ class Scenario:
         )
 
     def _metric(self, name: str) -> float:
-        """The value of a metric of the driver, over all shards."""
+        """Return the value of a metric of the driver, over all shards."""
         with urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=30) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         return sum(one.value for family in families for one in family.samples if one.name == PREFIX + name)
