@@ -115,6 +115,6 @@ class ShardProcessor(StatefulProcessor):
 
 @lru_cache(maxsize=2)
 def _assembled(text: str) -> tuple[Config, Sequence[Assembly], Kept]:
-    """Return the detectors of a configuration with their models, and the kept shards, once for each process."""
+    """Return the detectors of a configuration, with models, and the kept shards; once for each process."""
     config = parse(text)
     return config, assemble(config), Kept()
