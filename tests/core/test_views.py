@@ -19,6 +19,11 @@ def detector(features=1, views=VIEWS, **more):
     return Detector(DetectorSettings(1, features, Scaling("none"), **changes), np.zeros_like)
 
 
+def with_errors_of_values():
+    """A detector whose model rebuilds every window as zeros."""
+    return Detector(DetectorSettings(1, 1, Scaling("none")), np.zeros_like)
+
+
 def feed(model, values, start=0, sensor="a", step=MINUTE):
     """A reading a minute; returns the transitions."""
     values = np.asarray(values, dtype=float).reshape(len(values), -1)
@@ -249,6 +254,15 @@ def test_a_sensor_can_be_made_less_sensitive():
     dull.set_sensitivity("a", 0.01)
     assert len(openings(feed(usual, values[DAY:], DAY))) == 1
     assert openings(feed(dull, values[DAY:], DAY)) == []
+
+
+def test_a_door_that_was_shut_all_night_alarms_in_the_morning_and_not_all_day():
+    values = np.zeros(2 * DAY)
+    for at in (500, 640, 700, 830, 1000, 1100, 1260):
+        values[at : at + 3] = values[DAY + at : DAY + at + 3] = 1.0
+    first, *others = openings(feed(with_errors_of_values(), values))
+    assert first.time < START + 503 * MINUTE
+    assert all(edge.time < START + 720 * MINUTE for edge in others)  # the end of the block
 
 
 def test_of_several_features_the_one_that_is_off_is_named():

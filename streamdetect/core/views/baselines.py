@@ -29,6 +29,8 @@ FIRST_LIMIT = 4.0
 ALLOWED = 1.1
 """When somebody says that an incident was none, its limits rise to so many times what it reached."""
 LEAST_SIGMA = 1e-12
+VARIES = 1e-9
+"""A signal whose standard deviation is a smaller share of its mean has never varied but by rounding."""
 STILL_THERE = 0.4
 """Share of the deviation of a long mean by which the last readings must still be off."""
 
@@ -150,12 +152,14 @@ class Baselines(Columns):
         lesson: Lesson,
         looked: Looked,
     ) -> None:
-        """Take in the signals of a stretch, capped at their limits."""
+        """Take in the signals of a stretch, capped at their limits once they have varied."""
         rows, known, z = stretch.rows, looked.known, looked.sided
         frozen = lesson.open[:, :, None] & ~looked.warming
         here = stretch.within(lesson.counts)[:, :, None] & ~frozen & lesson.learns[:, None, None]
         reach = (np.maximum(known.limit, self.floor) * known.sigma)[:, None]
-        judged = ~np.isnan(z)
+        # Capped by what never varied, the first opening of a door would leave no trace, and each one alarm.
+        varied = known.sigma > VARIES * np.abs(known.mean) + 2.0 * LEAST_SIGMA
+        judged = ~np.isnan(z) & varied[:, None]
         least = np.where(self.two_sided & judged, known.mean[:, None] - reach, -np.inf)
         most = np.where(judged, known.mean[:, None] + reach, np.inf)
         self.block.add(rows, looked.signals.clip(least, most), here & ~np.isnan(looked.signals))
