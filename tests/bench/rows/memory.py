@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rig.detecting import HISTORY
 from rig.table import Row, at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rig.run import Run
 
@@ -36,12 +37,16 @@ def base() -> set[str]:
         name = left.pop()
         if name not in found:
             found.add(name)
-            left += [
-                re.split(r"[^A-Za-z0-9._-]", need)[0].lower()
-                for need in importlib.metadata.requires(name) or ()
-                if ";" not in need
-            ]
+            left += [re.split(r"[^A-Za-z0-9._-]", need)[0].lower() for need in needs(name) if ";" not in need]
     return found
+
+
+def needs(package: str) -> Sequence[str]:
+    """What a package needs; what we need as this checkout says, not as it was installed some time ago."""
+    if package == "streamdetect":
+        project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+        return [str(need) for need in project["dependencies"]]
+    return importlib.metadata.requires(package) or ()
 
 
 def size(package: str) -> float:
