@@ -173,6 +173,14 @@ class Driver:
         *_, offsets = (self._checkpoint / "offsets" / str(max(done))).read_text().splitlines()
         return max(done), sum(end - 1 for end in json.loads(offsets)["read"])
 
+    @property
+    def at_rest(self) -> bool:
+        """Tell whether every micro-batch that was begun is done."""
+        begun, done = (
+            {path.name for path in (self._checkpoint / name).glob("[0-9]*")} for name in ("offsets", "commits")
+        )
+        return begun == done
+
     def finish(self, messages: int) -> None:
         """Wait until so many messages of the log are taken in."""
 

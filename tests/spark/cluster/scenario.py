@@ -204,6 +204,7 @@ class Scenario:
 
     def state(self) -> Step:
         """the state of all shards is that of one detector, to the last bit"""
+        until(lambda: self._driver.at_rest, "the micro-batch that told the last events is done")
         self._driver.stop()
         file = self._folder / "after.state"
         options = ("--spark", "-c", str(self._file), "--master", "local[1]")
