@@ -41,9 +41,9 @@ def drop_code() -> None:
     """Unmap the machine code of the program and its libraries, where the system is Linux (madvise(2)).
 
     Code that runs again comes back by itself, 64 KiB at a time. Most of it has run only at the start: ONNX
-    Runtime registers its operators, pydantic makes its validators. At 1,000 sensors 100 MB resident became 82,
-    400,000 messages later 84. The code stays in the system's cache of files until the system needs the space,
-    which it can now take at once; the memory that a control group counts does not fall by it.
+    Runtime registers its operators, pydantic makes its validators. At 1,000 sensors 100 MB resident became
+    82, 400,000 messages later 84. The code stays in the system's cache of files until the system needs the
+    space, which it can now take at once; the memory that a control group counts does not fall by it.
     """
     with contextlib.suppress(OSError):  # without /proc
         madvise = ctypes.CDLL(None).madvise

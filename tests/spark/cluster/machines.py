@@ -176,10 +176,10 @@ class Driver:
     @property
     def at_rest(self) -> bool:
         """Tell whether every micro-batch that was begun is done."""
-        begun, done = (
-            {path.name for path in (self._checkpoint / name).glob("[0-9]*")} for name in ("offsets", "commits")
-        )
-        return begun == done
+        return self._batches("offsets") == self._batches("commits")
+
+    def _batches(self, log: str) -> set[str]:
+        return {path.name for path in (self._checkpoint / log).glob("[0-9]*")}
 
     def finish(self, messages: int) -> None:
         """Wait until so many messages of the log are taken in."""
