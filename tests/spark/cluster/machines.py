@@ -167,7 +167,7 @@ class Driver:
 
     def reached(self) -> tuple[int, int]:
         """Return the last micro-batch that is done, or -1, and the number of messages taken in by then."""
-        done = [int(path.name) for path in (self._checkpoint / "commits").glob("[0-9]*")]
+        done = self._batches("commits")
         if not done:
             return -1, 0
         *_, offsets = (self._checkpoint / "offsets" / str(max(done))).read_text().splitlines()
@@ -178,8 +178,8 @@ class Driver:
         """Tell whether every micro-batch that was begun is done."""
         return self._batches("offsets") == self._batches("commits")
 
-    def _batches(self, log: str) -> set[str]:
-        return {path.name for path in (self._checkpoint / log).glob("[0-9]*")}
+    def _batches(self, log: str) -> set[int]:
+        return {int(path.name) for path in (self._checkpoint / log).glob("[0-9]*")}
 
     def finish(self, messages: int) -> None:
         """Wait until so many messages of the log are taken in."""
